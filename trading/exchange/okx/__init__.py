@@ -1,0 +1,1 @@
+"""OKX, API version 5."""
