@@ -1,0 +1,38 @@
+"""The words of customers and their accounts."""
+
+from __future__ import annotations
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class CustomerStatus(TextChoices):
+    ACTIVE = "active", _("Active")
+    INACTIVE = "inactive", _("Inactive")
+    ARCHIVED = "archived", _("Archived")
+
+
+class AccountStatus(TextChoices):
+    ACTIVE = "active", _("Active")
+    PAUSED = "paused", _("Paused")
+    ARCHIVED = "archived", _("Archived")
+
+
+class KeyStatus(TextChoices):
+    MISSING = "missing", _("No key")
+    PENDING = "pending", _("Being checked")
+    VERIFIED = "verified", _("Verified")
+    REFUSED = "refused", _("Refused")
+
+
+class Market(TextChoices):
+    SIMULATOR = "simulator", _("Simulator")
+    DEMO = "demo", _("OKX demo trading")
+    LIVE_GLOBAL = "live-global", _("OKX")
+    LIVE_EEA = "live-eea", _("OKX EEA")
+    LIVE_US = "live-us", _("OKX US")
+
+
+class PositionMode(TextChoices):
+    NET = "net", _("Net")
+    LONG_SHORT = "long_short", _("Long and short")

@@ -1,0 +1,10 @@
+"""Django's handle on the signals app."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class SignalsConfig(AppConfig):
+    name = "signals"
+    default_auto_field = "django.db.models.BigAutoField"

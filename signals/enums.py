@@ -1,0 +1,75 @@
+"""The words of a signal, as they are stored."""
+
+from __future__ import annotations
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class SourceKind(TextChoices):
+    WEBHOOK = "webhook", _("Webhook")
+    MANUAL = "manual", _("Manual")
+    SYSTEM = "system", _("System")
+    LEADER = "leader", _("Leader account")
+    API = "api", _("API")
+
+
+class SourceStatus(TextChoices):
+    ENABLED = "enabled", _("Enabled")
+    DISABLED = "disabled", _("Disabled")
+    QUARANTINED = "quarantined", _("Set aside after repeated failures")
+
+
+class Dialect(TextChoices):
+    COPYDESK = "copydesk", _("Copydesk JSON")
+
+
+class Intent(TextChoices):
+    OPEN = "open", _("Open")
+    ADD = "add", _("Add")
+    REDUCE = "reduce", _("Reduce")
+    CLOSE = "close", _("Close")
+    FLIP = "flip", _("Flip")
+    TARGET = "target", _("Target")
+    CANCEL = "cancel", _("Cancel")
+
+
+class Direction(TextChoices):
+    LONG = "long", _("Long")
+    SHORT = "short", _("Short")
+
+
+class QuantityMode(TextChoices):
+    CONTRACTS = "contracts", _("Contracts")
+    BASE = "base", _("Base currency")
+    NOTIONAL = "notional", _("Notional")
+    PERCENT = "percent", _("Percent of the position")
+    PERCENT_EQUITY = "percent_equity", _("Percent of equity")
+
+
+class Unit(TextChoices):
+    """What a leader position is counted in (decided when its cycle opens)."""
+
+    CONTRACTS = "contracts", _("Contracts")
+    PERCENT_EQUITY = "percent_equity", _("Percent of equity")
+
+
+class SignalStatus(TextChoices):
+    ACCEPTED = "accepted", _("Accepted")
+    COPIED = "copied", _("Copied")
+    REFUSED = "refused", _("Refused")
+    EXPIRED = "expired", _("Expired")
+    QUARANTINED = "quarantined", _("Set aside")
+
+
+class SignalReason(TextChoices):
+    """Why a signal was refused or not acted upon."""
+
+    NONE = "", _("—")
+    INVALID = "INVALID", _("Invalid")
+    EXPIRED = "EXPIRED", _("Too old when it arrived")
+    CLOCK_SKEW = "CLOCK_SKEW", _("Dated in the future")
+    SOURCE_DISABLED = "SOURCE_DISABLED", _("Source is disabled")
+    NO_STRATEGY = "NO_STRATEGY", _("No strategy follows this source")
+    RATE_LIMITED = "RATE_LIMITED", _("Too many signals")
+    POISON = "POISON", _("Set aside after repeated failures")

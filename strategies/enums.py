@@ -1,0 +1,39 @@
+"""The words of following."""
+
+from __future__ import annotations
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class StrategyStatus(TextChoices):
+    ACTIVE = "active", _("Active")
+    PAUSED = "paused", _("Paused")
+    ARCHIVED = "archived", _("Archived")
+
+
+class SubscriptionStatus(TextChoices):
+    ACTIVE = "active", _("Active")
+    PAUSED = "paused", _("Paused")
+    CLOSE_ONLY = "close_only", _("Close only")
+    STOPPED = "stopped", _("Stopped")
+
+
+class SizingMode(TextChoices):
+    FIXED_RATIO = "FIXED_RATIO", _("Fixed ratio of the leader's quantity")
+    FIXED_NOTIONAL = "FIXED_NOTIONAL", _("Fixed notional per opening")
+
+
+class MinSizePolicy(TextChoices):
+    SKIP = "skip", _("Skip")
+    ROUND_UP = "round_up", _("Round up to the minimum")
+
+
+class OverMaxPolicy(TextChoices):
+    SCALE_DOWN = "scale_down", _("Make smaller")
+    SKIP = "skip", _("Skip")
+
+
+class MarginMode(TextChoices):
+    CROSS = "cross", _("Cross")
+    ISOLATED = "isolated", _("Isolated")

@@ -1,0 +1,172 @@
+"""The words of the engine room: states, sides and reasons, as they are stored."""
+
+from __future__ import annotations
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class Side(TextChoices):
+    BUY = "buy", _("Buy")
+    SELL = "sell", _("Sell")
+
+
+class PositionSide(TextChoices):
+    NET = "net", _("Net")
+    LONG = "long", _("Long")
+    SHORT = "short", _("Short")
+
+
+class OrderType(TextChoices):
+    MARKET = "market", _("Market")
+    LIMIT = "limit", _("Limit")
+    POST_ONLY = "post_only", _("Post-only")
+    IOC = "ioc", _("Immediate or cancel")
+    FOK = "fok", _("Fill or kill")
+
+
+class Leg(TextChoices):
+    """What an order does for its signal; a flip has a close and an open."""
+
+    OPEN = "open", _("Open")
+    ADD = "add", _("Add")
+    REDUCE = "reduce", _("Reduce")
+    CLOSE = "close", _("Close")
+
+
+class OrderState(TextChoices):
+    """States of an order; the table of transitions is in `trading.orders`."""
+
+    NEW = "new", _("New")
+    READY = "ready", _("Ready")
+    SENDING = "sending", _("Sending")
+    UNKNOWN = "unknown", _("Unknown")
+    LIVE = "live", _("Live")
+    PARTIALLY_FILLED = "partially_filled", _("Partly filled")
+    FILLED = "filled", _("Filled")
+    CANCELED = "canceled", _("Canceled")
+    REJECTED = "rejected", _("Rejected by the exchange")
+    EXPIRED = "expired", _("Expired before it was placed")
+    DENIED = "denied", _("Denied by us")
+    MANUAL = "manual", _("Needs a person")
+
+
+FINAL_STATES = frozenset(
+    {
+        OrderState.FILLED,
+        OrderState.CANCELED,
+        OrderState.REJECTED,
+        OrderState.EXPIRED,
+        OrderState.DENIED,
+    }
+)
+
+
+class AttemptOutcome(TextChoices):
+    PENDING = "pending", _("No answer yet")
+    ACK = "ack", _("Accepted")
+    REJECTED = "rejected", _("Rejected")
+    NOT_PLACED = "not_placed", _("Not placed")
+    AUTH = "auth", _("Key refused")
+    DUPLICATE = "duplicate", _("Id already pending")
+    UNKNOWN = "unknown", _("Unknown")
+
+
+class EventSource(TextChoices):
+    ENGINE = "engine", _("Engine")
+    REST = "rest", _("REST")
+    STREAM = "stream", _("WebSocket")
+    STAFF = "staff", _("Staff")
+
+
+class DecisionOutcome(TextChoices):
+    COPIED = "copied", _("Copied")
+    SKIPPED = "skipped", _("Not copied")
+    DENIED = "denied", _("Denied")
+
+
+class TradingMode(TextChoices):
+    """The switch; strictest wins, in the order written."""
+
+    ACTIVE = "active", _("Active")
+    REDUCE_ONLY = "reduce_only", _("Reduce only")
+    HALTED = "halted", _("Halted")
+    FLATTEN = "flatten", _("Flatten")
+
+
+class Scope(TextChoices):
+    SYSTEM = "system", _("Whole installation")
+    TENANT = "tenant", _("Desk")
+    STRATEGY = "strategy", _("Strategy")
+    CUSTOMER = "customer", _("Customer")
+    ACCOUNT = "account", _("Exchange account")
+    INSTRUMENT = "instrument", _("Instrument")
+
+
+class LimitKind(TextChoices):
+    """What a limit bounds; values are USDT except where said."""
+
+    ORDER_NOTIONAL = "order_notional", _("Notional per order")
+    DAILY_NOTIONAL = "daily_notional", _("Notional per day")
+    POSITION_NOTIONAL = "position_notional", _("Notional per position")
+    OPEN_POSITIONS = "open_positions", _("Open positions (count)")
+    LEVERAGE = "leverage", _("Leverage (times)")
+    ORDER_QUANTITY = "order_quantity", _("Contracts per order")
+
+
+class Reason(TextChoices):
+    """Why an order was not copied, was made smaller, or ended as it did."""
+
+    NONE = "", _("—")
+    # decisions
+    SYMBOL_NOT_ALLOWED = "SYMBOL_NOT_ALLOWED", _("Instrument not in the strategy's list")
+    CUSTOMER_DISABLED = "CUSTOMER_DISABLED", _("Customer is not active")
+    ACCOUNT_DISABLED = "ACCOUNT_DISABLED", _("Account is paused")
+    KEY_NOT_VERIFIED = "KEY_NOT_VERIFIED", _("API key is not verified")
+    LINK_PAUSED = "LINK_PAUSED", _("Subscription is paused")
+    STRATEGY_PAUSED = "STRATEGY_PAUSED", _("Strategy is paused")
+    CLOSE_ONLY = "CLOSE_ONLY", _("Only closes are followed")
+    TRADING_HALTED = "TRADING_HALTED", _("Trading is halted")
+    REDUCE_ONLY = "REDUCE_ONLY", _("Only reductions are allowed")
+    NOT_IN_CYCLE = "NOT_IN_CYCLE", _("This position was not copied")
+    EQUITY_UNKNOWN = "EQUITY_UNKNOWN", _("Equity is not known")
+    PRICE_UNKNOWN = "PRICE_UNKNOWN", _("No fresh price")
+    INSTRUMENT_UNKNOWN = "INSTRUMENT_UNKNOWN", _("Instrument not known in this market")
+    INSTRUMENT_SUSPENDED = "INSTRUMENT_SUSPENDED", _("Instrument is not trading")
+    BELOW_MIN = "BELOW_MIN", _("Below the exchange's minimum")
+    CLOSED_BELOW_MIN = "CLOSED_BELOW_MIN", _("Closed: remainder below the minimum")
+    ABOVE_MAX = "ABOVE_MAX", _("Above the exchange's maximum")
+    ORDER_NOTIONAL_ABOVE_LIMIT = "ORDER_NOTIONAL_ABOVE_LIMIT", _("Above the limit per order")
+    POSITION_NOTIONAL_ABOVE_LIMIT = (
+        "POSITION_NOTIONAL_ABOVE_LIMIT",
+        _("Above the limit per position"),
+    )
+    ORDER_QUANTITY_ABOVE_LIMIT = (
+        "ORDER_QUANTITY_ABOVE_LIMIT",
+        _("Above the limit of contracts per order"),
+    )
+    DAILY_LIMIT = "DAILY_LIMIT", _("Daily limit reached")
+    OPEN_POSITIONS_ABOVE_LIMIT = "OPEN_POSITIONS_ABOVE_LIMIT", _("Too many open positions")
+    LEVERAGE_ABOVE_LIMIT = "LEVERAGE_ABOVE_LIMIT", _("Leverage above the limit")
+    LEVERAGE_LOCKED = "LEVERAGE_LOCKED", _("Leverage could not be changed")
+    POS_MODE_CONFLICT = "POS_MODE_CONFLICT", _("Open in the other direction")
+    LINK_CONFLICT = "LINK_CONFLICT", _("Another strategy holds this instrument")
+    ALREADY_AT_TARGET = "ALREADY_AT_TARGET", _("Already at the target")
+    ALREADY_FLAT = "ALREADY_FLAT", _("Nothing to close")
+    EXPIRED = "EXPIRED", _("Signal too old")
+    SUPERSEDED = "SUPERSEDED", _("Replaced by a newer signal")
+    FLIP_OPEN_DROPPED = "FLIP_OPEN_DROPPED", _("Reversal not opened: the close did not finish in time")
+    NOTHING_PENDING = "NOTHING_PENDING", _("No pending order to cancel")
+    CAPPED = "CAPPED", _("Made smaller by a limit")
+    # execution
+    INSUFFICIENT_MARGIN = "INSUFFICIENT_MARGIN", _("Not enough margin")
+    KEY_INVALID = "KEY_INVALID", _("API key refused by the exchange")
+    IP_NOT_ALLOWED = "IP_NOT_ALLOWED", _("Address not allowed by the key")
+    RATE_LIMITED = "RATE_LIMITED", _("Rate limited")
+    SENDS_ABOVE_LIMIT = "SENDS_ABOVE_LIMIT", _("Too many sends per second")
+    UNKNOWN_RESULT = "UNKNOWN_RESULT", _("Outcome unknown")
+    EXCHANGE_REJECTED = "EXCHANGE_REJECTED", _("Refused by the exchange")
+    EXCHANGE_CANCELED = "EXCHANGE_CANCELED", _("Canceled by the exchange")
+    CANCELED_BY_SIGNAL = "CANCELED_BY_SIGNAL", _("Canceled by a signal")
+    UNDERFILLED = "UNDERFILLED", _("Only partly filled")
+    POISON = "POISON", _("Set aside after repeated failures")
