@@ -1,0 +1,49 @@
+"""How the admin looks: the theme's settings, with the steps of static/css/tokens.css."""
+
+from __future__ import annotations
+
+from typing import Any
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Copydesk",
+    "SITE_HEADER": "Copydesk",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": "8px",
+    "COLORS": {
+        "base": {
+            "50": "#f7f8fa",
+            "100": "#eff1f5",
+            "200": "#e3e6ed",
+            "300": "#cdd2dd",
+            "400": "#98a1b3",
+            "500": "#626c80",
+            "600": "#4a5366",
+            "700": "#343c4c",
+            "800": "#222836",
+            "900": "#141923",
+            "950": "#0c1018",
+        },
+        "primary": {
+            "50": "#eff2fe",
+            "100": "#dfe5fd",
+            "200": "#c3cdfb",
+            "300": "#9dacf6",
+            "400": "#7a8cf0",
+            "500": "#5468e4",
+            "600": "#3a4bd0",
+            "700": "#2f3cac",
+            "800": "#28338b",
+            "900": "#232c6e",
+            "950": "#161b46",
+        },
+        "font": {
+            "subtle-light": "var(--color-base-500)",
+            "subtle-dark": "var(--color-base-400)",
+            "default-light": "var(--color-base-600)",
+            "default-dark": "var(--color-base-300)",
+            "important-light": "var(--color-base-900)",
+            "important-dark": "var(--color-base-100)",
+        },
+    },
+}

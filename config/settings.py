@@ -1,0 +1,327 @@
+"""Every setting in one place, read from the environment and safe by default.
+
+.env.example describes each name. Nothing here asks for a service: without DATABASE_URL and
+REDIS_URL the product runs on files below VAR_DIR.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import environ
+
+from config import environment
+from config.backoffice.theme import UNFOLD  # noqa: F401 - a setting, defined where the admin is
+from config.logging import logging_config
+
+# Mode -----------------------------------------------------------------------------------------
+
+env = environ.Env()
+BASE_DIR = Path(__file__).resolve().parent.parent
+COPYDESK_ENV = environment.mode(os.environ)
+PRODUCTION = COPYDESK_ENV == "production"
+DEBUG = env.bool("DEBUG", default=False)
+VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var" / COPYDESK_ENV)))
+
+# Secrets --------------------------------------------------------------------------------------
+
+_secrets = environment.secret_values(COPYDESK_ENV, environ=os.environ, folder=VAR_DIR / "secrets")
+SECRET_KEY = _secrets["SECRET_KEY"]
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+FIELD_KEYS = _secrets["FIELD_KEYS"]
+ORDER_ID_KEY = _secrets["ORDER_ID_KEY"]
+DEPLOYMENT_CODE = _secrets["DEPLOYMENT_CODE"]
+ALLOWED_HOSTS = [host.strip() for host in _secrets["ALLOWED_HOSTS"].split(",") if host.strip()]
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# Applications ---------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "daphne",
+    "config",
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "channels",
+    "csp",
+    "django_celery_beat",
+    "accounts",
+    "customers",
+    "signals",
+    "strategies",
+    "trading",
+    "notifications",
+]
+
+MIDDLEWARE = [
+    "config.requests.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "config.csp.ContentSecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.tenancy.TenantScopeMiddleware",
+    "accounts.audit.AuditMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+WSGI_APPLICATION = "config.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+            ],
+        },
+    },
+]
+
+# Database -------------------------------------------------------------------------------------
+
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'copydesk.sqlite3'}")
+}
+_database = DATABASES["default"]
+if "mysql" in _database["ENGINE"]:
+    # Leases compare the server's clock with stored UTC times: a session in another zone would
+    # see every lease as expired. config.checks verifies what the session really has.
+    _database["OPTIONS"] = {
+        "charset": "utf8mb4",
+        "isolation_level": "read committed",
+        "init_command": "SET time_zone='+00:00', sql_mode='STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,"
+        "NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
+        **_database.get("OPTIONS", {}),
+    }
+    _database["TEST"] = {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_unicode_ci"}
+    _database["CONN_MAX_AGE"] = env.int("DB_CONN_MAX_AGE", default=0)
+    _database["CONN_HEALTH_CHECKS"] = True
+else:
+    # IMMEDIATE is what matters: without it half of all concurrent writers fail at once.
+    _database["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
+    }
+    if _database["NAME"] != ":memory:":
+        Path(_database["NAME"]).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+# Cache, sessions and live updates -------------------------------------------------------------
+
+REDIS_URL = env.str("REDIS_URL", default="")
+if REDIS_URL:
+    CACHES: dict[str, dict[str, Any]] = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "KEY_PREFIX": "copydesk",
+        }
+    }
+    CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
+        "default": {
+            # The pub/sub layer buffers without bound; this one drops at its capacity.
+            "BACKEND": "channels_redis.core.RedisChannelLayer",
+            "CONFIG": {"hosts": [REDIS_URL], "capacity": 500, "expiry": 30},
+        }
+    }
+else:
+    # Files, because every process must see a session end; a cache per process would not.
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+            "LOCATION": VAR_DIR / "cache",
+            "OPTIONS": {"MAX_ENTRIES": 2000},
+        }
+    }
+    CHANNEL_LAYERS = {
+        "default": {
+            "BACKEND": "notifications.live.embedded_layer.SqliteChannelLayer",
+            "CONFIG": {"path": str(VAR_DIR / "live.sqlite3"), "capacity": 500, "expiry": 30},
+        }
+    }
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_COOKIE_AGE = env.int("SESSION_COOKIE_AGE", default=8 * 3600)
+
+# Background work ------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL or "filesystem://")
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any]
+if CELERY_BROKER_URL.startswith("filesystem"):
+    _broker = VAR_DIR / "broker"
+    for _folder in (_broker / "queue", _broker / "control"):
+        _folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(_broker / "queue"),
+        "data_folder_out": str(_broker / "queue"),
+        "control_folder": str(_broker / "control"),
+        "store_processed": False,
+        "polling_interval": 0.02,
+    }
+elif CELERY_BROKER_URL.startswith("redis"):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "visibility_timeout": 3600,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+        "socket_keepalive": True,
+        "health_check_interval": 25,
+    }
+else:
+    CELERY_BROKER_TRANSPORT_OPTIONS = {}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_CREATE_MISSING_QUEUES = True
+# Only these may decrypt exchange keys, so only the executor's processes need FIELD_KEYS for them.
+CELERY_TASK_ROUTES = {
+    f"trading.tasks.{name}": {"queue": "executor"}
+    for name in ("copy_signal", "send_shard", "sweep_orders", "verify_account", "reconcile_account")
+}
+# The row is the truth and a sweep finds what a dead worker left: nothing is redelivered.
+CELERY_TASK_ACKS_LATE = False
+CELERY_TASK_REJECT_ON_WORKER_LOST = False
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_RESULT_BACKEND = None
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SOFT_TIME_LIMIT = 120
+CELERY_TASK_TIME_LIMIT = 150
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 25
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {}
+
+# People and browsers --------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+LOGIN_URL = "admin:login"
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+STEP_UP_SECONDS = env.int("STEP_UP_SECONDS", default=300)
+
+SECURE_COOKIES = env.bool("SECURE_COOKIES", default=PRODUCTION)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+if SECURE_COOKIES:
+    SESSION_COOKIE_NAME = "__Host-copydesk-session"
+    CSRF_COOKIE_NAME = "__Host-copydesk-csrf"
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=PRODUCTION)
+SECURE_REDIRECT_EXEMPT = [r"^livez$"]
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000 if PRODUCTION else 0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=PRODUCTION)
+SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", default=PRODUCTION)
+# How many proxies of ours stand in front; with none, forwarded headers are anybody's word.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+if TRUSTED_PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "base-uri": ["'self'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+        "img-src": ["'self'", "data:"],
+        "object-src": ["'none'"],
+    }
+}
+
+# Language, time and files ---------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"] if (BASE_DIR / "static").is_dir() else []
+STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
+_static = "CompressedManifestStaticFilesStorage" if PRODUCTION else "CompressedStaticFilesStorage"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": f"whitenoise.storage.{_static}"},
+}
+WHITENOISE_USE_FINDERS = not PRODUCTION
+
+# Markets --------------------------------------------------------------------------------------
+
+SIMULATOR_REST_URL = env.str("SIMULATOR_REST_URL", default="http://127.0.0.1:9100")
+SIMULATOR_WS_URL = env.str("SIMULATOR_WS_URL", default="ws://127.0.0.1:9100/ws/v5")
+SIMULATOR_CONTROL_URL = env.str("SIMULATOR_CONTROL_URL", default=SIMULATOR_REST_URL)
+DEFAULT_MARKET = env.str("DEFAULT_MARKET", default="live-global" if PRODUCTION else "simulator")
+MARKETS = {
+    "simulator": {"rest": SIMULATOR_REST_URL, "ws": SIMULATOR_WS_URL},
+    "demo": {
+        "rest": env.str("OKX_DEMO_REST_URL", default="https://openapi.okx.com"),
+        "ws": env.str("OKX_DEMO_WS_URL", default="wss://wspap.okx.com:8443/ws/v5"),
+    },
+    "live-global": {
+        "rest": env.str("OKX_GLOBAL_REST_URL", default="https://openapi.okx.com"),
+        "ws": env.str("OKX_GLOBAL_WS_URL", default="wss://ws.okx.com:8443/ws/v5"),
+    },
+    "live-eea": {
+        "rest": env.str("OKX_EEA_REST_URL", default="https://eea.okx.com"),
+        "ws": env.str("OKX_EEA_WS_URL", default="wss://wseea.okx.com:8443/ws/v5"),
+    },
+    "live-us": {
+        "rest": env.str("OKX_US_REST_URL", default="https://us.okx.com"),
+        "ws": env.str("OKX_US_WS_URL", default="wss://wsus.okx.com:8443/ws/v5"),
+    },
+}
+
+# Order engine ---------------------------------------------------------------------------------
+
+ORDER_TTL_MARKET_S = env.int("ORDER_TTL_MARKET_S", default=3)
+ORDER_TTL_LIMIT_S = env.int("ORDER_TTL_LIMIT_S", default=10)
+LEASE_MARGIN_S = env.int("LEASE_MARGIN_S", default=5)
+SKEW_S = env.int("SKEW_S", default=1)
+GRACE_S = env.int("GRACE_S", default=3)
+MAX_SENDS_PER_SECOND = env.int("MAX_SENDS_PER_SECOND", default=5000)
+MARK_STALE_AFTER_S = env.int("MARK_STALE_AFTER_S", default=5)
+
+# Webhooks -------------------------------------------------------------------------------------
+
+WEBHOOK_MAX_BYTES = env.int("WEBHOOK_MAX_BYTES", default=65536)
+WEBHOOK_HEADER_WINDOW_S = env.int("WEBHOOK_HEADER_WINDOW_S", default=300)
+WEBHOOK_NONCE_KEEP_S = env.int("WEBHOOK_NONCE_KEEP_S", default=600)
+WEBHOOK_RATE_PER_SECOND = env.int("WEBHOOK_RATE_PER_SECOND", default=20)
+
+# Logs -----------------------------------------------------------------------------------------
+
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOG_FORMAT = env.str("LOG_FORMAT", default="json" if PRODUCTION else "text")
+LOGGING = logging_config(level=LOG_LEVEL, log_format=LOG_FORMAT)
