@@ -12,7 +12,7 @@ from typing import Any
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
 
 HIDDEN = "***"
-_NAMES_A_SECRET = (
+_SENSITIVE = (
     r"(?:OK-ACCESS-[A-Z]+|(?:Proxy-)?Authorization|X-Copydesk-Signature|Set-Cookie|Cookie|sessionid"
     r"|[\w-]*(?:passphrase|password|secret|api[-_]?key|apikey|token|private[-_]?key)[\w-]*)"
 )
@@ -22,13 +22,13 @@ _VALUE = (
 )
 # name=value, "name": "value" and ('name', 'value'), as headers, JSON, reprs and queries write them
 _NAMED = re.compile(
-    rf"""(?P<name>\b{_NAMES_A_SECRET})(?P<link>\\?["']?\s*[:=]\s*|["']\s*,\s*(?=b?["']))(?P<value>{_VALUE})""",
+    rf"""(?P<name>\b{_SENSITIVE})(?P<link>\\?["']?\s*[:=]\s*|["']\s*,\s*(?=b?["']))(?P<value>{_VALUE})""",
     re.IGNORECASE,
 )
 _HOOK_TOKEN = re.compile(r"(/hooks/t/)[^/\s\"'?]+")
 _SCHEME = re.compile(r"\b(Bearer|Token|Basic)\s+[\w.~+/=-]{8,}")
 _URL_LOGIN = re.compile(r"(\w+://[^\s:/@]*):[^\s/@]+@")
-_WHOLE_NAME = re.compile(rf"{_NAMES_A_SECRET}\Z", re.IGNORECASE)
+_WHOLE_NAME = re.compile(rf"{_SENSITIVE}\Z", re.IGNORECASE)
 _BUILT_IN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "request_id"}
 
 
