@@ -79,7 +79,7 @@ class ExchangeClient(Protocol):
         client_order_id: str | None = None,
         exchange_order_id: str | None = None,
     ) -> OrderLookup:
-        """The latest order with that client order id: doubles show only in lists, by exchange id."""
+        """The latest order of that client order id: doubles show only in lists, by exchange id."""
         ...
 
     async def fetch_open_orders(
@@ -91,7 +91,7 @@ class ExchangeClient(Protocol):
     async def fetch_order_history(
         self, credentials: Credentials, inst_type: InstrumentType, *, begin_ms: int | None = None
     ) -> tuple[OrderReport, ...]:
-        """Finished orders of the last 7 days, newest first, all pages; unfilled ones for 2 hours."""
+        """Finished orders of 7 days (unfilled ones: 2 hours), newest first, all pages."""
         ...
 
     async def fetch_fills(
@@ -118,7 +118,7 @@ class ExchangeClient(Protocol):
     ) -> tuple[LeverageReport, ...]: ...
 
     async def fetch_instruments(self, inst_type: InstrumentType) -> tuple[InstrumentReport, ...]:
-        """Rows that cannot be read are left out and logged: one odd listing must not stop trading."""
+        """Rows that cannot be read are left out and logged: an odd listing must not stop us."""
         ...
 
     async def fetch_tickers(self, inst_type: InstrumentType) -> tuple[TickerReport, ...]: ...

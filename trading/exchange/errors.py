@@ -1,4 +1,4 @@
-"""What can go wrong at the exchange door, in our words. A send never raises these: it has outcomes."""
+"""What can go wrong at the exchange door, in our words. Sends have outcomes instead."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ class ExchangeError(Exception):
     """Everything this package raises on purpose."""
 
 
-class ReadFailed(ExchangeError):
+class ReadFailed(ExchangeError):  # noqa: N818 - says what happened
     """The question was not answered: the answer is unknown, never empty."""
 
     def __init__(self, code: str = "", message: str = "", http_status: int | None = None) -> None:
@@ -25,7 +25,7 @@ class AuthFailed(ReadFailed):
     """The exchange does not accept these credentials (or this address) for this question."""
 
 
-class MalformedReport(ExchangeError):
+class MalformedReport(ExchangeError):  # noqa: N818 - says what it is
     """The exchange said something we cannot read. Set it aside for a person, never guess."""
 
     def __init__(self, field: str, reason: str) -> None:

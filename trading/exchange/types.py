@@ -137,7 +137,7 @@ class CancelRequest:
 class SendOutcome:
     """`excerpt` is the start of the answer or the transport error, never a header or a secret.
 
-    `code` is the envelope's code, `sub_code` the row's sCode; `reason_code` is the one that decides.
+    `code` is the envelope's, `sub_code` the row's sCode; `reason_code` is the one that decides.
     """
 
     kind: Outcome

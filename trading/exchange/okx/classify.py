@@ -1,0 +1,226 @@
+"""What the answer to a send proves. Pure.
+
+The default is UNKNOWN: only a closed list of answers proves that nothing was placed, and only an
+order id under our own client order id proves that something was. Exception classes, HTTP statuses
+and wordings prove nothing by themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+
+from trading.exchange.okx import codes
+from trading.exchange.types import Credentials, Outcome, SendOutcome
+
+_EXCERPT = 500
+_RETRY_AFTER_MAX_S = 60
+_SECRET_LENGTH = 6
+
+
+class NotSent(Exception):  # noqa: N818 - says what happened
+    """We decided ourselves not to send."""
+
+
+# Everything here fails before the first byte of the request is written.
+_NEVER_LEFT = (
+    NotSent,
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    socket.gaierror,
+    ConnectionRefusedError,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back for one request: a status and a body, or the failure instead of them."""
+
+    status: int | None = None
+    body: str = ""
+    retry_after: str = ""
+    failure: BaseException | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """How one endpoint answers: which codes refuse, and what an acknowledgement must show."""
+
+    refused: frozenset[str]
+    not_placed: frozenset[str] = codes.NOT_PLACED
+    order_id_needed: bool = False
+    row_code_needed: bool = False
+
+
+PLACE = Operation(codes.PLACE_REFUSED, order_id_needed=True, row_code_needed=True)
+CANCEL = Operation(codes.CANCEL_REFUSED, row_code_needed=True)
+CLOSE = Operation(codes.CLOSE_REFUSED, not_placed=codes.CLOSE_NOT_PLACED)
+SETTING = Operation(codes.SETTING_REFUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """The parts of an envelope that matter, and the one row that is ours."""
+
+    code: str
+    message: str
+    row: dict[str, Any] | None
+
+    @property
+    def sub_code(self) -> str:
+        return _text(self.row, "sCode")
+
+    @property
+    def reason(self) -> str:
+        """The row's code where there is one: OKX's rule, whatever the envelope says."""
+        return self.sub_code if self.sub_code not in ("", "0") else self.code
+
+    @property
+    def words(self) -> str:
+        return _text(self.row, "sMsg") or self.message
+
+
+def classify_send(
+    answer: Answer, operation: Operation = PLACE, *, client_order_id: str = ""
+) -> SendOutcome:
+    """The outcome of one request that was sent at most once."""
+    if answer.failure is not None:
+        kind = Outcome.NOT_PLACED if never_left(answer.failure) else Outcome.UNKNOWN
+        return SendOutcome(kind=kind, message=describe(answer.failure), http_status=answer.status)
+    verdict = _read(answer.body, client_order_id)
+    if verdict is None:
+        return SendOutcome(
+            kind=Outcome.UNKNOWN, http_status=answer.status, excerpt=answer.body[:_EXCERPT]
+        )
+    kind = _judge(answer, verdict, operation)
+    return SendOutcome(
+        kind=kind,
+        exchange_order_id=_text(verdict.row, "ordId") if kind is Outcome.ACK else "",
+        code=verdict.code,
+        sub_code=verdict.sub_code,
+        message=verdict.words[:_EXCERPT],
+        http_status=answer.status,
+        excerpt="" if kind is Outcome.ACK else answer.body[:_EXCERPT],
+        retry_after_s=_retry_after(answer) if verdict.reason in codes.RATE_LIMITED else None,
+        clock_skewed=kind is Outcome.NOT_PLACED and verdict.reason in codes.CLOCK_SKEWED,
+    )
+
+
+def never_left(failure: BaseException) -> bool:
+    """Whether the connection was never made, judged by the causes and not by the wrapping."""
+    return any(isinstance(cause, _NEVER_LEFT) for cause in _causes(failure))
+
+
+def describe(failure: BaseException) -> str:
+    """The innermost cause in words, without the request."""
+    *_, innermost = _causes(failure)
+    return f"{type(innermost).__name__}: {innermost}"[:_EXCERPT]
+
+
+def without_secrets(answer: Answer, credentials: Credentials) -> Answer:
+    """The answer as it may be kept: should it echo a credential, that is blotted out."""
+    body = answer.body
+    for secret in (credentials.secret, credentials.passphrase, credentials.api_key):
+        if len(secret) >= _SECRET_LENGTH:
+            body = body.replace(secret, "***")
+    return answer if body == answer.body else replace(answer, body=body)
+
+
+def _judge(answer: Answer, verdict: _Verdict, operation: Operation) -> Outcome:
+    if answer.status is None or _proves_nothing(answer.status):
+        return Outcome.UNKNOWN
+    if verdict.reason == "0":
+        proven = answer.status == HTTPStatus.OK and _acknowledges(verdict, operation)
+        return Outcome.ACK if proven else Outcome.UNKNOWN
+    return _refusal(verdict, operation)
+
+
+def _proves_nothing(status: int) -> bool:
+    """A redirect or a server's failure: somebody other than OKX's gateway may be speaking."""
+    redirect = HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST
+    return redirect or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def _acknowledges(verdict: _Verdict, operation: Operation) -> bool:
+    row = verdict.row
+    if row is None or verdict.code not in ("0", "2"):
+        return False
+    if operation.row_code_needed and verdict.sub_code != "0":
+        return False
+    return bool(_text(row, "ordId")) or not operation.order_id_needed
+
+
+def _refusal(verdict: _Verdict, operation: Operation) -> Outcome:
+    reason = verdict.reason
+    if reason in operation.not_placed:
+        return Outcome.NOT_PLACED
+    if reason in codes.AUTH:
+        return Outcome.AUTH
+    if reason in codes.DUPLICATE and operation.order_id_needed:
+        return Outcome.DUPLICATE
+    if reason in operation.refused:
+        return Outcome.REJECTED
+    if reason == codes.PARAMETER_ERROR and "clordid" not in verdict.words.lower():
+        return Outcome.REJECTED
+    return Outcome.UNKNOWN
+
+
+def _read(body: str, client_order_id: str) -> _Verdict | None:
+    """The envelope, or None when this is not an answer of OKX's or not one to our request."""
+    try:
+        envelope = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(envelope, dict):
+        return None
+    rows = envelope.get("data", [])
+    code = envelope.get("code")
+    if not isinstance(code, str) or not isinstance(rows, list):
+        return None
+    if not all(isinstance(row, dict) for row in rows):
+        return None
+    row = _our_row(rows, client_order_id)
+    if rows and row is None:
+        return None
+    return _Verdict(code, _text(envelope, "msg"), row)
+
+
+def _our_row(rows: list[dict[str, Any]], client_order_id: str) -> dict[str, Any] | None:
+    if len(rows) == 1:
+        return rows[0] if _echoes(rows[0], client_order_id) else None
+    ours = [row for row in rows if client_order_id and row.get("clOrdId") == client_order_id]
+    return ours[0] if len(ours) == 1 else None
+
+
+def _echoes(row: dict[str, Any], client_order_id: str) -> bool:
+    return not client_order_id or _text(row, "clOrdId") in ("", client_order_id)
+
+
+def _text(row: dict[str, Any] | None, field: str) -> str:
+    value = row.get(field) if row else None
+    return value if isinstance(value, str) else ""
+
+
+def _retry_after(answer: Answer) -> Decimal | None:
+    try:
+        seconds = Decimal(answer.retry_after)
+    except InvalidOperation:
+        return None
+    return seconds if seconds.is_finite() and 0 <= seconds <= _RETRY_AFTER_MAX_S else None
+
+
+def _causes(failure: BaseException) -> Iterator[BaseException]:
+    """The failure and what it was raised from; a cycle ends the walk."""
+    seen: set[int] = set()
+    cause: BaseException | None = failure
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__
