@@ -1,0 +1,7 @@
+"""What the signals room announces, on commit, with primary keys only."""
+
+from __future__ import annotations
+
+from django.dispatch import Signal as Event
+
+signal_accepted = Event()  # signal_id: a new instruction waits to be copied

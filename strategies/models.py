@@ -1,0 +1,214 @@
+"""Who follows what, and how."""
+
+from __future__ import annotations
+
+import uuid
+from decimal import Decimal
+from typing import TYPE_CHECKING, ClassVar
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.fields import ExactDecimalField
+from accounts.tenancy import TenantManager, TenantModel, TenantQuerySet
+from customers.models import ExchangeAccount
+from signals.models import SignalSource
+from strategies.enums import (
+    MarginMode,
+    MinSizePolicy,
+    OverMaxPolicy,
+    SizingMode,
+    StrategyStatus,
+    SubscriptionStatus,
+)
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+class StrategyQuerySet(TenantQuerySet["Strategy"]):
+    def active(self) -> StrategyQuerySet:
+        return self.filter(status=StrategyStatus.ACTIVE)
+
+    def visible_to(self, user: User) -> StrategyQuerySet:
+        if user.may_see_desk():
+            return self
+        return self.filter(subscriptions__account__customer__portal_user=user).distinct()
+
+
+class Strategy(TenantModel):
+    """A way of following one or more sources."""
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    name = models.CharField(_("name"), max_length=80)
+    sources = models.ManyToManyField(
+        SignalSource,
+        verbose_name=_("sources"),
+        through="StrategySource",
+        related_name="strategies",
+    )
+    instruments = models.JSONField(
+        _("instruments"),
+        default=list,
+        blank=True,
+        help_text=_("OKX instrument ids. Empty means all."),
+    )
+
+    sizing_mode = models.CharField(
+        _("sizing"), max_length=32, choices=SizingMode, default=SizingMode.FIXED_RATIO
+    )
+    follow_ratio = ExactDecimalField(
+        _("follow ratio"),
+        default=Decimal("0.1"),
+        validators=[MinValueValidator(Decimal("0.0001")), MaxValueValidator(Decimal(100))],
+        help_text=_("0.1 follows a tenth of the leader's quantity."),
+    )
+    fixed_notional = ExactDecimalField(
+        _("notional per opening"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal("0.01"))],
+        help_text=_("USDT, for fixed notional sizing."),
+    )
+    min_size_policy = models.CharField(
+        _("below the minimum"), max_length=16, choices=MinSizePolicy, default=MinSizePolicy.SKIP
+    )
+    over_max_policy = models.CharField(
+        _("above the maximum"),
+        max_length=16,
+        choices=OverMaxPolicy,
+        default=OverMaxPolicy.SCALE_DOWN,
+    )
+    margin_mode = models.CharField(
+        _("margin mode"), max_length=16, choices=MarginMode, default=MarginMode.CROSS
+    )
+    max_leverage = ExactDecimalField(
+        _("maximum leverage"), default=Decimal(1), validators=[MinValueValidator(Decimal(1))]
+    )
+    max_age_seconds = models.PositiveIntegerField(
+        _("opens expire after"),
+        default=60,
+        validators=[MinValueValidator(1), MaxValueValidator(3600)],
+        help_text=_("Seconds after the signal's time. Closes never expire."),
+    )
+
+    status = models.CharField(
+        _("status"), max_length=16, choices=StrategyStatus, default=StrategyStatus.ACTIVE
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects: ClassVar[TenantManager[Strategy]] = TenantManager.from_queryset(StrategyQuerySet)()
+
+    class Meta(TenantModel.Meta):
+        verbose_name = _("strategy")
+        verbose_name_plural = _("strategies")
+        ordering = ("name",)
+        constraints = (
+            models.UniqueConstraint(fields=("tenant", "name"), name="strategy_name_per_tenant"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        if self.sizing_mode == SizingMode.FIXED_NOTIONAL and self.fixed_notional is None:
+            raise ValidationError({"fixed_notional": _("Fixed notional sizing needs an amount.")})
+        listed = self.instruments
+        if not isinstance(listed, list) or not all(isinstance(i, str) and i for i in listed):
+            raise ValidationError({"instruments": _("A list of instrument ids, or empty for all.")})
+
+    def trades(self, inst_id: str) -> bool:
+        return not self.instruments or inst_id in self.instruments
+
+
+class StrategySource(TenantModel):
+    """A strategy listening to a source."""
+
+    strategy = models.ForeignKey(Strategy, on_delete=models.CASCADE, related_name="source_links")
+    source = models.ForeignKey(
+        SignalSource,
+        verbose_name=_("source"),
+        on_delete=models.PROTECT,
+        related_name="strategy_links",
+    )
+
+    class Meta(TenantModel.Meta):
+        verbose_name = _("source of a strategy")
+        verbose_name_plural = _("sources of strategies")
+        constraints = (
+            models.UniqueConstraint(fields=("strategy", "source"), name="strategy_source_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.strategy} ← {self.source}"
+
+
+class SubscriptionQuerySet(TenantQuerySet["Subscription"]):
+    def following(self, source: SignalSource) -> SubscriptionQuerySet:
+        """Every subscription that a signal of this source concerns, stopped ones left out."""
+        return (
+            self.filter(strategy__source_links__source=source)
+            .exclude(status=SubscriptionStatus.STOPPED)
+            .exclude(strategy__status=StrategyStatus.ARCHIVED)
+        )
+
+    def visible_to(self, user: User) -> SubscriptionQuerySet:
+        if user.may_see_desk():
+            return self
+        return self.filter(account__customer__portal_user=user)
+
+
+class Subscription(TenantModel):
+    """One exchange account following one strategy. Its `uid` is the link's identity in order ids."""
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    strategy = models.ForeignKey(
+        Strategy, verbose_name=_("strategy"), on_delete=models.PROTECT, related_name="subscriptions"
+    )
+    account = models.ForeignKey(
+        ExchangeAccount,
+        verbose_name=_("exchange account"),
+        on_delete=models.PROTECT,
+        related_name="subscriptions",
+    )
+    follow_ratio = ExactDecimalField(
+        _("follow ratio"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal("0.0001")), MaxValueValidator(Decimal(100))],
+        help_text=_("Empty takes the strategy's."),
+    )
+    fixed_notional = ExactDecimalField(
+        _("notional per opening"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal("0.01"))],
+        help_text=_("Empty takes the strategy's."),
+    )
+    max_leverage = ExactDecimalField(
+        _("maximum leverage"), null=True, blank=True, validators=[MinValueValidator(Decimal(1))]
+    )
+    status = models.CharField(
+        _("status"), max_length=16, choices=SubscriptionStatus, default=SubscriptionStatus.ACTIVE
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects: ClassVar[TenantManager[Subscription]] = TenantManager.from_queryset(
+        SubscriptionQuerySet
+    )()
+
+    class Meta(TenantModel.Meta):
+        verbose_name = _("subscription")
+        verbose_name_plural = _("subscriptions")
+        ordering = ("strategy__name", "account__customer__name")
+        constraints = (
+            models.UniqueConstraint(fields=("strategy", "account"), name="subscription_once"),
+        )
+        indexes = (models.Index(fields=("tenant", "status"), name="subscription_by_status"),)
+
+    def __str__(self) -> str:
+        return f"{self.account} → {self.strategy}"

@@ -1,0 +1,33 @@
+"""The rows of the engine room."""
+
+from __future__ import annotations
+
+from trading.models.decisions import Cycle, Decision
+from trading.models.instruments import Instrument, MarketPrice
+from trading.models.leases import Heartbeat, JobLease, StreamLease
+from trading.models.limits import Limit, TradingState
+from trading.models.orders import ExternalOrder, Fill, Order, OrderAttempt, OrderEvent
+from trading.models.positions import Balance, EquitySnapshot, Position
+from trading.models.reconcile import QuarantinedReport, ReconcileRun
+
+__all__ = [
+    "Balance",
+    "Cycle",
+    "Decision",
+    "EquitySnapshot",
+    "ExternalOrder",
+    "Fill",
+    "Heartbeat",
+    "Instrument",
+    "JobLease",
+    "Limit",
+    "MarketPrice",
+    "Order",
+    "OrderAttempt",
+    "OrderEvent",
+    "Position",
+    "QuarantinedReport",
+    "ReconcileRun",
+    "StreamLease",
+    "TradingState",
+]

@@ -1,0 +1,118 @@
+"""What was decided for each follower, and the cycle it belongs to."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.fields import ExactDecimalField, uuid7
+from accounts.tenancy import TenantManager, TenantModel, TenantQuerySet
+from customers.models import ExchangeAccount
+from signals.enums import Direction, Unit
+from signals.models import Signal, SignalSource
+from strategies.models import Subscription
+from trading.enums import DecisionOutcome, Reason
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+class Cycle(TenantModel):
+    """A link's way from flat to flat on one instrument.
+
+    The pair (`follower_base`, `leader_base`) is fixed when the cycle opens:
+    target = floor to lot of follower_base x leader now / leader_base. What is held
+    is derived from the cycle's orders, never stored twice. `active_key` is unique
+    while the cycle runs and NULL when it ended: one link per account and instrument.
+    """
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    link_uid = models.UUIDField(editable=False)
+    subscription = models.ForeignKey(
+        Subscription,
+        verbose_name=_("subscription"),
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="cycles",
+    )
+    source = models.ForeignKey(
+        SignalSource, verbose_name=_("source"), on_delete=models.PROTECT, related_name="+"
+    )
+    account = models.ForeignKey(
+        ExchangeAccount, verbose_name=_("account"), on_delete=models.PROTECT, related_name="cycles"
+    )
+    inst_id = models.CharField(_("instrument"), max_length=40)
+    direction = models.CharField(_("direction"), max_length=8, choices=Direction)
+    unit = models.CharField(_("leader counts in"), max_length=16, choices=Unit)
+    follower_base = ExactDecimalField(_("follower's base"))
+    leader_base = ExactDecimalField(_("leader's base"))
+    active_key = models.CharField(max_length=96, null=True, unique=True, editable=False)
+    opened_at = models.DateTimeField(_("opened"))
+    ended_at = models.DateTimeField(_("ended"), null=True)
+
+    class Meta(TenantModel.Meta):
+        verbose_name = _("cycle")
+        verbose_name_plural = _("cycles")
+        ordering = ("-opened_at",)
+        indexes = (
+            # the running cycles of the followers of a source
+            models.Index(fields=("source", "inst_id", "ended_at"), name="cycle_of_source"),
+            models.Index(fields=("link_uid", "inst_id", "ended_at"), name="cycle_of_link"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.inst_id} {self.direction}"
+
+
+class DecisionQuerySet(TenantQuerySet["Decision"]):
+    def visible_to(self, user: User) -> DecisionQuerySet:
+        if user.may_see_desk():
+            return self
+        return self.filter(account__customer__portal_user=user)
+
+
+class Decision(TenantModel):
+    """Why a follower was or was not copied, with the numbers used. One per link and signal."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    signal = models.ForeignKey(
+        Signal, verbose_name=_("signal"), on_delete=models.PROTECT, related_name="decisions"
+    )
+    subscription = models.ForeignKey(
+        Subscription,
+        verbose_name=_("subscription"),
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="decisions",
+    )
+    account = models.ForeignKey(
+        ExchangeAccount,
+        verbose_name=_("account"),
+        on_delete=models.PROTECT,
+        related_name="decisions",
+    )
+    link_uid = models.UUIDField(editable=False)
+    outcome = models.CharField(_("outcome"), max_length=16, choices=DecisionOutcome)
+    reason = models.CharField(_("reason"), max_length=40, choices=Reason, blank=True)
+    numbers = models.JSONField(_("numbers used"), default=dict)
+    decided_at = models.DateTimeField(_("decided"))
+
+    objects: ClassVar[TenantManager[Decision]] = TenantManager.from_queryset(DecisionQuerySet)()
+
+    class Meta(TenantModel.Meta):
+        verbose_name = _("decision")
+        verbose_name_plural = _("decisions")
+        ordering = ("-decided_at", "-id")
+        constraints = (
+            models.UniqueConstraint(fields=("link_uid", "signal"), name="decision_once_per_link"),
+        )
+        indexes = (
+            models.Index(fields=("tenant", "decided_at"), name="decision_of_tenant"),
+            models.Index(fields=("account", "decided_at"), name="decision_of_account"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.outcome} {self.reason}".strip()

@@ -1,0 +1,310 @@
+"""Orders, every attempt to send them, what happened to them, and their fills.
+
+These tables will be partitioned by month: no database-level foreign key to or from
+them, and every unique key contains the partition column, which never changes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.fields import ExactDecimalField, uuid7
+from accounts.tenancy import TenantManager, TenantModel, TenantQuerySet
+from customers.enums import Market
+from customers.models import ExchangeAccount
+from signals.models import Signal
+from strategies.enums import MarginMode
+from strategies.models import Subscription
+from trading.enums import (
+    FINAL_STATES,
+    AttemptOutcome,
+    EventSource,
+    Leg,
+    OrderState,
+    OrderType,
+    PositionSide,
+    Reason,
+    Side,
+)
+from trading.models.decisions import Cycle, Decision
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+OPEN_STATES = tuple(s for s in OrderState.values if s not in FINAL_STATES)
+
+
+def loose_key(to: Any, verbose: Any, *, null: bool = False, related: str = "+") -> Any:
+    """A foreign key that the database does not know: its table is partitioned."""
+    return models.ForeignKey(
+        to,
+        verbose_name=verbose,
+        on_delete=models.PROTECT,
+        db_constraint=False,
+        null=null,
+        related_name=related,
+    )
+
+
+class OrderQuerySet(TenantQuerySet["Order"]):
+    def open(self) -> OrderQuerySet:
+        return self.filter(state__in=OPEN_STATES)
+
+    def unresolved(self) -> OrderQuerySet:
+        return self.filter(state__in=(OrderState.SENDING, OrderState.UNKNOWN, OrderState.MANUAL))
+
+    def visible_to(self, user: User) -> OrderQuerySet:
+        if user.may_see_desk():
+            return self
+        return self.filter(account__customer__portal_user=user)
+
+
+class Order(TenantModel):
+    """One instruction to the exchange, sent exactly once whatever happens on the way."""
+
+    tenant = loose_key("accounts.Tenant", _("desk"))
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    signal_at = models.DateTimeField(_("signal time"), editable=False)
+
+    # identity
+    signal = loose_key(Signal, _("signal"), related="orders")
+    decision = loose_key(Decision, _("decision"), related="orders")
+    subscription = loose_key(Subscription, _("subscription"), null=True, related="orders")
+    account = loose_key(ExchangeAccount, _("account"), related="orders")
+    cycle = loose_key(Cycle, _("cycle"), null=True, related="orders")
+    link_uid = models.UUIDField(editable=False)
+    leg = models.CharField(_("leg"), max_length=8, choices=Leg)
+    leg_number = models.PositiveSmallIntegerField(default=0)
+    slice_number = models.PositiveSmallIntegerField(default=0)
+    client_order_id = models.CharField(_("client order id"), max_length=32)
+    exchange_order_id = models.CharField(_("exchange order id"), max_length=40, blank=True)
+
+    # lane
+    lane_key = models.CharField(max_length=80, editable=False)
+    lane_at = models.DateTimeField(editable=False)
+    waits_for = models.UUIDField(null=True, editable=False)
+
+    # terms
+    market = models.CharField(_("market"), max_length=16, choices=Market)
+    inst_id = models.CharField(_("instrument"), max_length=40)
+    side = models.CharField(_("side"), max_length=8, choices=Side)
+    position_side = models.CharField(_("position side"), max_length=8, choices=PositionSide)
+    reduce_only = models.BooleanField(_("reduce-only"), default=False)
+    order_type = models.CharField(_("type"), max_length=16, choices=OrderType)
+    margin_mode = models.CharField(
+        _("margin mode"), max_length=16, choices=[*MarginMode.choices, ("cash", _("Cash"))]
+    )
+    leverage = ExactDecimalField(_("leverage"), null=True)
+    quantity = ExactDecimalField(_("quantity"), help_text=_("Contracts; base units on spot."))
+    price = ExactDecimalField(_("price"), null=True)
+    reference_price = ExactDecimalField(_("reference price"), null=True)
+    notional = ExactDecimalField(_("notional"), null=True)
+    leader_after = ExactDecimalField(null=True, editable=False)
+
+    # state
+    state = models.CharField(_("state"), max_length=20, choices=OrderState, default=OrderState.NEW)
+    reason = models.CharField(_("reason"), max_length=40, choices=Reason, blank=True)
+    exchange_code = models.CharField(_("exchange code"), max_length=16, blank=True)
+    exchange_message = models.CharField(_("exchange message"), max_length=300, blank=True)
+    filled_quantity = ExactDecimalField(_("filled"), default=0)
+    average_price = ExactDecimalField(_("average price"), null=True)
+    fee = ExactDecimalField(_("fee"), default=0)
+    fee_currency = models.CharField(max_length=20, blank=True)
+    realized_pnl = ExactDecimalField(_("realized PnL"), default=0)
+    attempt = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    not_found_count = models.PositiveSmallIntegerField(default=0, editable=False)
+    claims = models.PositiveSmallIntegerField(default=0, editable=False)
+    cancel_requested = models.BooleanField(_("cancel requested"), default=False)
+    claim_token = models.UUIDField(null=True, editable=False)
+    version = models.PositiveIntegerField(default=0, editable=False)
+
+    # times
+    created_at = models.DateTimeField(_("created"))
+    expires_at = models.DateTimeField(_("expires"), null=True)
+    not_before = models.DateTimeField(null=True, editable=False)
+    lease_until = models.DateTimeField(null=True, editable=False)
+    exp_at_ms = models.PositiveBigIntegerField(_("exchange deadline (ms)"), null=True)
+    sent_at = models.DateTimeField(_("sent"), null=True)
+    acked_at = models.DateTimeField(_("acknowledged"), null=True)
+    last_not_found_at = models.DateTimeField(null=True, editable=False)
+    exchange_updated_at = models.DateTimeField(_("exchange time"), null=True)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+
+    objects: ClassVar[TenantManager[Order]] = TenantManager.from_queryset(OrderQuerySet)()
+
+    class Meta(TenantModel.Meta):
+        verbose_name = _("order")
+        verbose_name_plural = _("orders")
+        ordering = ("-created_at", "-id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("link_uid", "signal", "leg_number", "slice_number", "signal_at"),
+                name="order_once_per_leg",
+            ),
+            models.UniqueConstraint(
+                fields=("account", "client_order_id", "signal_at"), name="order_client_id_once"
+            ),
+            models.CheckConstraint(condition=~Q(quantity=0), name="order_quantity_not_zero"),
+        )
+        indexes = (
+            # head of a lane
+            models.Index(fields=("lane_key", "lane_at"), name="order_lane"),
+            # sweeps: unfinished orders by state
+            models.Index(fields=("state", "lease_until"), name="order_unfinished"),
+            # a report that names our id
+            models.Index(fields=("client_order_id",), name="order_by_client_id"),
+            # the lists of a desk and of an account
+            models.Index(fields=("tenant", "created_at"), name="order_of_tenant"),
+            models.Index(fields=("account", "created_at"), name="order_of_account"),
+            # what a cycle holds
+            models.Index(fields=("cycle",), name="order_of_cycle"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.inst_id} {self.side} {self.quantity.normalize():f}"
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in FINAL_STATES
+
+    @property
+    def opens(self) -> bool:
+        """True when the order may enlarge a position."""
+        return self.leg in (Leg.OPEN, Leg.ADD)
+
+
+class OrderAttempt(TenantModel):
+    """One request to place the order: written before it is sent, finished by its answer."""
+
+    tenant = loose_key("accounts.Tenant", _("desk"))
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    signal_at = models.DateTimeField(editable=False)
+    order = loose_key(Order, _("order"), related="attempts")
+    number = models.PositiveSmallIntegerField(_("attempt"))
+    exp_at_ms = models.PositiveBigIntegerField(_("exchange deadline (ms)"))
+    started_at = models.DateTimeField(_("started"))
+    finished_at = models.DateTimeField(_("finished"), null=True)
+    outcome = models.CharField(
+        _("outcome"), max_length=16, choices=AttemptOutcome, default=AttemptOutcome.PENDING
+    )
+    http_status = models.PositiveSmallIntegerField(_("HTTP"), null=True)
+    code = models.CharField(_("code"), max_length=16, blank=True)
+    message = models.CharField(_("message"), max_length=300, blank=True)
+    excerpt = models.CharField(_("answer"), max_length=500, blank=True)
+
+    class Meta(TenantModel.Meta):
+        verbose_name = _("attempt")
+        verbose_name_plural = _("attempts")
+        ordering = ("number",)
+        constraints = (
+            models.UniqueConstraint(fields=("order", "number", "signal_at"), name="attempt_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.outcome}"
+
+
+class OrderEvent(TenantModel):
+    """A line in an order's diary; never changed."""
+
+    tenant = loose_key("accounts.Tenant", _("desk"))
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    signal_at = models.DateTimeField(editable=False)
+    order = loose_key(Order, _("order"), related="events")
+    at = models.DateTimeField(_("at"))
+    source = models.CharField(_("heard from"), max_length=8, choices=EventSource)
+    from_state = models.CharField(_("from"), max_length=20, choices=OrderState, blank=True)
+    to_state = models.CharField(_("to"), max_length=20, choices=OrderState)
+    note = models.CharField(_("note"), max_length=300, blank=True)
+
+    class Meta(TenantModel.Meta):
+        verbose_name = _("order event")
+        verbose_name_plural = _("order events")
+        ordering = ("at", "id")
+        indexes = (models.Index(fields=("order", "at"), name="event_of_order"),)
+
+    def __str__(self) -> str:
+        return f"{self.from_state} → {self.to_state}"
+
+
+class FillQuerySet(TenantQuerySet["Fill"]):
+    def visible_to(self, user: User) -> FillQuerySet:
+        if user.may_see_desk():
+            return self
+        return self.filter(account__customer__portal_user=user)
+
+
+class Fill(TenantModel):
+    """One execution. The same fill may be heard twice, from either side, and is kept once."""
+
+    tenant = loose_key("accounts.Tenant", _("desk"))
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    filled_at = models.DateTimeField(_("filled"), help_text=_("The exchange's fillTime."))
+    account = loose_key(ExchangeAccount, _("account"), related="fills")
+    order = loose_key(Order, _("order"), null=True, related="fills")
+    inst_id = models.CharField(_("instrument"), max_length=40)
+    trade_id = models.CharField(_("trade id"), max_length=40)
+    exchange_order_id = models.CharField(_("exchange order id"), max_length=40)
+    side = models.CharField(_("side"), max_length=8, choices=Side)
+    position_side = models.CharField(_("position side"), max_length=8, choices=PositionSide)
+    quantity = ExactDecimalField(_("quantity"))
+    price = ExactDecimalField(_("price"))
+    fee = ExactDecimalField(_("fee"), default=0, help_text=_("Negative is charged."))
+    fee_currency = models.CharField(_("fee currency"), max_length=20, blank=True)
+    realized_pnl = ExactDecimalField(_("realized PnL"), default=0)
+    liquidity = models.CharField(_("liquidity"), max_length=8, blank=True)
+    received_at = models.DateTimeField(_("received"))
+
+    objects: ClassVar[TenantManager[Fill]] = TenantManager.from_queryset(FillQuerySet)()
+
+    class Meta(TenantModel.Meta):
+        verbose_name = _("fill")
+        verbose_name_plural = _("fills")
+        ordering = ("-filled_at", "-id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("account", "inst_id", "trade_id", "exchange_order_id", "filled_at"),
+                name="fill_once",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("tenant", "filled_at"), name="fill_of_tenant"),
+            models.Index(fields=("order",), name="fill_of_order"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.inst_id} {self.side} {self.quantity.normalize():f} @ {self.price:f}"
+
+
+class ExternalOrder(TenantModel):
+    """An order on the account that is not ours: recorded, never touched."""
+
+    account = models.ForeignKey(
+        ExchangeAccount, verbose_name=_("account"), on_delete=models.PROTECT, related_name="+"
+    )
+    exchange_order_id = models.CharField(_("exchange order id"), max_length=40)
+    client_order_id = models.CharField(_("client order id"), max_length=32, blank=True)
+    foreign_deployment = models.BooleanField(_("from another Copydesk"), default=False)
+    inst_id = models.CharField(_("instrument"), max_length=40)
+    side = models.CharField(_("side"), max_length=8)
+    quantity = ExactDecimalField(_("quantity"))
+    filled_quantity = ExactDecimalField(_("filled"), default=0)
+    state = models.CharField(_("state"), max_length=20)
+    seen_at = models.DateTimeField(_("seen"))
+
+    class Meta(TenantModel.Meta):
+        verbose_name = _("external order")
+        verbose_name_plural = _("external orders")
+        ordering = ("-seen_at",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("account", "exchange_order_id"), name="external_order_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.inst_id} {self.side} {self.quantity}"

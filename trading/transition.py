@@ -1,0 +1,104 @@
+"""The only place where an order's state is written.
+
+Every write is conditional on the version that was read: of two writers one wins, the
+other is told, reads again and decides anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+
+from trading.enums import FINAL_STATES, EventSource, OrderState
+from trading.events import orders_finished
+from trading.models import Order, OrderEvent
+from trading.orders import may_become
+
+
+class IllegalTransition(RuntimeError):
+    """The table of states does not allow this step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A step of one order, with the other columns that change with it."""
+
+    order: Order
+    to: OrderState
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+    proved_not_placed: bool = False
+
+
+def transition(
+    changes: Iterable[Change], *, source: EventSource, at: datetime
+) -> list[Change]:
+    """Write the changes whose order still has the version that was read, and say which.
+
+    Must run inside a transaction. Writes a diary line for each change of state, and
+    announces on commit the orders that became final. May be repeated: a change that
+    was written already no longer matches its version.
+
+    Raises IllegalTransition when the table of states forbids a step.
+    """
+    written = [change for change in changes if _write(change, at)]
+    OrderEvent.objects.bulk_create(
+        [_event(change, source, at) for change in written if _is_step(change)]
+    )
+    _announce(written)
+    for change in written:
+        _refresh(change)
+    return written
+
+
+def _write(change: Change, at: datetime) -> bool:
+    order = change.order
+    state = OrderState(order.state)
+    if _is_step(change) and not may_become(
+        state, change.to, proved_not_placed=change.proved_not_placed
+    ):
+        raise IllegalTransition(f"order {order.id}: {state} may not become {change.to}")
+    columns = dict(change.columns)
+    if change.to in FINAL_STATES and order.finished_at is None:
+        columns.setdefault("finished_at", at)
+    matched = Order.objects.filter(
+        id=order.id, signal_at=order.signal_at, version=order.version
+    ).update(state=change.to, version=order.version + 1, **columns)
+    return matched == 1
+
+
+def _is_step(change: Change) -> bool:
+    return change.order.state != change.to
+
+
+def _event(change: Change, source: EventSource, at: datetime) -> OrderEvent:
+    order = change.order
+    return OrderEvent(
+        tenant_id=order.tenant_id,
+        order_id=order.id,
+        signal_at=order.signal_at,
+        at=at,
+        source=source,
+        from_state=order.state,
+        to_state=change.to,
+        note=change.note[:300],
+    )
+
+
+def _announce(written: Sequence[Change]) -> None:
+    finished = [c.order.id for c in written if _is_step(c) and c.to in FINAL_STATES]
+    if finished:
+        transaction.on_commit(partial(orders_finished.send_robust, Order, order_ids=finished))
+
+
+def _refresh(change: Change) -> None:
+    order = change.order
+    for name, value in change.columns.items():
+        setattr(order, name, value)
+    order.state = change.to
+    order.version += 1
