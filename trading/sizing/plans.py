@@ -28,9 +28,7 @@ def target_quantity(base: CycleBase, leader_after: Decimal, rules: InstrumentRul
     """The follower's contracts for the leader's position; 0 once the leader is flat."""
     if leader_after <= 0 or base.leader_base <= 0:
         return ZERO
-    return floor_ratio(
-        product(base.follower_base, leader_after), base.leader_base, rules.lot_size
-    )
+    return floor_ratio(product(base.follower_base, leader_after), base.leader_base, rules.lot_size)
 
 
 def plan_open(request: SizingRequest) -> SizingResult:
