@@ -1,0 +1,64 @@
+"""What every test session shares: what it ran on, and how it says what it could not run."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.services import find_program
+
+NEEDS_SERVICES = "MySQL or MariaDB and Redis (run `make test`)"
+NEEDS_BROWSER = "the browser tests: Chromium is not installed"
+COUNTED = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+
+
+def pytest_report_header() -> str:
+    session = os.environ.get("TEST_SESSION", "SQLite")
+    return f"copydesk: {session} (SQLite library {sqlite3.sqlite_version})"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what this session has no service for, or fail it in CI."""
+    reason = _missing_for(item)
+    if reason is None:
+        return
+    if IN_CI:
+        pytest.fail(f"Cannot run: {reason}", pytrace=False)
+    pytest.skip(f"NOT RUN: {reason}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Hand the counts to tests.run and repeat what was not run where everybody reads."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    texts = {str(report.longrepr[2]) for report in skipped if isinstance(report.longrepr, tuple)}
+    not_run = sorted(text.partition("NOT RUN: ")[2] for text in texts if "NOT RUN: " in text)
+    for reason in not_run:
+        terminalreporter.write_line(f"NOT RUN: {reason}", red=True, bold=True)
+    if path := os.environ.get("TEST_REPORT"):
+        counts = {word: len(terminalreporter.stats.get(word, [])) for word in COUNTED}
+        Path(path).write_text(json.dumps({"counts": counts, "not_run": not_run}))
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """The system's Chromium, for playwright's `executable_path`."""
+    path = find_program("chromium", "chromium-browser", "google-chrome")
+    assert path is not None, "a test that uses chromium_path carries the browser marker"
+    return path
+
+
+def _missing_for(item: pytest.Item) -> str | None:
+    if item.get_closest_marker("services") and not (
+        os.environ.get("REDIS_URL") and os.environ.get("DATABASE_URL", "").startswith("mysql")
+    ):
+        return NEEDS_SERVICES
+    browsers = ("chromium", "chromium-browser", "google-chrome")
+    if item.get_closest_marker("browser") and not find_program(*browsers):
+        return NEEDS_BROWSER
+    return None
