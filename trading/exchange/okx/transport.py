@@ -142,6 +142,7 @@ class OneTry:
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
+        self.headers = session.headers
 
     def get(self, url: Any, **options: Any) -> Any:
         return self._session.get(url, **options, allow_redirects=False)
