@@ -1,0 +1,69 @@
+"""Who comes in, and into which desk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from accounts.enums import Role, TenantStatus
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from accounts.models import Membership, Tenant, User
+
+SESSION_KEY = "tenant_id"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The desk a request works for, if any, and the membership that opens it."""
+
+    tenant: Tenant | None = None
+    membership: Membership | None = None
+
+    @property
+    def role(self) -> Role | None:
+        return None if self.membership is None else Role(self.membership.role)
+
+
+def admit(request: HttpRequest) -> Entry:
+    """Find the desk of the signed-in user and hang it on the request."""
+    session = getattr(request, "session", {})
+    entry = entry_for(getattr(request, "user", None), session.get(SESSION_KEY))
+    request.tenant = entry.tenant  # type: ignore[attr-defined]
+    request.membership = entry.membership  # type: ignore[attr-defined]
+    request.role = entry.role  # type: ignore[attr-defined]
+    return entry
+
+
+def entry_for(user: Any, chosen_tenant_id: Any = None) -> Entry:
+    """The desk this user enters: the chosen one, else for members their first.
+
+    Superusers belong to no desk and enter only the one they chose.
+    """
+    if user is None or not user.is_authenticated or not user.is_active:
+        return Entry()
+    if user.is_superuser:
+        return Entry(tenant=_tenant(chosen_tenant_id))
+    memberships = active_memberships(user)
+    for membership in memberships:
+        if membership.tenant_id == chosen_tenant_id:
+            return Entry(membership.tenant, membership)
+    return Entry(memberships[0].tenant, memberships[0]) if memberships else Entry()
+
+
+def active_memberships(user: User) -> list[Membership]:
+    """The user's ways in, oldest first: active memberships of active desks."""
+    from accounts.models import Membership
+
+    memberships = Membership.objects.filter(
+        user=user, is_active=True, tenant__status=TenantStatus.ACTIVE
+    )
+    return list(memberships.select_related("tenant").order_by("pk"))
+
+
+def _tenant(tenant_id: Any) -> Tenant | None:
+    from accounts.models import Tenant
+
+    return None if tenant_id is None else Tenant.objects.filter(pk=tenant_id).first()

@@ -1,0 +1,17 @@
+"""The tables of room 1."""
+
+from __future__ import annotations
+
+from accounts.models.approvals import Approval
+from accounts.models.diary import AuditEntry, AuditPending
+from accounts.models.people import Installation, Membership, Tenant, User
+
+__all__ = [
+    "Approval",
+    "AuditEntry",
+    "AuditPending",
+    "Installation",
+    "Membership",
+    "Tenant",
+    "User",
+]
