@@ -21,7 +21,7 @@ _DIGEST_LETTERS = 26  # 130 bits
 _DEPLOYMENT_CODE = re.compile(r"[A-Za-z][A-Za-z0-9]{1,3}", re.ASCII)
 
 
-def client_order_id(  # noqa: PLR0913 - the six parts of the identity, keyword-only
+def client_order_id(
     *, deployment_code: str, key: bytes, link_uid: UUID, signal_id: UUID, leg: int, slice_: int
 ) -> str:
     """The id under which the exchange knows this order, the same for every attempt.

@@ -150,8 +150,10 @@ def instrument_is_unknown(_leg: Leg, ctx: RiskContext) -> RiskVerdict | None:
     return None if ctx.instrument_known else _skipped(Reason.INSTRUMENT_UNKNOWN)
 
 
-def instrument_is_suspended(_leg: Leg, ctx: RiskContext) -> RiskVerdict | None:
-    return None if ctx.instrument_trading else _skipped(Reason.INSTRUMENT_SUSPENDED)
+def instrument_is_suspended(leg: Leg, ctx: RiskContext) -> RiskVerdict | None:
+    # Only increases: what we know may be old, and a close that was tried costs nothing.
+    blocked = leg in INCREASES and not ctx.instrument_trading
+    return _skipped(Reason.INSTRUMENT_SUSPENDED) if blocked else None
 
 
 def only_reductions_are_allowed(leg: Leg, ctx: RiskContext) -> RiskVerdict | None:

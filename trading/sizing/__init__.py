@@ -14,13 +14,13 @@ from trading.sizing.plans import (
     target_quantity,
 )
 from trading.sizing.terms import Caps, CycleBase, SizingRequest, SizingResult, SizingTerms
-from trading.sizing.units import InstrumentRules, PriceUnknown, contracts_from, notional
+from trading.sizing.units import InstrumentRules, PriceUnknownError, contracts_from, notional
 
 __all__ = [
     "Caps",
     "CycleBase",
     "InstrumentRules",
-    "PriceUnknown",
+    "PriceUnknownError",
     "SizingRequest",
     "SizingResult",
     "SizingTerms",

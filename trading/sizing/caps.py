@@ -25,7 +25,7 @@ class Bounded:
 def apply_caps(request: SizingRequest, bounded: Bounded, held: Decimal) -> Bounded:
     """Lower the quantity to what every limit allows; `held` is the position before the order.
 
-    Raises `PriceUnknown` when a notional limit cannot be checked.
+    Raises `PriceUnknownError` when a notional limit cannot be checked.
     """
     for name, reason, most in _limits(request, held):
         bounded = _lowered(bounded, name, reason, most)

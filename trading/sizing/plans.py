@@ -15,12 +15,12 @@ from trading.enums import Leg, Reason
 from trading.sizing.caps import Bounded, apply_caps
 from trading.sizing.exact import EXACT, ZERO, ceil_lot, ceil_ratio, floor_lot, floor_ratio, product
 from trading.sizing.terms import CycleBase, SizingRequest, SizingResult, Steps
-from trading.sizing.units import InstrumentRules, PriceUnknown, notional_of_one
+from trading.sizing.units import InstrumentRules, PriceUnknownError, notional_of_one
 
 PERCENT = Decimal(100)
 
 
-class _EquityUnknown(ValueError):
+class _EquityUnknownError(ValueError):
     """The opening is a share of an equity nobody knows."""
 
 
@@ -42,9 +42,9 @@ def plan_open(request: SizingRequest) -> SizingResult:
     try:
         base = CycleBase(_opening_quantity(request), request.leader_after)
         result = _sized(replace(request, base=base), base.follower_base)
-    except PriceUnknown:
+    except PriceUnknownError:
         return _nothing(Reason.PRICE_UNKNOWN)
-    except _EquityUnknown:
+    except _EquityUnknownError:
         return _nothing(Reason.EQUITY_UNKNOWN)
     if result.quantity == 0:
         return result if result.reason == Reason.BELOW_MIN else replace(result, base=None)
@@ -66,7 +66,7 @@ def plan_add(request: SizingRequest) -> SizingResult:
         wanted = ceil_ratio(product(base.follower_base, request.leader_after), base.leader_base)
     try:
         result = _sized(request, wanted)
-    except PriceUnknown:
+    except PriceUnknownError:
         return _nothing(Reason.PRICE_UNKNOWN, steps)
     stored = result.base if result.capped else None
     return replace(result, base=stored, steps=steps + result.steps)
@@ -173,7 +173,7 @@ def _opening_quantity(request: SizingRequest) -> Decimal:
     if request.unit == Unit.CONTRACTS:
         return ceil_ratio(product(terms.ratio, request.leader_after), Decimal(1))
     if request.equity is None:
-        raise _EquityUnknown
+        raise _EquityUnknownError
     one = notional_of_one(request.rules, request.price)
     share = product(terms.ratio, request.leader_after, max(request.equity, ZERO))
     return ceil_ratio(share, product(one, PERCENT))

@@ -9,7 +9,7 @@ from signals.enums import QuantityMode
 from trading.sizing.exact import ceil_ratio, product
 
 
-class PriceUnknown(ValueError):
+class PriceUnknownError(ValueError):
     """The conversion needs a price and there is none."""
 
 
@@ -38,7 +38,7 @@ class InstrumentRules:
 
 
 def notional_of_one(rules: InstrumentRules, price: Decimal | None) -> Decimal:
-    """Quote value of one contract; raises `PriceUnknown` (an inverse contract needs no price)."""
+    """Quote value of one contract; raises `PriceUnknownError` (an inverse contract needs no price)."""
     if rules.inverse:
         return rules.contract_value
     return product(_contract_value(rules), _known(price))
@@ -54,7 +54,7 @@ def contracts_from(
 ) -> Decimal:
     """Contracts for a quantity of contracts, base units or notional, not rounded to a lot.
 
-    Raises `PriceUnknown` where a price is needed, and ValueError for the percent modes,
+    Raises `PriceUnknownError` where a price is needed, and ValueError for the percent modes,
     which have no meaning without a position or an equity.
     """
     if mode == QuantityMode.CONTRACTS:
@@ -74,5 +74,5 @@ def _contract_value(rules: InstrumentRules) -> Decimal:
 
 def _known(price: Decimal | None) -> Decimal:
     if price is None or price <= 0:
-        raise PriceUnknown
+        raise PriceUnknownError
     return price

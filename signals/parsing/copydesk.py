@@ -1,0 +1,97 @@
+"""Our own dialect: one JSON object, ordered by intent."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+from signals.enums import Direction, Intent, QuantityMode
+from signals.parsing import fields, strict_json
+from signals.parsing.normal import ParsedSignal, ParseError, Quantity
+
+MAX_LEVERAGE = 1000
+MAX_TTL_SECONDS = 3600
+MAX_PERCENT = 100
+
+UNSUPPORTED = ("stop_loss", "take_profit")
+FIELDS = frozenset(
+    {
+        "id",
+        "time",
+        "instrument",
+        "intent",
+        "direction",
+        "quantity",
+        "reference_price",
+        "leverage",
+        "ttl_seconds",
+        "secret",
+    }
+)
+WITHOUT_QUANTITY = frozenset({Intent.CLOSE, Intent.CANCEL})
+
+
+def parse(raw: bytes) -> ParsedSignal:
+    """The signal of a payload; raises `ParseError` naming the first field at fault.
+
+    `secret` is whom the door checks, not part of the signal: it is dropped unread.
+    """
+    payload = strict_json.loads(raw)
+    for name in UNSUPPORTED:
+        if name in payload:
+            raise ParseError(name, "not supported: attached orders are not placed")
+    fields.refuse_unknown(payload, FIELDS)
+    external_id, time = payload.get("id"), payload.get("time")
+    if external_id is None and time is None:
+        raise ParseError("id", "id or time is required")
+    price, leverage, ttl = (
+        payload.get(name) for name in ("reference_price", "leverage", "ttl_seconds")
+    )
+    intent = fields.choice(fields.required(payload, "intent"), "intent", Intent)
+    return ParsedSignal(
+        external_id="" if external_id is None else fields.identifier(external_id, "id"),
+        signal_at=None if time is None else fields.aware_time(time, "time"),
+        inst_id=fields.instrument(fields.required(payload, "instrument"), "instrument"),
+        intent=intent,
+        direction=fields.choice(fields.required(payload, "direction"), "direction", Direction),
+        quantity=None if intent in WITHOUT_QUANTITY else _quantity(payload, intent),
+        reference_price=None if price is None else fields.positive(price, "reference_price"),
+        leverage=None if leverage is None else _leverage(leverage),
+        ttl=None if ttl is None else _ttl(ttl),
+    )
+
+
+def _quantity(payload: fields.Fields, intent: Intent) -> Quantity:
+    quantity = fields.required(payload, "quantity")
+    if not isinstance(quantity, dict):
+        raise ParseError("quantity", "must be an object with mode and value")
+    fields.refuse_unknown(quantity, ("mode", "value"), "quantity.")
+    mode = fields.choice(
+        fields.required(quantity, "mode", "quantity."), "quantity.mode", QuantityMode
+    )
+    if mode == QuantityMode.PERCENT and intent != Intent.REDUCE:
+        raise ParseError("quantity.mode", "percent is valid for reduce only")
+    value = fields.required(quantity, "value", "quantity.")
+    return Quantity(mode, _quantity_value(value, mode, intent))
+
+
+def _quantity_value(value: object, mode: QuantityMode, intent: Intent) -> Decimal:
+    path = "quantity.value"
+    if intent == Intent.TARGET:
+        return fields.not_negative(value, path)
+    number = fields.positive(value, path)
+    if mode == QuantityMode.PERCENT and number > MAX_PERCENT:
+        raise ParseError(path, f"must not be above {MAX_PERCENT}")
+    return number
+
+
+def _leverage(value: object) -> Decimal:
+    leverage = fields.positive(value, "leverage")
+    if leverage > MAX_LEVERAGE:
+        raise ParseError("leverage", f"must not be above {MAX_LEVERAGE}")
+    return leverage
+
+
+def _ttl(value: object) -> timedelta:
+    seconds = fields.whole_between(value, "ttl_seconds", 1, MAX_TTL_SECONDS)
+    return timedelta(seconds=seconds)
