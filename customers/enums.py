@@ -12,10 +12,24 @@ class CustomerStatus(TextChoices):
     ARCHIVED = "archived", _("Archived")
 
 
+CUSTOMER_NEXT = {
+    CustomerStatus.ACTIVE: frozenset({CustomerStatus.INACTIVE, CustomerStatus.ARCHIVED}),
+    CustomerStatus.INACTIVE: frozenset({CustomerStatus.ACTIVE, CustomerStatus.ARCHIVED}),
+    CustomerStatus.ARCHIVED: frozenset({CustomerStatus.INACTIVE}),
+}
+
+
 class AccountStatus(TextChoices):
     ACTIVE = "active", _("Active")
     PAUSED = "paused", _("Paused")
     ARCHIVED = "archived", _("Archived")
+
+
+ACCOUNT_NEXT = {
+    AccountStatus.ACTIVE: frozenset({AccountStatus.PAUSED, AccountStatus.ARCHIVED}),
+    AccountStatus.PAUSED: frozenset({AccountStatus.ACTIVE, AccountStatus.ARCHIVED}),
+    AccountStatus.ARCHIVED: frozenset({AccountStatus.PAUSED}),
+}
 
 
 class KeyStatus(TextChoices):

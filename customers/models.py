@@ -42,7 +42,7 @@ class Customer(TenantModel):
         on_delete=models.PROTECT,
         null=True,
         blank=True,
-        related_name="customers",
+        related_name="+",
     )
     notes = models.TextField(_("notes"), blank=True)
 
