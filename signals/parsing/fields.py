@@ -7,8 +7,9 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any, TypeVar
+
+from django.db.models import TextChoices
 
 from signals.parsing.normal import ParseError
 from signals.parsing.strict_json import shown_key
@@ -27,7 +28,7 @@ _TIME = re.compile(
 )
 
 Fields = dict[str, Any]
-Choice = TypeVar("Choice", bound=StrEnum)
+Choice = TypeVar("Choice", bound=TextChoices)
 
 
 def refuse_unknown(fields: Fields, known: Iterable[str], prefix: str = "") -> None:

@@ -38,7 +38,7 @@ class InstrumentRules:
 
 
 def notional_of_one(rules: InstrumentRules, price: Decimal | None) -> Decimal:
-    """Quote value of one contract; raises `PriceUnknownError` (an inverse contract needs no price)."""
+    """Quote value of one contract; an inverse one needs no price, else `PriceUnknownError`."""
     if rules.inverse:
         return rules.contract_value
     return product(_contract_value(rules), _known(price))
