@@ -11,6 +11,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.fields import EncryptedTextField, ExactDecimalField
+from accounts.roles import Ability, may
 from accounts.tenancy import TenantManager, TenantModel, TenantQuerySet
 from customers.enums import AccountStatus, CustomerStatus, KeyStatus, Market, PositionMode
 
@@ -24,7 +25,7 @@ class CustomerQuerySet(TenantQuerySet["Customer"]):
 
     def visible_to(self, user: User) -> CustomerQuerySet:
         """Narrow to the customer that this portal user is; staff of the desk see all."""
-        if user.may_see_desk():
+        if may(user, Ability.VIEW_DESK):
             return self
         return self.filter(portal_user=user)
 
@@ -92,7 +93,7 @@ class ExchangeAccountQuerySet(TenantQuerySet["ExchangeAccount"]):
         return self.filter(key_status=KeyStatus.VERIFIED).exclude(status=AccountStatus.ARCHIVED)
 
     def visible_to(self, user: User) -> ExchangeAccountQuerySet:
-        if user.may_see_desk():
+        if may(user, Ability.VIEW_DESK):
             return self
         return self.filter(customer__portal_user=user)
 

@@ -10,6 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.fields import EncryptedTextField, ExactDecimalField, uuid7
+from accounts.roles import Ability, may
 from accounts.tenancy import TenantManager, TenantModel, TenantQuerySet
 from customers.enums import Market
 from signals.enums import (
@@ -88,7 +89,7 @@ class SignalQuerySet(TenantQuerySet["Signal"]):
         return self.filter(status=SignalStatus.ACCEPTED).order_by("received_at", "id")
 
     def visible_to(self, user: User) -> SignalQuerySet:
-        if user.may_see_desk():
+        if may(user, Ability.VIEW_DESK):
             return self
         return self.filter(decisions__account__customer__portal_user=user).distinct()
 

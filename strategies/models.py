@@ -12,6 +12,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.fields import ExactDecimalField
+from accounts.roles import Ability, may
 from accounts.tenancy import TenantManager, TenantModel, TenantQuerySet
 from customers.models import ExchangeAccount
 from signals.models import SignalSource
@@ -33,7 +34,7 @@ class StrategyQuerySet(TenantQuerySet["Strategy"]):
         return self.filter(status=StrategyStatus.ACTIVE)
 
     def visible_to(self, user: User) -> StrategyQuerySet:
-        if user.may_see_desk():
+        if may(user, Ability.VIEW_DESK):
             return self
         return self.filter(subscriptions__account__customer__portal_user=user).distinct()
 
@@ -156,7 +157,7 @@ class SubscriptionQuerySet(TenantQuerySet["Subscription"]):
         )
 
     def visible_to(self, user: User) -> SubscriptionQuerySet:
-        if user.may_see_desk():
+        if may(user, Ability.VIEW_DESK):
             return self
         return self.filter(account__customer__portal_user=user)
 

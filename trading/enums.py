@@ -150,6 +150,7 @@ class Reason(TextChoices):
     LEVERAGE_ABOVE_LIMIT = "LEVERAGE_ABOVE_LIMIT", _("Leverage above the limit")
     LEVERAGE_LOCKED = "LEVERAGE_LOCKED", _("Leverage could not be changed")
     POS_MODE_CONFLICT = "POS_MODE_CONFLICT", _("Open in the other direction")
+    SHORT_NOT_POSSIBLE = "SHORT_NOT_POSSIBLE", _("Spot cannot be sold short")
     LINK_CONFLICT = "LINK_CONFLICT", _("Another strategy holds this instrument")
     ALREADY_AT_TARGET = "ALREADY_AT_TARGET", _("Already at the target")
     ALREADY_FLAT = "ALREADY_FLAT", _("Nothing to close")

@@ -9,6 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.fields import ExactDecimalField, uuid7
+from accounts.roles import Ability, may
 from accounts.tenancy import TenantManager, TenantModel, TenantQuerySet
 from customers.models import ExchangeAccount
 from signals.enums import Direction, Unit
@@ -69,7 +70,7 @@ class Cycle(TenantModel):
 
 class DecisionQuerySet(TenantQuerySet["Decision"]):
     def visible_to(self, user: User) -> DecisionQuerySet:
-        if user.may_see_desk():
+        if may(user, Ability.VIEW_DESK):
             return self
         return self.filter(account__customer__portal_user=user)
 

@@ -14,24 +14,15 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.fields import ExactDecimalField
-from accounts.tenancy import SystemTenantManager, TenantModel
+from accounts.tenancy import SystemTenantManager, SystemTenantModel
 from customers.models import Customer, ExchangeAccount
 from strategies.models import Strategy
 from trading.enums import LimitKind, Scope, TradingMode
 
 
-class Scoped(TenantModel):
+class Scoped(SystemTenantModel):
     """What a limit and a switch share: the scope they act on."""
 
-    tenant = models.ForeignKey(
-        "accounts.Tenant",
-        verbose_name=_("desk"),
-        on_delete=models.PROTECT,
-        null=True,
-        blank=True,
-        editable=False,
-        related_name="+",
-    )
     scope = models.CharField(_("scope"), max_length=16, choices=Scope)
     scope_key = models.CharField(max_length=96, editable=False)
     strategy = models.ForeignKey(
@@ -58,7 +49,7 @@ class Scoped(TenantModel):
     )
     changed_at = models.DateTimeField(_("changed"), auto_now=True)
 
-    class Meta:
+    class Meta(SystemTenantModel.Meta):
         abstract = True
 
 
@@ -72,7 +63,8 @@ class TradingState(Scoped):
 
     objects: ClassVar[SystemTenantManager[TradingState]] = SystemTenantManager()
 
-    class Meta:
+    class Meta(Scoped.Meta):
+        abstract = False
         verbose_name = _("trading state")
         verbose_name_plural = _("trading states")
         ordering = ("scope", "scope_key")
@@ -93,7 +85,8 @@ class Limit(Scoped):
 
     objects: ClassVar[SystemTenantManager[Limit]] = SystemTenantManager()
 
-    class Meta:
+    class Meta(Scoped.Meta):
+        abstract = False
         verbose_name = _("limit")
         verbose_name_plural = _("limits")
         ordering = ("scope", "kind")

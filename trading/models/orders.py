@@ -13,7 +13,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.fields import ExactDecimalField, uuid7
-from accounts.tenancy import TenantManager, TenantModel, TenantQuerySet
+from accounts.roles import Ability, may
+from accounts.tenancy import PartitionedTenantModel, TenantManager, TenantModel, TenantQuerySet
 from customers.enums import Market
 from customers.models import ExchangeAccount
 from signals.models import Signal
@@ -58,15 +59,14 @@ class OrderQuerySet(TenantQuerySet["Order"]):
         return self.filter(state__in=(OrderState.SENDING, OrderState.UNKNOWN, OrderState.MANUAL))
 
     def visible_to(self, user: User) -> OrderQuerySet:
-        if user.may_see_desk():
+        if may(user, Ability.VIEW_DESK):
             return self
         return self.filter(account__customer__portal_user=user)
 
 
-class Order(TenantModel):
+class Order(PartitionedTenantModel):
     """One instruction to the exchange, sent exactly once whatever happens on the way."""
 
-    tenant = loose_key("accounts.Tenant", _("desk"))
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     signal_at = models.DateTimeField(_("signal time"), editable=False)
 
@@ -136,7 +136,7 @@ class Order(TenantModel):
 
     objects: ClassVar[TenantManager[Order]] = TenantManager.from_queryset(OrderQuerySet)()
 
-    class Meta(TenantModel.Meta):
+    class Meta(PartitionedTenantModel.Meta):
         verbose_name = _("order")
         verbose_name_plural = _("orders")
         ordering = ("-created_at", "-id")
@@ -177,10 +177,9 @@ class Order(TenantModel):
         return self.leg in (Leg.OPEN, Leg.ADD)
 
 
-class OrderAttempt(TenantModel):
+class OrderAttempt(PartitionedTenantModel):
     """One request to place the order: written before it is sent, finished by its answer."""
 
-    tenant = loose_key("accounts.Tenant", _("desk"))
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     signal_at = models.DateTimeField(editable=False)
     order = loose_key(Order, _("order"), related="attempts")
@@ -196,7 +195,7 @@ class OrderAttempt(TenantModel):
     message = models.CharField(_("message"), max_length=300, blank=True)
     excerpt = models.CharField(_("answer"), max_length=500, blank=True)
 
-    class Meta(TenantModel.Meta):
+    class Meta(PartitionedTenantModel.Meta):
         verbose_name = _("attempt")
         verbose_name_plural = _("attempts")
         ordering = ("number",)
@@ -208,10 +207,9 @@ class OrderAttempt(TenantModel):
         return f"{self.number}: {self.outcome}"
 
 
-class OrderEvent(TenantModel):
+class OrderEvent(PartitionedTenantModel):
     """A line in an order's diary; never changed."""
 
-    tenant = loose_key("accounts.Tenant", _("desk"))
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     signal_at = models.DateTimeField(editable=False)
     order = loose_key(Order, _("order"), related="events")
@@ -221,7 +219,7 @@ class OrderEvent(TenantModel):
     to_state = models.CharField(_("to"), max_length=20, choices=OrderState)
     note = models.CharField(_("note"), max_length=300, blank=True)
 
-    class Meta(TenantModel.Meta):
+    class Meta(PartitionedTenantModel.Meta):
         verbose_name = _("order event")
         verbose_name_plural = _("order events")
         ordering = ("at", "id")
@@ -233,15 +231,14 @@ class OrderEvent(TenantModel):
 
 class FillQuerySet(TenantQuerySet["Fill"]):
     def visible_to(self, user: User) -> FillQuerySet:
-        if user.may_see_desk():
+        if may(user, Ability.VIEW_DESK):
             return self
         return self.filter(account__customer__portal_user=user)
 
 
-class Fill(TenantModel):
+class Fill(PartitionedTenantModel):
     """One execution. The same fill may be heard twice, from either side, and is kept once."""
 
-    tenant = loose_key("accounts.Tenant", _("desk"))
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     filled_at = models.DateTimeField(_("filled"), help_text=_("The exchange's fillTime."))
     account = loose_key(ExchangeAccount, _("account"), related="fills")
@@ -261,7 +258,7 @@ class Fill(TenantModel):
 
     objects: ClassVar[TenantManager[Fill]] = TenantManager.from_queryset(FillQuerySet)()
 
-    class Meta(TenantModel.Meta):
+    class Meta(PartitionedTenantModel.Meta):
         verbose_name = _("fill")
         verbose_name_plural = _("fills")
         ordering = ("-filled_at", "-id")

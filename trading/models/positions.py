@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.fields import ExactDecimalField
+from accounts.roles import Ability, may
 from accounts.tenancy import TenantManager, TenantModel, TenantQuerySet
 from customers.models import ExchangeAccount
 from trading.enums import PositionSide
@@ -21,7 +22,7 @@ class PositionQuerySet(TenantQuerySet["Position"]):
         return self.exclude(quantity=0)
 
     def visible_to(self, user: User) -> PositionQuerySet:
-        if user.may_see_desk():
+        if may(user, Ability.VIEW_DESK):
             return self
         return self.filter(account__customer__portal_user=user)
 
@@ -67,7 +68,7 @@ class Position(TenantModel):
 
 class BalanceQuerySet(TenantQuerySet["Balance"]):
     def visible_to(self, user: User) -> BalanceQuerySet:
-        if user.may_see_desk():
+        if may(user, Ability.VIEW_DESK):
             return self
         return self.filter(account__customer__portal_user=user)
 
