@@ -14,20 +14,20 @@ request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", d
 HIDDEN = "***"
 _SENSITIVE = (
     r"(?:OK-ACCESS-[A-Z]+|(?:Proxy-)?Authorization|X-Copydesk-Signature|Set-Cookie|Cookie|sessionid"
-    r"|[\w-]*(?:passphrase|password|secret|api[-_]?key|apikey|token|private[-_]?key)[\w-]*)"
+    r"|[\w-]{0,40}(?:passphrase|password|secret|api[-_]?key|apikey|token|private[-_]?key)[\w-]{0,40})"
 )
 _VALUE = (
-    r"""(?:b?"(?:[^"\\]|\\.)*"|b?'(?:[^'\\]|\\.)*'"""
+    r"""(?:b?"(?:[^"\\]|\\.)*"|b?'(?:[^'\\]|\\.)*'|\\"(?:(?!\\").)*\\\""""
     r"""|(?:Bearer|Token|Basic)\s+\S+|[^\s,;&"'(){}\[\]]+)"""
 )
 # name=value, "name": "value" and ('name', 'value'), as headers, JSON, reprs and queries write them
 _NAMED = re.compile(
-    rf"""(?P<name>\b{_SENSITIVE})(?P<link>\\?["']?\s*[:=]\s*|["']\s*,\s*(?=b?["']))(?P<value>{_VALUE})""",
+    rf"""(?P<name>{_SENSITIVE})(?P<link>\\?["']?\s*[:=]\s*|["']\s*,\s*(?=b?["']))(?P<value>{_VALUE})""",
     re.IGNORECASE,
 )
 _HOOK_TOKEN = re.compile(r"(/hooks/t/)[^/\s\"'?]+")
 _SCHEME = re.compile(r"\b(Bearer|Token|Basic)\s+[\w.~+/=-]{8,}")
-_URL_LOGIN = re.compile(r"(\w+://[^\s:/@]*):[^\s/@]+@")
+_URL_LOGIN = re.compile(r"\b(\w{1,20}://[^\s:/@]*):[^\s/@]+@")
 _WHOLE_NAME = re.compile(rf"{_SENSITIVE}\Z", re.IGNORECASE)
 _BUILT_IN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "request_id"}
 
