@@ -23,7 +23,7 @@ from accounts.redaction import without_secrets
 from accounts.scope import all_tenants, current_tenant_id
 
 
-class NotInTransaction(RuntimeError):
+class NotInTransactionError(RuntimeError):
     """A diary entry outside the transaction of its change could lie."""
 
 
@@ -57,10 +57,10 @@ class Origin:
     request_id: str = ""
 
 
-_origin: Final[ContextVar[Origin]] = ContextVar("audit_origin", default=Origin())
+_origin: Final[ContextVar[Origin]] = ContextVar("audit_origin", default=Origin())  # noqa: B039 (frozen)
 
 
-def record(
+def record(  # noqa: PLR0913 (what a diary line consists of)
     *,
     action: str,
     obj: models.Model | None = None,
@@ -93,7 +93,7 @@ def record(
 def record_many(notes: Iterable[Note]) -> list[AuditEntry]:
     """Write several entries, in two statements however many they are."""
     if not connection.in_atomic_block:
-        raise NotInTransaction("audit.record needs the transaction of the change it describes")
+        raise NotInTransactionError("audit.record needs the transaction of the change it describes")
     entries = [_entry(note) for note in notes]
     if not entries:
         return []

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from django.core import checks
-from django.db import models
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection, models
 
 
 def check_tenant_model(model: type[models.Model]) -> Iterator[checks.CheckMessage]:
@@ -26,3 +28,35 @@ def check_tenant_model(model: type[models.Model]) -> Iterator[checks.CheckMessag
             message = "A foreign key from a tenant's table to a global one needs related_name='+'."
             hint = "Otherwise queries of the global table could join other tenants' rows."
             yield checks.Error(message, hint=hint, obj=field, id="accounts.E003")
+
+
+@checks.register(checks.Tags.database)
+def check_field_keys(databases: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """With `check --database default`: every stored text has its key in FIELD_KEYS."""
+    from accounts.keyring import key_ids
+    from accounts.rotation import count_by_key, sealed_fields
+
+    if "default" not in (databases or ()):
+        return []
+    tables = set(connection.introspection.table_names())
+    found = []
+    for model, field in sealed_fields():
+        if model._meta.db_table not in tables:
+            continue
+        for key_id in sorted(set(count_by_key(model, field)) - set(key_ids())):
+            message = f"{model._meta.label}.{field.name} holds texts under the absent key {key_id}."
+            hint = "Put the key back into FIELD_KEYS, run rotate_field_keys, then remove it."
+            found.append(checks.Error(message, hint=hint, id="accounts.E011"))
+    return found
+
+
+@checks.register(checks.Tags.security)
+def check_key_ring(**kwargs: Any) -> list[checks.CheckMessage]:
+    """FIELD_KEYS can be read."""
+    from accounts.keyring import key_ids
+
+    try:
+        key_ids()
+    except ImproperlyConfigured as error:
+        return [checks.Error(str(error), id="accounts.E012")]
+    return []

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 
+from accounts.scope import current_tenant_id
 from accounts.sealed import Secret
 
 
@@ -26,3 +27,17 @@ class SecretFormField(forms.CharField):
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return not self.disabled and bool(data)
+
+
+class TenantModelForm(forms.ModelForm):
+    """A form whose row has its tenant before it is validated, so that uniqueness within the
+    desk is a field error and not a failed insert."""
+
+    def _post_clean(self) -> None:
+        if self.instance.tenant_id is None:
+            self.instance.tenant_id = current_tenant_id()
+        super()._post_clean()
+
+    def _get_validation_exclusions(self) -> set[str]:
+        excluded: set[str] = super()._get_validation_exclusions()
+        return excluded - {"tenant"}

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 
-class SecretUnreadable(RuntimeError):
+class SecretUnreadable(RuntimeError):  # noqa: N818 (says what happened)
     """No key of the ring opens this text."""
 
 

@@ -40,7 +40,7 @@ def _mask(value: Any) -> Any:
     return value if value is None or isinstance(value, bool) or value == "" else MASK
 
 
-def _ready(value: Any) -> Any:
+def _ready(value: Any) -> Any:  # noqa: PLR0911 (one line per kind of value)
     match value:
         case None | bool() | int() | str():
             return value

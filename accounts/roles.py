@@ -85,7 +85,7 @@ def may_enter_admin(subject: Any) -> bool:
     return may(subject, Ability.VIEW_DESK)
 
 
-def role_of(subject: Any) -> Role | None:
+def role_of(subject: Any) -> Role | None:  # noqa: PLR0911 (one line per kind of subject)
     """The role in the desk at hand, or None: outside every desk nobody has one."""
     match subject:
         case None | AnonymousUser():

@@ -11,7 +11,7 @@ from accounts import keyring
 MASK = "••••"
 
 
-class SecretMoved(RuntimeError):
+class SecretMoved(RuntimeError):  # noqa: N818 (says what happened)
     """A sealed text was found on another row, field or tenant than it was written for."""
 
 

@@ -221,8 +221,8 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    models.PositiveSmallIntegerField(
+                        default=1, editable=False, primary_key=True, serialize=False
                     ),
                 ),
                 ("name", models.CharField(default="Copydesk", max_length=100, verbose_name="name")),

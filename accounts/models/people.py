@@ -22,6 +22,8 @@ def validate_timezone(name: str) -> None:
 class Installation(models.Model):
     """The one row (key 1) that stands for this installation; system switches bump its version."""
 
+    # Not an autoincrement key, which MySQL allows in no check.
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     name = models.CharField(_("name"), max_length=100, default="Copydesk")
     switch_version = models.BigIntegerField(_("switch version"), default=0, editable=False)
 
