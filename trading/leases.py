@@ -1,0 +1,173 @@
+"""Who does a job at the moment, and who is alive: conditional UPDATEs on the database's clock."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from trading.models import Heartbeat, JobLease, StreamLease
+
+ALIVE_S = 25
+FORGOTTEN_S = 86_400
+
+P = ParamSpec("P")
+R = TypeVar("R")
+_heartbeats: dict[tuple[int, str], uuid.UUID] = {}
+
+
+def db_now() -> datetime:
+    """The database's time: two hosts never agree on theirs. SQLite has the host's."""
+    if connection.vendor != "mysql":
+        return timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT NOW(6)")
+        moment: datetime = cursor.fetchone()[0]
+    return moment.replace(tzinfo=UTC)
+
+
+@contextmanager
+def job_lease(name: str, seconds: float) -> Iterator[bool]:
+    """Hold a periodic job for at most `seconds`; False when somebody else does it.
+
+    A holder that dies is followed by another when its time is over.
+    """
+    owner = uuid.uuid4()
+    held = take_job(name, owner, seconds)
+    try:
+        yield held
+    finally:
+        if held:
+            give_back_job(name, owner)
+
+
+def single_flight(name: str, seconds: float) -> Callable[[Callable[P, R]], Callable[P, R | None]]:
+    """Run the function in one process at a time; the others return None at once."""
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R | None]:
+        @wraps(function)
+        def alone(*args: P.args, **kwargs: P.kwargs) -> R | None:
+            with job_lease(name, seconds) as held:
+                return function(*args, **kwargs) if held else None
+
+        return alone
+
+    return decorate
+
+
+def take_job(name: str, owner: uuid.UUID, seconds: float) -> bool:
+    """Take or renew a job; whoever has it keeps it until its time is over or it is given back."""
+    now = db_now()
+    if not JobLease.objects.filter(name=name).exists():
+        _insert_once(JobLease(name=name))
+    free = Q(until__isnull=True) | Q(until__lt=now) | Q(owner=owner)
+    until = now + timedelta(seconds=seconds)
+    return JobLease.objects.filter(free, name=name).update(owner=owner, until=until, ran_at=now) == 1
+
+
+def give_back_job(name: str, owner: uuid.UUID) -> None:
+    JobLease.objects.filter(name=name, owner=owner).update(owner=None, until=None)
+
+
+def beat_heartbeat(kind: str, note: str = "") -> None:
+    """Say that this process is alive."""
+    key = (os.getpid(), kind)
+    now = db_now()
+    row_id = _heartbeats.setdefault(key, uuid.uuid4())
+    if Heartbeat.objects.filter(id=row_id).update(beat_at=now, note=note[:200]):
+        return
+    Heartbeat.objects.filter(kind=kind, beat_at__lt=now - timedelta(seconds=FORGOTTEN_S)).delete()
+    Heartbeat.objects.create(
+        id=row_id,
+        kind=kind,
+        host=socket.gethostname()[:120],
+        pid=os.getpid(),
+        started_at=now,
+        beat_at=now,
+        note=note[:200],
+    )
+
+
+def end_heartbeat(kind: str) -> None:
+    """Say that this process leaves, so that nobody waits for it."""
+    row_id = _heartbeats.pop((os.getpid(), kind), None)
+    if row_id is not None:
+        Heartbeat.objects.filter(id=row_id).delete()
+
+
+def alive_count(kind: str) -> int:
+    """How many processes of a kind were heard lately."""
+    since = db_now() - timedelta(seconds=ALIVE_S)
+    return Heartbeat.objects.filter(kind=kind, beat_at__gte=since).count()
+
+
+def fair_capacity(accounts: int, copies: int) -> int:
+    """How many sockets one of several copies keeps: its share, and a little more."""
+    share = -(-accounts // max(copies, 1))
+    return share if copies <= 1 else share + max(1, share // 10)
+
+
+def claim_streams(
+    owner: uuid.UUID, account_ids: Collection[int], *, seconds: float, capacity: int
+) -> frozenset[int]:
+    """Renew this copy's sockets, take free ones, give back what is too much; what it holds.
+
+    A socket is free when nobody had it or its keeper's time is over. Account ids no longer
+    wanted are given back.
+    """
+    now = db_now()
+    until = now + timedelta(seconds=seconds)
+    wanted = set(account_ids)
+    mine = set(_held(owner))
+    kept = set(sorted(mine & wanted)[:capacity])
+    release_streams(owner, mine - kept)
+    if kept:
+        StreamLease.objects.filter(owner=owner, account_id__in=kept).update(until=until)
+    room = capacity - len(kept)
+    if room > 0 and wanted - kept:
+        _take_free(owner, sorted(wanted - kept), now, until, room)
+    return frozenset(_held(owner)) & frozenset(wanted)
+
+
+def release_streams(owner: uuid.UUID, account_ids: Collection[int] | None = None) -> None:
+    """Give sockets back, or all of them."""
+    held = StreamLease.objects.filter(owner=owner)
+    if account_ids is not None:
+        held = held.filter(account_id__in=account_ids)
+    held.update(owner=None, until=None)
+
+
+def _held(owner: uuid.UUID) -> list[int]:
+    return list(StreamLease.objects.filter(owner=owner).values_list("account_id", flat=True))
+
+
+def _take_free(
+    owner: uuid.UUID, account_ids: list[int], now: datetime, until: datetime, room: int
+) -> None:
+    rows = StreamLease.objects.filter(account_id__in=account_ids)
+    known = dict(rows.values_list("account_id", "until"))
+    for account_id in account_ids:
+        if account_id not in known:
+            _insert_once(StreamLease(account_id=account_id, changed_at=now))
+    free = [i for i in account_ids if (held := known.get(i)) is None or held < now][:room]
+    lapsed = Q(until__isnull=True) | Q(until__lt=now)
+    StreamLease.objects.filter(lapsed, account_id__in=free).update(
+        owner=owner, until=until, changed_at=now, state="connecting", reason=""
+    )
+
+
+def _insert_once(row: JobLease | StreamLease) -> None:
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError:
+        return  # another process was first

@@ -1,0 +1,34 @@
+"""Where each market is reached, and the client that this process asks."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from customers.enums import Market
+from customers.models import ExchangeAccount
+from trading.exchange.client import ExchangeClient
+from trading.exchange.runner import client_for
+from trading.exchange.types import Endpoint
+
+
+def endpoint_of_market(market: str, api_host: str = "") -> Endpoint:
+    """The addresses of a market; `api_host` replaces the REST host of one account."""
+    addresses = settings.MARKETS[market]
+    sockets = addresses["ws"].rstrip("/")
+    return Endpoint(
+        market=market,
+        rest=f"https://{api_host}" if api_host else addresses["rest"],
+        ws_public=f"{sockets}/public",
+        ws_private=f"{sockets}/private",
+        ws_business=f"{sockets}/business",
+        simulated_header=market == Market.DEMO,
+    )
+
+
+def endpoint_of(account: ExchangeAccount) -> Endpoint:
+    return endpoint_of_market(account.market, account.api_host)
+
+
+def client_of(account: ExchangeAccount) -> ExchangeClient:
+    """The client for an account; its coroutines run in `exchange_loop()` only."""
+    return client_for(endpoint_of(account))
