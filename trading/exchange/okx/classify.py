@@ -136,7 +136,7 @@ def without_secrets(answer: Answer, credentials: Credentials) -> Answer:
 def _judge(answer: Answer, verdict: _Verdict, operation: Operation) -> Outcome:
     if answer.status is None or _proves_nothing(answer.status):
         return Outcome.UNKNOWN
-    if verdict.reason == "0":
+    if verdict.sub_code == "0" or verdict.reason == "0":
         proven = answer.status == HTTPStatus.OK and _acknowledges(verdict, operation)
         return Outcome.ACK if proven else Outcome.UNKNOWN
     return _refusal(verdict, operation)

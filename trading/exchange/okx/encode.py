@@ -42,8 +42,9 @@ def place_body(request: PlaceRequest) -> Body:
         body["reduceOnly"] = True
     if request.tag:
         body["tag"] = request.tag
-    if request.target_currency:
-        body["tgtCcy"] = request.target_currency
+    target_currency = request.target_currency or _target_currency(request)
+    if target_currency:
+        body["tgtCcy"] = target_currency
     return body
 
 
@@ -98,6 +99,12 @@ def plain(number: Decimal) -> str:
     """1E+2 as 100, 1.500 as 1.5: the one spelling of a number."""
     digits = f"{number:f}"
     return digits.rstrip("0").rstrip(".") if "." in digits else digits
+
+
+def _target_currency(request: PlaceRequest) -> str:
+    """Without it OKX takes the quantity of a spot market buy for an amount of money to spend."""
+    spot_market = request.margin_mode is MarginMode.CASH and request.price is None
+    return "base_ccy" if spot_market else ""
 
 
 def _names_a_side(position_side: PositionSide | None) -> bool:
