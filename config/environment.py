@@ -54,15 +54,13 @@ def secret_values(mode: str, *, environ: Mapping[str, str], folder: Path) -> dic
 
 def _demo_secrets(folder: Path) -> dict[str, str]:
     made = {
-        "SECRET_KEY": lambda: secrets.token_urlsafe(50),
-        "FIELD_KEYS": lambda: f"d1:{Fernet.generate_key().decode()}",
-        "ORDER_ID_KEY": lambda: secrets.token_urlsafe(32),
-        "DEPLOYMENT_CODE": lambda: (
-            "d" + "".join(secrets.choice("abcdefghjkmnpqrstvwxyz23456789") for _ in range(3))
-        ),
+        "SECRET_KEY": secrets.token_urlsafe(50),
+        "FIELD_KEYS": f"d1:{Fernet.generate_key().decode()}",
+        "ORDER_ID_KEY": secrets.token_urlsafe(32),
+        "DEPLOYMENT_CODE": f"d{secrets.token_hex(2)[:3]}",
     }
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    values = {name: _made_once(folder / name.lower(), make()) for name, make in made.items()}
+    values = {name: _made_once(folder / name.lower(), value) for name, value in made.items()}
     return values | {"ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]"}
 
 

@@ -34,7 +34,7 @@ create table if not exists message (
 _PAGE = 500
 
 
-class SqliteChannelLayer(InMemoryChannelLayer):
+class SqliteChannelLayer(InMemoryChannelLayer):  # type: ignore[misc]
     """channels' in-memory layer for what this process owns, joined to the others by a file.
 
     A channel belongs to the process that made it, and its name says so. A process reads what was
