@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import re
@@ -17,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from trading.enums import FINAL_STATES, OrderState, PositionSide
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: no i, l, o, u
+_TO_CROCKFORD = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _ALPHABET)
 _DIGEST_LETTERS = 26  # 130 bits
 _DEPLOYMENT_CODE = re.compile(r"[A-Za-z][A-Za-z0-9]{1,3}", re.ASCII)
 
@@ -187,6 +189,5 @@ def word_for(state: OrderState) -> OrderWord:
 
 
 def _base32(digest: bytes) -> str:
-    bits = int.from_bytes(digest, "big") >> (len(digest) * 8 - _DIGEST_LETTERS * 5)
-    letters = (_ALPHABET[(bits >> shift) & 31] for shift in range(0, _DIGEST_LETTERS * 5, 5))
-    return "".join(letters)
+    letters = base64.b32encode(digest).decode("ascii")[:_DIGEST_LETTERS]
+    return letters.translate(_TO_CROCKFORD)

@@ -1,0 +1,328 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from strategies.enums import StrategyStatus, SubscriptionStatus
+from trading import risk
+from trading.enums import DecisionOutcome, Leg, LimitKind, Reason, Scope, TradingMode
+from trading.risk import (
+    CHECKS,
+    PASSED,
+    Check,
+    LimitValue,
+    OrderNumbers,
+    RiskContext,
+    check,
+    effective_leverage,
+    effective_limits,
+    remaining_daily_notional,
+    strictest_mode,
+)
+
+D = Decimal
+ALL = frozenset(Leg)
+INCREASES = frozenset({Leg.OPEN, Leg.ADD})
+OPEN = frozenset({Leg.OPEN})
+DENIED, SKIPPED = DecisionOutcome.DENIED, DecisionOutcome.SKIPPED
+ORDER = OrderNumbers(D(10), D(1000), D(3000))
+
+
+def limit(kind: LimitKind, value: int) -> dict[LimitKind, LimitValue]:
+    return {kind: LimitValue(kind, Scope.TENANT, D(value), "Desk")}
+
+
+REFUSALS: list[tuple[Check, dict[str, Any], DecisionOutcome, Reason, frozenset[Leg]]] = [
+    (
+        risk.trading_is_halted,
+        {"modes": (TradingMode.HALTED,)},
+        DENIED,
+        Reason.TRADING_HALTED,
+        ALL,
+    ),
+    (risk.account_is_paused, {"account_enabled": False}, DENIED, Reason.ACCOUNT_DISABLED, ALL),
+    (risk.key_is_not_verified, {"key_verified": False}, DENIED, Reason.KEY_NOT_VERIFIED, ALL),
+    (
+        risk.subscription_is_stopped,
+        {"subscription_status": SubscriptionStatus.STOPPED},
+        SKIPPED,
+        Reason.LINK_PAUSED,
+        ALL,
+    ),
+    (
+        risk.only_reductions_are_allowed,
+        {"modes": (TradingMode.ACTIVE, TradingMode.REDUCE_ONLY)},
+        DENIED,
+        Reason.REDUCE_ONLY,
+        INCREASES,
+    ),
+    (
+        risk.only_reductions_are_allowed,
+        {"modes": (TradingMode.FLATTEN,)},
+        DENIED,
+        Reason.REDUCE_ONLY,
+        INCREASES,
+    ),
+    (
+        risk.customer_is_not_active,
+        {"customer_active": False},
+        DENIED,
+        Reason.CUSTOMER_DISABLED,
+        INCREASES,
+    ),
+    (
+        risk.strategy_is_paused,
+        {"strategy_status": StrategyStatus.PAUSED},
+        SKIPPED,
+        Reason.STRATEGY_PAUSED,
+        INCREASES,
+    ),
+    (
+        risk.strategy_is_paused,
+        {"strategy_status": StrategyStatus.ARCHIVED},
+        SKIPPED,
+        Reason.STRATEGY_PAUSED,
+        INCREASES,
+    ),
+    (
+        risk.subscription_is_paused,
+        {"subscription_status": SubscriptionStatus.PAUSED},
+        SKIPPED,
+        Reason.LINK_PAUSED,
+        INCREASES,
+    ),
+    (
+        risk.subscription_is_close_only,
+        {"subscription_status": SubscriptionStatus.CLOSE_ONLY},
+        SKIPPED,
+        Reason.CLOSE_ONLY,
+        INCREASES,
+    ),
+    (
+        risk.instrument_is_not_allowed,
+        {"instrument_allowed": False},
+        SKIPPED,
+        Reason.SYMBOL_NOT_ALLOWED,
+        INCREASES,
+    ),
+    (
+        risk.instrument_is_unknown,
+        {"instrument_known": False},
+        SKIPPED,
+        Reason.INSTRUMENT_UNKNOWN,
+        ALL,
+    ),
+    (
+        risk.instrument_is_suspended,
+        {"instrument_trading": False},
+        SKIPPED,
+        Reason.INSTRUMENT_SUSPENDED,
+        INCREASES,
+    ),
+    (
+        risk.signal_is_too_old,
+        {"signal_age": timedelta(seconds=60, milliseconds=1)},
+        SKIPPED,
+        Reason.EXPIRED,
+        INCREASES,
+    ),
+    (risk.price_is_stale, {"mark_age": None}, DENIED, Reason.PRICE_UNKNOWN, INCREASES),
+    (
+        risk.price_is_stale,
+        {"mark_age": timedelta(seconds=5, milliseconds=1)},
+        DENIED,
+        Reason.PRICE_UNKNOWN,
+        INCREASES,
+    ),
+    (
+        risk.position_mode_conflicts,
+        {"position_mode_conflict": True},
+        SKIPPED,
+        Reason.POS_MODE_CONFLICT,
+        INCREASES,
+    ),
+    (risk.link_conflicts, {"link_conflict": True}, SKIPPED, Reason.LINK_CONFLICT, INCREASES),
+    (
+        risk.leverage_is_above_limit,
+        {"leverage": D(6), "limits": limit(LimitKind.LEVERAGE, 5)},
+        DENIED,
+        Reason.LEVERAGE_ABOVE_LIMIT,
+        INCREASES,
+    ),
+    (
+        risk.too_many_positions_are_open,
+        {"open_positions": 3, "limits": limit(LimitKind.OPEN_POSITIONS, 3)},
+        DENIED,
+        Reason.OPEN_POSITIONS_ABOVE_LIMIT,
+        OPEN,
+    ),
+    (
+        risk.day_is_used_up,
+        {"used_daily_notional": D(500), "limits": limit(LimitKind.DAILY_NOTIONAL, 500)},
+        DENIED,
+        Reason.DAILY_LIMIT,
+        INCREASES,
+    ),
+    (
+        risk.day_is_used_up,
+        {
+            "used_daily_notional": D(1),
+            "order": ORDER,
+            "limits": limit(LimitKind.DAILY_NOTIONAL, 1000),
+        },
+        DENIED,
+        Reason.DAILY_LIMIT,
+        INCREASES,
+    ),
+    (
+        risk.order_notional_is_above_limit,
+        {"order": ORDER, "limits": limit(LimitKind.ORDER_NOTIONAL, 999)},
+        DENIED,
+        Reason.ORDER_NOTIONAL_ABOVE_LIMIT,
+        INCREASES,
+    ),
+    (
+        risk.position_notional_is_above_limit,
+        {"order": ORDER, "limits": limit(LimitKind.POSITION_NOTIONAL, 2999)},
+        DENIED,
+        Reason.POSITION_NOTIONAL_ABOVE_LIMIT,
+        INCREASES,
+    ),
+    (
+        risk.order_quantity_is_above_limit,
+        {"order": ORDER, "limits": limit(LimitKind.ORDER_QUANTITY, 9)},
+        DENIED,
+        Reason.ORDER_QUANTITY_ABOVE_LIMIT,
+        INCREASES,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("refuses", "known", "outcome", "reason", "legs"),
+    REFUSALS,
+    ids=[f"{case[0].__name__}-{index}" for index, case in enumerate(REFUSALS)],
+)
+def test_one_fault_is_refused_by_one_check_and_only_for_its_legs(
+    refuses: Check,
+    known: dict[str, Any],
+    outcome: DecisionOutcome,
+    reason: Reason,
+    legs: frozenset[Leg],
+) -> None:
+    ctx = replace(RiskContext(), **known)
+
+    for leg in Leg:
+        verdict = check(leg, ctx)
+        others = [other for other in CHECKS if other is not refuses]
+
+        assert all(other(leg, ctx) is None for other in others)
+        if leg in legs:
+            assert (verdict.outcome, verdict.reason) == (outcome, reason)
+            assert verdict == refuses(leg, ctx)
+        else:
+            assert verdict is PASSED
+
+
+def test_every_check_has_its_case() -> None:
+    assert {case[0] for case in REFUSALS} == set(CHECKS)
+    assert len(set(CHECKS)) == len(CHECKS)
+
+
+@pytest.mark.parametrize("leg", Leg)
+def test_nothing_is_wrong_with_the_ordinary_case(leg: Leg) -> None:
+    assert check(leg, RiskContext()).passed
+
+
+@pytest.mark.parametrize(
+    ("label", "known"),
+    [
+        ("signal of exactly the allowed age", {"signal_age": timedelta(seconds=60)}),
+        ("mark of exactly the allowed age", {"mark_age": timedelta(seconds=5)}),
+        ("leverage", {"leverage": D(5), "limits": limit(LimitKind.LEVERAGE, 5)}),
+        ("leverage not known", {"limits": limit(LimitKind.LEVERAGE, 5)}),
+        ("positions", {"open_positions": 2, "limits": limit(LimitKind.OPEN_POSITIONS, 3)}),
+        ("order", {"order": ORDER, "limits": limit(LimitKind.ORDER_NOTIONAL, 1000)}),
+        ("position", {"order": ORDER, "limits": limit(LimitKind.POSITION_NOTIONAL, 3000)}),
+        ("contracts", {"order": ORDER, "limits": limit(LimitKind.ORDER_QUANTITY, 10)}),
+        ("day", {"order": ORDER, "limits": limit(LimitKind.DAILY_NOTIONAL, 1000)}),
+    ],
+)
+def test_at_the_limit_is_not_above_it(label: str, known: dict[str, Any]) -> None:
+    assert check(Leg.OPEN, replace(RiskContext(), **known)) is PASSED, label
+
+
+def test_the_first_refusal_names_the_reason() -> None:
+    ctx = RiskContext(modes=(TradingMode.HALTED,), key_verified=False, mark_age=None)
+
+    assert check(Leg.OPEN, ctx).reason == Reason.TRADING_HALTED
+
+
+def test_a_desk_that_flattens_does_not_loosen_a_system_halt() -> None:
+    ctx = RiskContext(modes=(TradingMode.HALTED, TradingMode.FLATTEN))
+
+    assert check(Leg.CLOSE, ctx).reason == Reason.TRADING_HALTED
+
+
+def test_a_refusal_says_by_how_much() -> None:
+    ctx = RiskContext(order=ORDER, limits=limit(LimitKind.ORDER_NOTIONAL, 999))
+    assert check(Leg.OPEN, ctx).numbers == (("order_notional", D(1000)), ("limit", D(999)))
+
+    old = RiskContext(signal_age=timedelta(seconds=61, milliseconds=5))
+    assert check(Leg.OPEN, old).numbers == (
+        ("signal_age_seconds", D("61.005")),
+        ("limit", D("60.000")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("modes", "strictest"),
+    [
+        ((), TradingMode.ACTIVE),
+        ((TradingMode.ACTIVE, TradingMode.REDUCE_ONLY), TradingMode.REDUCE_ONLY),
+        ((TradingMode.HALTED, TradingMode.REDUCE_ONLY), TradingMode.HALTED),
+        ((TradingMode.HALTED, TradingMode.FLATTEN), TradingMode.FLATTEN),
+    ],
+)
+def test_the_strictest_switch_wins(modes: tuple[TradingMode, ...], strictest: TradingMode) -> None:
+    assert strictest_mode(modes) == strictest
+
+
+def test_the_smallest_limit_of_each_kind_binds() -> None:
+    desk = LimitValue(LimitKind.LEVERAGE, Scope.TENANT, D(5), "Desk")
+    alice = LimitValue(LimitKind.LEVERAGE, Scope.CUSTOMER, D(3), "Alice")
+    system = LimitValue(LimitKind.LEVERAGE, Scope.SYSTEM, D(3), "System")
+    order = LimitValue(LimitKind.ORDER_NOTIONAL, Scope.SYSTEM, D(9), "System")
+
+    assert effective_limits([desk, alice, order, system]) == {
+        LimitKind.LEVERAGE: alice,
+        LimitKind.ORDER_NOTIONAL: order,
+    }
+    assert effective_limits([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("label", "caps", "expected"),
+    [
+        ("none", [], (D(10), "")),
+        ("not known", [("BTC-USDT-SWAP", None)], (D(10), "")),
+        ("higher", [("Desk", D(20))], (D(10), "")),
+        ("lower", [("Desk", D(5)), ("Alice", D(3)), ("System", D(4))], (D(3), "Alice")),
+    ],
+)
+def test_leverage_is_the_smallest_of_all(
+    label: str, caps: list[tuple[str, Decimal | None]], expected: tuple[Decimal, str]
+) -> None:
+    assert effective_leverage(D(10), caps) == expected, label
+
+
+def test_what_the_day_still_allows() -> None:
+    limits = limit(LimitKind.DAILY_NOTIONAL, 500)
+
+    assert remaining_daily_notional(RiskContext()) is None
+    assert remaining_daily_notional(RiskContext(limits=limits)) == 500
+    assert remaining_daily_notional(RiskContext(limits=limits, used_daily_notional=D(600))) == 0
