@@ -1,0 +1,320 @@
+"""The one way a signal enters: judged, stored once, announced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from accounts.fields import hash_identity
+from accounts.tenancy import all_tenants
+from signals.enums import (
+    Intent,
+    SignalReason,
+    SignalStatus,
+    SourceKind,
+    SourceStatus,
+    Unit,
+)
+from signals.events import signal_accepted
+from signals.models import LeaderPosition, Signal, SignalNonce, SignalSource
+from signals.parsing import ParsedSignal, ParseError
+from signals.ports import InstrumentFacts, market_book
+from signals.quantities import in_unit, needs_price
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from customers.models import ExchangeAccount
+
+CLOCK_TOLERANCE = timedelta(seconds=5)
+REFERENCE_PRICE_AGE = timedelta(seconds=60)
+# What comes over the street; what the desk itself enters must never wait.
+LIMITED_KINDS = frozenset({SourceKind.WEBHOOK, SourceKind.API})
+
+
+class NonceReplayed(Exception):  # noqa: N818 - says what happened
+    """This call was made before. Nothing was stored."""
+
+
+class RateExceeded(Exception):  # noqa: N818 - says what happened
+    """The source sent more new signals in this second than it may. Nothing was stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """`signal` may be refused: look at its status. A duplicate carries the first one's signal."""
+
+    signal: Signal
+    duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """How a signal came in, apart from what it says."""
+
+    source: SignalSource
+    raw: str
+    received_at: datetime
+    nonce_hash: str | None = None
+    created_by: User | None = None
+    account: ExchangeAccount | None = None
+
+
+class _Refusal(Exception):  # noqa: N818 - never leaves this module
+    def __init__(self, reason: SignalReason, field: str, words: str) -> None:
+        super().__init__(reason, field, words)
+        self.reason, self.field, self.words = reason, field, words
+
+
+def receive_signal(  # noqa: PLR0913 - a signal's whole origin
+    *,
+    source: SignalSource,
+    parsed: ParsedSignal,
+    raw: str,
+    received_at: datetime,
+    nonce_hash: str | None = None,
+    created_by: User | None = None,
+    account: ExchangeAccount | None = None,
+) -> Received:
+    """Store a signal once per source, accepted or refused, and announce an accepted one.
+
+    The scope of the source's tenant must be open. May be repeated: the same id, or without
+    one the same content and time, is a duplicate. A refused signal leaves its id free.
+    Raises NonceReplayed and RateExceeded, having stored nothing.
+    """
+    call = Call(source, raw, received_at, nonce_hash, created_by, account)
+    signal, dedupe_hash = _signal(call, parsed), dedupe_hash_of(parsed)
+    try:
+        _judge(signal, call, parsed)
+    except _Refusal as refusal:
+        first = _first(source, dedupe_hash)
+        if first is not None:
+            return _duplicate(call, first)
+        _mark_refused(signal, refusal)
+    else:
+        signal.dedupe_hash = dedupe_hash
+    return _store(call, signal)
+
+
+def refuse(
+    *,
+    source: SignalSource,
+    error: ParseError,
+    raw: str,
+    received_at: datetime,
+    nonce_hash: str | None = None,
+) -> Received:
+    """Store an authentic payload that is no signal, with the field at fault and the reason."""
+    call = Call(source, raw, received_at, nonce_hash)
+    signal = Signal(
+        tenant_id=source.tenant_id,
+        source=source,
+        raw=raw,
+        signal_at=received_at,
+        received_at=received_at,
+    )
+    _mark_refused(signal, _Refusal(SignalReason.INVALID, error.field, error.reason))
+    return _store(call, signal)
+
+
+def dedupe_hash_of(parsed: ParsedSignal) -> str:
+    """What makes two deliveries one signal: the sender's id, else all it says and its time."""
+    if parsed.external_id:
+        return hash_identity(f"id:{parsed.external_id}")
+    if parsed.signal_at is None:
+        raise ParseError("id", "id or time is required")
+    quantity = parsed.quantity
+    said = (
+        parsed.signal_at.isoformat(),
+        parsed.inst_id,
+        parsed.intent,
+        parsed.direction,
+        *(("", "") if quantity is None else (quantity.mode, _written(quantity.value))),
+        _written(parsed.reference_price),
+        _written(parsed.leverage),
+        "" if parsed.ttl is None else str(int(parsed.ttl.total_seconds())),
+    )
+    return hash_identity("content:" + "|".join(map(str, said)))
+
+
+def prune_nonces(*, keep: timedelta) -> int:
+    """Forget the nonces of calls whose timestamp would be refused by now anyway."""
+    with all_tenants("nonces of every desk expire alike"):
+        deleted, _ = SignalNonce.objects.filter(used_at__lt=timezone.now() - keep).delete()
+    return deleted
+
+
+def _signal(call: Call, parsed: ParsedSignal) -> Signal:
+    """The row of a signal as it was sent; what it means is filled in by `_judge`."""
+    signal_at = parsed.signal_at or call.received_at
+    quantity = parsed.quantity
+    return Signal(
+        tenant_id=call.source.tenant_id,
+        source=call.source,
+        external_id=parsed.external_id,
+        inst_id=parsed.inst_id,
+        intent=parsed.intent,
+        direction=parsed.direction,
+        quantity_mode="" if quantity is None else quantity.mode,
+        quantity_value=None if quantity is None else quantity.value,
+        reference_price=parsed.reference_price,
+        leverage=parsed.leverage,
+        account=call.account,
+        created_by=call.created_by,
+        raw=call.raw,
+        signal_at=signal_at,
+        received_at=call.received_at,
+        expires_at=None if parsed.ttl is None else signal_at + parsed.ttl,
+    )
+
+
+def _judge(signal: Signal, call: Call, parsed: ParsedSignal) -> None:
+    """Fill in price, quantity and unit, or raise _Refusal. Age alone refuses nothing here:
+    how old an opening may be is each strategy's own rule, and closes never expire."""
+    if call.source.status == SourceStatus.DISABLED or not call.source.tenant.is_active:
+        raise _Refusal(SignalReason.SOURCE_DISABLED, "source", "the source is disabled")
+    if parsed.signal_at and parsed.signal_at > call.received_at + CLOCK_TOLERANCE:
+        raise _Refusal(SignalReason.CLOCK_SKEW, "time", "in the future")
+    try:
+        instrument = _instrument(call, parsed)
+        if parsed.quantity is not None:
+            signal.reference_price = _reference_price(call, parsed, instrument)
+            signal.quantity, unit = in_unit(parsed.quantity, instrument, signal.reference_price)
+            signal.unit = _agreed_unit(signal, unit)
+    except ParseError as error:
+        raise _Refusal(SignalReason.INVALID, error.field, error.reason) from error
+
+
+def _instrument(call: Call, parsed: ParsedSignal) -> InstrumentFacts:
+    instrument = market_book().instrument(_market(call), parsed.inst_id)
+    if instrument is None:
+        raise ParseError("instrument", "not listed in this market")
+    if instrument.spot and parsed.direction == "short":
+        raise ParseError("direction", "spot cannot be short")
+    if instrument.spot and parsed.intent == Intent.FLIP:
+        raise ParseError("intent", "spot cannot be reversed")
+    return instrument
+
+
+def _reference_price(
+    call: Call, parsed: ParsedSignal, instrument: InstrumentFacts
+) -> Decimal | None:
+    if parsed.reference_price is not None or not needs_price(parsed.quantity, instrument):
+        return parsed.reference_price
+    mark = market_book().mark_price(_market(call), parsed.inst_id)
+    if mark is None or call.received_at - mark.at > REFERENCE_PRICE_AGE:
+        return None
+    return mark.price
+
+
+def _agreed_unit(signal: Signal, unit: Unit | None) -> Unit:
+    """The unit to count in: a running position's, which the signal must not contradict."""
+    position = LeaderPosition.objects.filter(
+        source=signal.source,
+        account=signal.account,
+        inst_id=signal.inst_id,
+        direction=signal.direction,
+    ).first()
+    if position is None or position.quantity == 0:
+        return unit or Unit.CONTRACTS
+    running = Unit(position.unit)
+    if unit is None or signal.quantity == 0:  # percent of the position, or flat
+        return running
+    if unit != running:
+        raise ParseError("quantity.mode", f"the open position is counted in {running.value}")
+    return unit
+
+
+def _market(call: Call) -> str:
+    return call.account.market if call.account is not None else call.source.market
+
+
+def _mark_refused(signal: Signal, refusal: _Refusal) -> None:
+    signal.status = SignalStatus.REFUSED
+    signal.reason = refusal.reason
+    signal.refused_field = refusal.field[:80]
+    signal.reason_text = refusal.words[:300]
+
+
+def _store(call: Call, signal: Signal) -> Received:
+    """Insert without asking first: the unique keys decide, and only a clash costs a look."""
+    if call.source.kind in LIMITED_KINDS and _is_too_fast(call):
+        # A retry must be told of its first signal however busy the second is.
+        first = _first(call.source, signal.dedupe_hash)
+        if first is None:
+            raise RateExceeded
+        return _duplicate(call, first)
+    try:
+        with transaction.atomic():
+            _use_nonce(call)
+            signal.save(force_insert=True)
+            _note_arrival(call, last_signal_at=call.received_at)
+            if signal.status == SignalStatus.ACCEPTED:
+                announce = partial(signal_accepted.send_robust, Signal, signal_id=str(signal.pk))
+                transaction.on_commit(announce)
+    except IntegrityError:
+        if _is_nonce_used(call):
+            raise NonceReplayed from None
+        first = _first(call.source, signal.dedupe_hash)
+        if first is None:
+            raise
+        return _duplicate(call, first)
+    return Received(signal, duplicate=False)
+
+
+def _duplicate(call: Call, first: Signal) -> Received:
+    try:
+        with transaction.atomic():
+            _use_nonce(call)
+            _note_arrival(call, duplicate_count=F("duplicate_count") + 1)
+    except IntegrityError:
+        raise NonceReplayed from None
+    return Received(first, duplicate=True)
+
+
+def _first(source: SignalSource, dedupe_hash: str | None) -> Signal | None:
+    if dedupe_hash is None:
+        return None
+    found: Signal | None = Signal.objects.filter(source=source, dedupe_hash=dedupe_hash).first()
+    return found
+
+
+def _use_nonce(call: Call) -> None:
+    if call.nonce_hash is not None:
+        SignalNonce(
+            tenant_id=call.source.tenant_id,
+            source=call.source,
+            nonce_hash=call.nonce_hash,
+            used_at=call.received_at,
+        ).save(force_insert=True)
+
+
+def _is_nonce_used(call: Call) -> bool:
+    return (
+        call.nonce_hash is not None
+        and SignalNonce.objects.filter(source=call.source, nonce_hash=call.nonce_hash).exists()
+    )
+
+
+def _is_too_fast(call: Call) -> bool:
+    """Whether the last second is full. Naming every status lets the index answer."""
+    recent = Signal.objects.filter(
+        source=call.source,
+        status__in=SignalStatus.values,
+        received_at__gt=call.received_at - timedelta(seconds=1),
+    )
+    return bool(recent.count() >= call.source.rate_per_second)
+
+
+def _note_arrival(call: Call, **values: Any) -> None:
+    SignalSource.objects.filter(pk=call.source.pk).update(**values)
+
+
+def _written(value: Decimal | None) -> str:
+    return "" if value is None else format(value, "f")

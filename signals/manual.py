@@ -1,0 +1,78 @@
+"""A signal entered by hand, for one account, through the one intake."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import audit
+from accounts.enums import AuditLevel
+from signals.enums import Dialect, Direction, Intent, SignalStatus
+from signals.intake import Received, receive_signal
+from signals.parsing import ParseError, Quantity, parse
+from signals.services import manual_source
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from customers.models import ExchangeAccount
+
+
+@transaction.atomic
+def enter_manual_signal(  # noqa: PLR0913 - the fields of a form
+    *,
+    user: User,
+    account: ExchangeAccount,
+    instrument: str,
+    intent: Intent,
+    direction: Direction,
+    quantity: Quantity | None = None,
+    reference_price: Decimal | None = None,
+    leverage: Decimal | None = None,
+    external_id: str = "",
+) -> Received:
+    """Trade on one account, by the same road as every other signal.
+
+    A form that may be sent twice gives its own `external_id`. Raises ParseError naming the
+    field at fault, having stored nothing.
+    """
+    payload = {
+        "id": external_id or str(uuid.uuid4()),
+        "instrument": instrument,
+        "intent": str(intent),
+        "direction": str(direction),
+        "quantity": None
+        if quantity is None
+        else {"mode": str(quantity.mode), "value": format(quantity.value, "f")},
+        "reference_price": _written(reference_price),
+        "leverage": _written(leverage),
+    }
+    raw = json.dumps({name: value for name, value in payload.items() if value is not None})
+    received = receive_signal(
+        source=manual_source(account.tenant),
+        parsed=parse(Dialect.COPYDESK, raw.encode()),
+        raw=raw,
+        received_at=timezone.now(),
+        created_by=user,
+        account=account,
+    )
+    signal = received.signal
+    if signal.status == SignalStatus.REFUSED:
+        raise ParseError(signal.refused_field, signal.reason_text)
+    if not received.duplicate:
+        audit.record(
+            action="signal.entered",
+            obj=signal,
+            after={"account": str(account), **json.loads(raw)},
+            level=AuditLevel.NOTICE,
+            actor=user,
+        )
+    return received
+
+
+def _written(value: Decimal | None) -> str | None:
+    return None if value is None else format(value, "f")

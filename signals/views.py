@@ -1,0 +1,119 @@
+"""The webhook doors: who calls, what do they say, and one answer."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_POST
+
+from accounts.fields import hash_identity
+from accounts.keyring import SecretUnreadable
+from accounts.tenancy import tenant_scope
+from signals import intake, webhooks
+from signals.enums import Dialect, SignalStatus
+from signals.models import SignalSource
+from signals.parsing import ParseError, parse, redacted_raw
+
+logger = logging.getLogger(__name__)
+RETRY_AFTER: Final = {"Retry-After": "1"}
+
+
+@csrf_exempt
+@require_POST
+@sensitive_variables("body")
+def signed_webhook(request: HttpRequest, source_uid: str) -> HttpResponse:
+    """A call signed with the source's secret over timestamp, nonce and body."""
+    now, body = timezone.now(), _read(request)
+    if body is None:
+        return _too_large()
+    try:
+        source, nonce = webhooks.source_of_signed(request, source_uid, body, now)
+        return _take(source, body, now, nonce_hash=hash_identity(nonce))
+    except (webhooks.NotAuthentic, intake.NonceReplayed):
+        return _not_found()
+    except intake.RateExceeded:
+        return _too_many()
+    except (DatabaseError, SecretUnreadable):
+        return _not_storable()
+
+
+@csrf_exempt
+@require_POST
+@sensitive_variables("body", "token")
+def token_webhook(request: HttpRequest, token: str) -> HttpResponse:
+    """A call of a sender that cannot set headers: the address and the body each hold a secret."""
+    now, body = timezone.now(), _read(request)
+    if body is None:
+        return _too_large()
+    try:
+        return _take(webhooks.source_of_token(token, body), body, now, nonce_hash=None)
+    except webhooks.NotAuthentic:
+        return _not_found()
+    except intake.RateExceeded:
+        return _too_many()
+    except (DatabaseError, SecretUnreadable):
+        return _not_storable()
+
+
+def _read(request: HttpRequest) -> bytes | None:
+    """The body, or None when it is larger than anything we would read."""
+    declared = request.META.get("CONTENT_LENGTH") or "0"
+    if declared.isascii() and declared.isdigit() and int(declared) > settings.WEBHOOK_MAX_BYTES:
+        return None
+    body = request.read(settings.WEBHOOK_MAX_BYTES + 1)
+    return body if len(body) <= settings.WEBHOOK_MAX_BYTES else None
+
+
+def _take(
+    source: SignalSource, body: bytes, now: datetime, *, nonce_hash: str | None
+) -> HttpResponse:
+    with tenant_scope(source.tenant_id):
+        raw = redacted_raw(body)
+        try:
+            parsed = parse(Dialect(source.dialect), body)
+        except ParseError as error:
+            received = intake.refuse(
+                source=source, error=error, raw=raw, received_at=now, nonce_hash=nonce_hash
+            )
+        else:
+            received = intake.receive_signal(
+                source=source, parsed=parsed, raw=raw, received_at=now, nonce_hash=nonce_hash
+            )
+    return _answer(received)
+
+
+def _answer(received: intake.Received) -> HttpResponse:
+    signal = received.signal
+    told: dict[str, Any] = {"signal_id": str(signal.pk)}
+    if received.duplicate:
+        return JsonResponse(told | {"status": signal.status, "duplicate": True})
+    if signal.status == SignalStatus.REFUSED:
+        told = {"field": signal.refused_field, "reason": signal.reason_text} | told
+        return JsonResponse(told, status=400)
+    return JsonResponse(told | {"status": signal.status}, status=202)
+
+
+def _not_found() -> HttpResponse:
+    """One answer for every call that is not a source's, whatever is wrong with it."""
+    return JsonResponse({"reason": "not found"}, status=404)
+
+
+def _too_large() -> HttpResponse:
+    return JsonResponse({"field": "body", "reason": "larger than 64 KiB"}, status=413)
+
+
+def _too_many() -> HttpResponse:
+    return JsonResponse({"reason": "too many signals"}, status=429, headers=RETRY_AFTER)
+
+
+def _not_storable() -> HttpResponse:
+    logger.exception("A webhook could not be stored")
+    return JsonResponse({"reason": "not stored, send again"}, status=503, headers=RETRY_AFTER)
