@@ -8,6 +8,8 @@ from decimal import Decimal
 
 from signals.enums import Direction, Intent, QuantityMode
 
+MAX_FIELD_LETTERS = 80  # what fits its column
+
 
 class ParseError(ValueError):
     """The payload is refused: `field` is its path ("quantity.value"), `reason` why, in words.
@@ -17,7 +19,7 @@ class ParseError(ValueError):
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
-        self.field = field
+        self.field = field[:MAX_FIELD_LETTERS]
         self.reason = reason
 
 

@@ -25,7 +25,10 @@ _TOKEN = re.compile(
     rf'(?P<string>{_STRING})|(?P<space>\s+)|(?P<mark>[\[\]{{}}:,])|(?P<word>[^\s\[\]{{}}:,"]+)',
     re.DOTALL,
 )
-_ASSIGNMENT = re.compile(r"(?P<name>[\w.-]+)(?P<mark>['\s]*[=:]\s*)(?P<value>[^\s&;,\"{}\[\]]+)")
+# Possessive and anchored, so that 64 KiB of letters or blanks are scanned once.
+_ASSIGNMENT = re.compile(
+    r"(?<![\w.-])(?P<name>[\w.-]++)(?P<mark>['\s]*+[=:]\s*+)(?P<value>[^\s&;,\"{}\[\]]++)"
+)
 
 
 def redacted_raw(raw: bytes) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from typing import Any
 
 from hypothesis import given, settings
@@ -47,10 +46,14 @@ near_misses = st.fixed_dictionaries(
 
 
 def parses_or_refuses(raw: bytes) -> None:
-    with suppress(ParseError):
+    try:
         signal = parse(Dialect.COPYDESK, raw)
-        assert signal.external_id or signal.signal_at
-        assert (signal.quantity is None) == (signal.intent in (Intent.CLOSE, Intent.CANCEL))
+    except ParseError as refused:
+        assert 0 < len(refused.field) <= 80
+        assert 0 < len(refused.reason) <= 300
+        return
+    assert signal.external_id or signal.signal_at
+    assert (signal.quantity is None) == (signal.intent in (Intent.CLOSE, Intent.CANCEL))
 
 
 @settings(max_examples=500, deadline=None)

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signals.parsing import redacted_raw
+from signals.enums import Dialect
+from signals.parsing import ParseError, parse, redacted_raw
 from signals.parsing.redact import looks_secret
 
 
@@ -63,6 +66,20 @@ def test_ordinary_names(key: str) -> None:
 )
 def test_secrets_are_blanked(label: str, raw: bytes, shown: str) -> None:
     assert redacted_raw(raw) == shown, label
+
+
+@pytest.mark.parametrize(
+    "raw", [b"a", b" ", b'"', b'\\"', b"a=", b"key:", b"[", b"a ", b"'", b"a' "], ids=repr
+)
+def test_no_payload_takes_long(raw: bytes) -> None:
+    payload = (raw * 65_536)[:65_536]
+    began = time.process_time()
+
+    redacted_raw(payload)
+    with suppress(ParseError):
+        parse(Dialect.COPYDESK, payload)
+
+    assert time.process_time() - began < 1
 
 
 def test_a_large_payload_is_cut() -> None:
