@@ -39,7 +39,9 @@ class SignalSource(TenantModel):
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(_("name"), max_length=80)
-    kind = models.CharField(_("kind"), max_length=16, choices=SourceKind, default=SourceKind.WEBHOOK)
+    kind = models.CharField(
+        _("kind"), max_length=16, choices=SourceKind, default=SourceKind.WEBHOOK
+    )
     dialect = models.CharField(
         _("format"), max_length=24, choices=Dialect, default=Dialect.COPYDESK
     )
@@ -157,7 +159,9 @@ class Signal(TenantModel):
         verbose_name_plural = _("signals")
         ordering = ("-received_at", "-id")
         constraints = (
-            models.UniqueConstraint(fields=("source", "dedupe_hash"), name="signal_once_per_source"),
+            models.UniqueConstraint(
+                fields=("source", "dedupe_hash"), name="signal_once_per_source"
+            ),
         )
         indexes = (
             # the next signal of a source

@@ -76,9 +76,7 @@ def rotate_source_secret(*, source: SignalSource, actor: User | None) -> NewSecr
     source.previous_secret = source.secret.reveal() if source.secret else ""
     source.secret = secret = secrets.token_urlsafe(SECRET_BYTES)
     source.save(update_fields=["secret", "previous_secret", "updated_at"])
-    audit.record(
-        action="source.secret_rotated", obj=source, level=AuditLevel.NOTICE, actor=actor
-    )
+    audit.record(action="source.secret_rotated", obj=source, level=AuditLevel.NOTICE, actor=actor)
     return NewSecrets(source, secret)
 
 

@@ -41,8 +41,8 @@ def signed_webhook(request: HttpRequest, source_uid: str) -> HttpResponse:
         return _not_found()
     except intake.RateExceeded:
         return _too_many()
-    except (DatabaseError, SecretUnreadable):
-        return _not_storable()
+    except (DatabaseError, SecretUnreadable) as error:
+        return _not_storable(error)
 
 
 @csrf_exempt
@@ -59,8 +59,8 @@ def token_webhook(request: HttpRequest, token: str) -> HttpResponse:
         return _not_found()
     except intake.RateExceeded:
         return _too_many()
-    except (DatabaseError, SecretUnreadable):
-        return _not_storable()
+    except (DatabaseError, SecretUnreadable) as error:
+        return _not_storable(error)
 
 
 def _read(request: HttpRequest) -> bytes | None:
@@ -114,6 +114,6 @@ def _too_many() -> HttpResponse:
     return JsonResponse({"reason": "too many signals"}, status=429, headers=RETRY_AFTER)
 
 
-def _not_storable() -> HttpResponse:
-    logger.exception("A webhook could not be stored")
+def _not_storable(error: Exception) -> HttpResponse:
+    logger.error("A webhook could not be stored", exc_info=error)
     return JsonResponse({"reason": "not stored, send again"}, status=503, headers=RETRY_AFTER)

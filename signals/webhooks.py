@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import secrets
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,8 +25,10 @@ from signals.parsing import ParseError, strict_json
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")
 _NONCE: Final = re.compile(r"[!-~]{8,128}")
 _SIGNATURE: Final = re.compile(r"v1=[0-9a-f]{64}")
-# Compared with when there is no source, so that an unknown address takes as long.
-_NO_SECRET: Final = "no source has this secret"
+# Compared with when there is no source, so that an unknown address takes as long. Nobody knows
+# it, or it would open every source that has no secret.
+_NOBODYS: Final = secrets.token_urlsafe(32)
+_NAMES: Final = ("X-Copydesk-Timestamp", "X-Copydesk-Nonce", "X-Copydesk-Signature")
 
 
 class NotAuthentic(Exception):  # noqa: N818 - says what is wrong
@@ -55,9 +58,7 @@ def source_of_signed(
     """The source that signed this call, and its nonce. Raises NotAuthentic."""
     headers = _signed_headers(request)
     source = _find(Q(uid=_uuid(source_uid)))
-    expected = [
-        sign(secret, headers.timestamp, headers.nonce, body) for secret in _secrets(source)
-    ]
+    expected = [sign(secret, headers.timestamp, headers.nonce, body) for secret in _secrets(source)]
     if source is None or not (_is_one_of(headers.signature, expected) and headers.is_fresh(now)):
         raise _counted(source)
     return source, headers.nonce
@@ -73,9 +74,7 @@ def source_of_token(token: str, body: bytes) -> SignalSource:
 
 
 def _signed_headers(request: HttpRequest) -> SignedHeaders:
-    headers = SignedHeaders(
-        *(request.headers.get(f"X-Copydesk-{name}", "") for name in ("Timestamp", "Nonce", "Signature"))
-    )
+    headers = SignedHeaders(*(request.headers.get(name, "") for name in _NAMES))
     well_formed = (
         _TIMESTAMP.fullmatch(headers.timestamp)
         and _NONCE.fullmatch(headers.nonce)
@@ -103,7 +102,7 @@ def _uuid(text: str) -> uuid.UUID:
 def _secrets(source: SignalSource | None) -> list[str]:
     stored = [] if source is None else [source.secret, source.previous_secret]
     revealed = [secret.reveal() for secret in stored if isinstance(secret, Secret)]
-    return revealed or [_NO_SECRET]
+    return revealed or [_NOBODYS]
 
 
 def _is_one_of(given: str, expected: list[str]) -> bool:
