@@ -54,6 +54,8 @@ def loads(raw: bytes) -> dict[str, Any]:
 
 def shown_key(key: str) -> str:
     """A key as it may appear in an answer or a log line."""
+    if not key:
+        return '""'
     return key[:64].encode("ascii", "backslashreplace").decode("ascii").replace("\n", " ")
 
 

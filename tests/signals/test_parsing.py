@@ -304,6 +304,7 @@ def test_decimals_are_exact(written: str, value: str) -> None:
         ),
         ("typing error", {"quantty": 1}, "quantty", "unknown field"),
         ("other letters", {"ID": "1"}, "ID", "unknown field"),
+        ("empty key", {"": 1}, '""', "unknown field"),
         ("long key", {"x" * 100: 1}, "x" * 64, "unknown field"),
         ("key with a line", {"a\nb": 1}, "a b", "unknown field"),
     ],

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signals.enums import Dialect, Direction, Intent, QuantityMode
-from signals.parsing import ParseError, parse
+from signals.parsing import ParsedSignal, ParseError, parse
 
 scalars: st.SearchStrategy[Any] = st.one_of(
     st.none(),
@@ -48,10 +48,16 @@ near_misses = st.fixed_dictionaries(
 def parses_or_refuses(raw: bytes) -> None:
     try:
         signal = parse(Dialect.COPYDESK, raw)
-    except ParseError as refused:
-        assert 0 < len(refused.field) <= 80
-        assert 0 < len(refused.reason) <= 300
+    except ParseError as error:
+        refused = error
+    else:
+        assert_complete(signal)
         return
+    assert 0 < len(refused.field) <= 80
+    assert 0 < len(refused.reason) <= 300
+
+
+def assert_complete(signal: ParsedSignal) -> None:
     assert signal.external_id or signal.signal_at
     assert (signal.quantity is None) == (signal.intent in (Intent.CLOSE, Intent.CANCEL))
 
