@@ -71,7 +71,9 @@ def take_job(name: str, owner: uuid.UUID, seconds: float) -> bool:
         _insert_once(JobLease(name=name))
     free = Q(until__isnull=True) | Q(until__lt=now) | Q(owner=owner)
     until = now + timedelta(seconds=seconds)
-    return JobLease.objects.filter(free, name=name).update(owner=owner, until=until, ran_at=now) == 1
+    return (
+        JobLease.objects.filter(free, name=name).update(owner=owner, until=until, ran_at=now) == 1
+    )
 
 
 def give_back_job(name: str, owner: uuid.UUID) -> None:

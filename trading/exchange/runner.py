@@ -31,7 +31,7 @@ class ExchangeLoop:
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
-        """Wait for the coroutine's result; after `timeout` seconds cancel it and raise TimeoutError."""
+        """Wait for the result; after `timeout` seconds cancel it and raise TimeoutError."""
         future = self.submit(coroutine)
         try:
             return future.result(timeout)
@@ -93,7 +93,7 @@ def client_for(endpoint: Endpoint) -> ExchangeClient:
 
 def stop_exchange_loop() -> None:
     """Close this process's loop and clients; the next call starts anew."""
-    global _current  # noqa: PLW0603 - see above
+    global _current
     with _starting:
         stopping, _current = _current, None
     if stopping is not None:
@@ -102,7 +102,7 @@ def stop_exchange_loop() -> None:
 
 def _forget() -> None:
     # A forked child has the parent's sockets but not its thread.
-    global _current, _starting  # noqa: PLW0603 - see above
+    global _current, _starting
     _current, _starting = None, threading.Lock()
 
 
