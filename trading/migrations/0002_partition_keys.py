@@ -34,4 +34,4 @@ def _set_keys(schema_editor, key_for):
 class Migration(migrations.Migration):
     dependencies = [("trading", "0001_initial")]
 
-    operations = [migrations.RunPython(widen, narrow)]
+    operations = [migrations.RunPython(widen, narrow, atomic=False)]
