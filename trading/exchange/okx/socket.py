@@ -200,6 +200,8 @@ class OkxSocket:
             raise Lost("service upgrade", code)
         if event == "channel-conn-count-error":
             raise Lost("too many connections of this channel", code)
+        if event == "login" and code not in ("", "0"):
+            raise Lost(words, code)
         if event == "error":
             if self._dialogue.all_channels_needed:
                 raise Lost(words, code)
