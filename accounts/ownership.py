@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from django.db import models
+from django.db.models import Case
+from django.db.models.functions import Cast
 
 from accounts.scope import Scope, ScopeError, require_scope
 
@@ -25,7 +27,7 @@ def claim_rows(
         return
     scope = require_scope(f"write to {objs[0]._meta.label}")
     for obj in objs:
-        if obj.tenant_id is None and not scope.is_all:  # type: ignore[attr-defined]
+        if obj._state.adding and obj.tenant_id is None and not scope.is_all:  # type: ignore[attr-defined]
             obj.tenant_id = scope.tenant_id  # type: ignore[attr-defined]
         assert_own(obj, scope)
     for field in _parent_fields(type(objs[0])):
@@ -81,14 +83,20 @@ def assert_values(model: type[models.Model], values: dict[str, Any], scope: Scop
     """Refuse an update() that would move rows, or point them, to another tenant."""
     if scope.is_all:
         return
+    parents = set(_parent_fields(model))
     for name, value in values.items():
         field: Any = model._meta.get_field(name)
-        if hasattr(value, "resolve_expression") or value is None:
-            continue
-        key = value.pk if isinstance(value, models.Model) else value
-        if field.name == "tenant" and key != scope.tenant_id:
+        if field.name == "tenant" and _key(value, field) != scope.tenant_id:
             raise ScopeError("update() cannot move a row to another tenant")
-        if field in list(_parent_fields(model)):
-            _assert_unseen_parents(
-                field, {getattr(value, field.target_field.attname, key): {scope.tenant_id}}
-            )
+        # Case is what bulk_update makes of rows it has checked already.
+        if field not in parents or value is None or isinstance(value, (Case, Cast)):
+            continue
+        if hasattr(value, "resolve_expression"):
+            raise ScopeError(f"update() cannot compute {field}: its tenant is not known")
+        _assert_unseen_parents(field, {_key(value, field): {scope.tenant_id}})
+
+
+def _key(value: Any, field: Any) -> Any:
+    if isinstance(value, models.Model):
+        return getattr(value, field.target_field.attname)
+    return value

@@ -56,8 +56,18 @@ class TenantQuerySet(models.QuerySet[_M]):
     def __init__(
         self, model: Any = None, query: Any = None, using: Any = None, hints: Any = None
     ) -> None:
-        super().__init__(model, query or ScopedQuery(model), using, hints)
+        query = ScopedQuery(model) if query is None else _scoped(query)
+        super().__init__(model, query, using, hints)
         self._fetched_in: Scope | None = None
+
+    @property
+    def query(self) -> ScopedQuery:
+        query: ScopedQuery = models.QuerySet.query.fget(self)  # type: ignore[attr-defined]
+        return query
+
+    @query.setter
+    def query(self, value: Any) -> None:
+        models.QuerySet.query.fset(self, _scoped(value))  # type: ignore[attr-defined]
 
     def raw(self, raw_query: Any, *args: Any, **kwargs: Any) -> Any:
         """Only under `all_tenants`: hand-written SQL cannot be narrowed to one tenant."""
@@ -65,13 +75,22 @@ class TenantQuerySet(models.QuerySet[_M]):
             raise ScopeError(f"raw() on {self._label()} would read every tenant")
         return super().raw(raw_query, *args, **kwargs)
 
-    def bulk_create(self, objs: Iterable[_M], *args: Any, **kwargs: Any) -> list[_M]:
+    def bulk_create(
+        self,
+        objs: Iterable[_M],
+        batch_size: int | None = None,
+        ignore_conflicts: bool = False,
+        update_conflicts: bool = False,
+        *args: Any,
+        **kwargs: Any,
+    ) -> list[_M]:
+        """Without `update_conflicts`: the row it overwrites could be another tenant's."""
         require_scope(f"bulk_create() on {self._label()}")
-        if kwargs.get("update_conflicts"):
+        if update_conflicts:
             raise ScopeError("bulk_create(update_conflicts=True) could overwrite a foreign row")
         objs = list(objs)
         claim_rows(objs)
-        return super().bulk_create(objs, *args, **kwargs)
+        return super().bulk_create(objs, batch_size, ignore_conflicts, False, *args, **kwargs)
 
     def bulk_update(
         self, objs: Iterable[_M], fields: Iterable[str], *args: Any, **kwargs: Any
@@ -116,7 +135,7 @@ class TenantQuerySet(models.QuerySet[_M]):
     _update.queryset_only = False  # type: ignore[attr-defined]
 
     def _fetch_all(self) -> None:
-        if self._result_cache is not None:
+        if self._result_cache:
             scope = self.query.checked_scope()
             if self._fetched_in is not None and not self._fetched_in.same_rows(scope):
                 raise ScopeError(f"rows of {self._label()} were read in another tenant's scope")
@@ -129,6 +148,12 @@ class TenantQuerySet(models.QuerySet[_M]):
 
     def _label(self) -> str:
         return str(self.model._meta.label)
+
+
+def _scoped(query: Any) -> Any:
+    if not isinstance(query, ScopedQuery):
+        raise ScopeError("a plain query would read every tenant")
+    return query
 
 
 class TenantManager(models.Manager.from_queryset(TenantQuerySet)):  # type: ignore[misc]
@@ -180,7 +205,7 @@ class TenantModel(models.Model):
 
 
 class SystemTenantModel(TenantModel):
-    """A tenant's rows beside system rows (tenant NULL), which every tenant reads and none writes."""
+    """Rows of one tenant beside system rows (tenant NULL), which every tenant may only read."""
 
     reads_system_rows: ClassVar[bool] = True
 
