@@ -1,0 +1,85 @@
+"""The program: `python -m trading.simulator --port 0 --account KEY:SECRET:PASSPHRASE:USDT`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from decimal import setcontext
+from pathlib import Path
+from typing import Any
+
+from trading.simulator.decimals import EXACT
+from trading.simulator.opening import BadAccountError, Opening, parse_account
+from trading.simulator.server import Options, serve
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="REST and WebSocket; 0 picks one")
+    parser.add_argument("--control-port", type=int, default=0, help="control API; 0 picks one")
+    parser.add_argument(
+        "--account",
+        action="append",
+        default=[],
+        type=_account,
+        metavar="KEY:SECRET:PASSPHRASE:USDT",
+    )
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--no-market", action="store_true", help="prices stand still")
+    parser.add_argument("--limits", choices=("okx", "off"), default="okx")
+    parser.add_argument("--ledger", type=Path, default=None, help="file to keep the ledger in")
+    parser.add_argument("--fsync", action="store_true", help="wait for the disk before answering")
+    parser.add_argument("--latency-ms", type=int, default=0)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGTERM; prints one JSON line with the addresses when ready."""
+    parser = argparse.ArgumentParser(prog="simulator", description=__doc__)
+    add_arguments(parser)
+    given = parser.parse_args(arguments)
+    setcontext(EXACT.copy())
+    _runner()(serve(_options(given), _announce))
+    return 0
+
+
+def _options(given: argparse.Namespace) -> Options:
+    return Options(
+        host=given.host,
+        port=given.port,
+        control_port=given.control_port,
+        accounts=tuple(given.account),
+        seed=given.seed,
+        moving=not given.no_market,
+        limits=given.limits == "okx",
+        ledger=given.ledger,
+        fsync=given.fsync,
+        latency_ms=given.latency_ms,
+    )
+
+
+def _account(text: str) -> Opening:
+    try:
+        return parse_account(text)
+    except BadAccountError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _announce(addresses: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(addresses) + "\n")
+    sys.stdout.flush()
+
+
+def _runner() -> Any:
+    """uvloop when it is installed."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run
+    return uvloop.run
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""Who is calling: signatures, clock window, environment, addresses, permissions."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from trading.simulator.codes import OkxError
+from trading.simulator.state import Account
+
+WINDOW_MS: Final = 30_000
+
+_TIMESTAMP: Final = re.compile(
+    r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|\+00:00)", re.ASCII
+)
+_HEADERS: Final = (
+    ("OK-ACCESS-KEY", "50103"),
+    ("OK-ACCESS-PASSPHRASE", "50104"),
+    ("OK-ACCESS-SIGN", "50106"),
+    ("OK-ACCESS-TIMESTAMP", "50107"),
+)
+
+
+def sign(secret: str, text: bytes) -> str:
+    digest = hmac.new(secret.encode(), text, hashlib.sha256).digest()
+    return base64.b64encode(digest).decode()
+
+
+def check_rest(
+    accounts: Mapping[str, Account], headers: Mapping[str, str], signed: bytes, now_ms: int
+) -> Account:
+    """The caller's account. `signed` is method, raw path with query and raw body.
+
+    Refusals come in this order: a missing header, unknown key, timestamp form,
+    timestamp window, passphrase, signature.
+    """
+    for name, code in _HEADERS:
+        if not headers.get(name):
+            raise OkxError(code)
+    account = accounts.get(headers["OK-ACCESS-KEY"])
+    if account is None:
+        raise OkxError("50111")
+    timestamp = headers["OK-ACCESS-TIMESTAMP"]
+    if abs(_parse_timestamp(timestamp) - now_ms) > WINDOW_MS:
+        raise OkxError("50102")
+    if not _same(headers["OK-ACCESS-PASSPHRASE"], account.passphrase):
+        raise OkxError("50105")
+    wanted = sign(account.secret, timestamp.encode() + signed)
+    if not _same(headers["OK-ACCESS-SIGN"], wanted):
+        raise OkxError("50113")
+    return account
+
+
+def check_access(account: Account, ip: str, simulated: str, permission: str) -> None:
+    """Address, environment and permission, after the signature held."""
+    bound = [each.strip() for each in account.ip.split(",") if each.strip()]
+    if bound and ip not in bound:
+        raise OkxError("50110", ip)
+    demo = simulated == "1"
+    if (account.env == "demo" and not demo) or (account.env == "live" and demo):
+        raise OkxError("50101")
+    if permission not in account.perm.split(","):
+        raise OkxError("50120")
+
+
+def check_login(accounts: Mapping[str, Account], login: Any, now_ms: int) -> Account:
+    """One WebSocket login: epoch seconds as text or number, with or without decimals."""
+    if not isinstance(login, dict):
+        raise OkxError("60013")
+    values = {name: _text(login.get(name)) for name in ("apiKey", "passphrase", "sign")}
+    if not values["apiKey"]:
+        raise OkxError("60005")
+    account = accounts.get(values["apiKey"])
+    if account is None:
+        raise OkxError("60032")
+    timestamp = _text(login.get("timestamp"))
+    if abs(_epoch_ms(timestamp) - now_ms) > WINDOW_MS:
+        raise OkxError("60006")
+    if not _same(values["passphrase"], account.passphrase):
+        raise OkxError("60024")
+    wanted = sign(account.secret, f"{timestamp}GET/users/self/verify".encode())
+    if not _same(values["sign"], wanted):
+        raise OkxError("60007")
+    return account
+
+
+def _parse_timestamp(text: str) -> int:
+    if not _TIMESTAMP.fullmatch(text):
+        raise OkxError("50112")
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise OkxError("50112") from error
+    return int(parsed.astimezone(UTC).timestamp() * 1000)
+
+
+def _epoch_ms(text: str) -> int:
+    try:
+        seconds = Decimal(text)
+    except InvalidOperation as error:
+        raise OkxError("60004") from error
+    if not seconds.is_finite() or not 0 < seconds < 10**11:
+        raise OkxError("60004")
+    return int(seconds * 1000)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _same(given: str, wanted: str) -> bool:
+    return hmac.compare_digest(
+        given.encode(errors="surrogatepass"), wanted.encode(errors="surrogatepass")
+    )

@@ -1,0 +1,224 @@
+"""OKX error codes: HTTP status and message of every code this simulator answers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_TABLE: Final[dict[str, tuple[int, str]]] = {
+    "1": (200, "All operations failed"),
+    "2": (200, "Bulk operation partially succeeded."),
+    "404": (404, "Not Found"),
+    "50000": (400, "Body for POST request cannot be empty."),
+    "50001": (503, "Service temporarily unavailable. Please try again later."),
+    "50002": (400, "JSON syntax error"),
+    "50004": (
+        400,
+        "API endpoint request timeout. (does not mean that the request was successful or failed,"
+        " please check the request result).",
+    ),
+    "50005": (410, "API endpoint is inactive or unavailable."),
+    "50006": (400, 'Invalid Content-Type. Please use "application/JSON".'),
+    "50011": (429, "Too Many Requests"),
+    "50013": (429, "Systems are busy. Please try again later."),
+    "50014": (400, "Parameter {0} can not be empty."),
+    "50025": (200, "Parameter {0} count exceeds the limit {1}."),
+    "50026": (500, "System error. Try again later"),
+    "50030": (200, "You don't have permission to use this API endpoint"),
+    "50036": (
+        200,
+        "The expTime can't be earlier than the current system time."
+        " Please adjust the expTime and try again.",
+    ),
+    "50037": (200, "Order expired."),
+    "50061": (200, "You've reached the maximum order rate limit for this account."),
+    "50100": (400, "API frozen, please contact customer service."),
+    "50101": (401, "APIKey does not match current environment."),
+    "50102": (401, "Timestamp request expired."),
+    "50103": (401, 'Request header "OK-ACCESS-KEY" cannot be empty.'),
+    "50104": (401, 'Request header "OK-ACCESS-PASSPHRASE" cannot be empty.'),
+    "50105": (401, 'Request header "OK-ACCESS-PASSPHRASE" incorrect.'),
+    "50106": (401, 'Request header "OK-ACCESS-SIGN" cannot be empty.'),
+    "50107": (401, 'Request header "OK-ACCESS-TIMESTAMP" cannot be empty.'),
+    "50110": (401, "Your IP {0} is not included in your API key's IP whitelist."),
+    "50111": (401, "Invalid OK-ACCESS-KEY."),
+    "50112": (401, "Invalid OK-ACCESS-TIMESTAMP."),
+    "50113": (401, "Invalid signature."),
+    "50114": (401, "Invalid authorization."),
+    "50115": (405, "Invalid request method."),
+    "50119": (200, "API key doesn't exist"),
+    "50120": (200, "This API key doesn't have permission to use this function"),
+    "51000": (400, "Parameter {0} error"),
+    "51001": (200, "Instrument ID, Instrument ID code or Spread ID doesn't exist."),
+    "51003": (200, "Either client order ID or order ID is required."),
+    "51004": (200, "Order failed. The position limit at the current leverage is exceeded."),
+    "51005": (200, "Your order amount exceeds the max order amount."),
+    "51006": (
+        200,
+        "Order price is not within the price limit (max buy price: {0} , min sell price: {1} )",
+    ),
+    "51008": (200, "Order failed. Insufficient {0} {1} in account"),
+    "51009": (200, "Order blocked. Please contact customer support for assistance."),
+    "51010": (200, "Request unsupported under current account mode"),
+    "51011": (200, "Order ID already exists."),
+    "51015": (200, "Instrument ID doesn't match instrument type."),
+    "51016": (200, "Client order ID already exists."),
+    "51020": (200, "Your order should meet or exceed the minimum order amount."),
+    "51021": (200, "The pair or contract is not yet listed"),
+    "51022": (200, "Contract suspended."),
+    "51023": (200, "Position doesn't exist."),
+    "51024": (200, "Trading account is blocked."),
+    "51027": (200, "Contract expired."),
+    "51028": (200, "Contract under delivery."),
+    "51029": (200, "Contract is being settled."),
+    "51030": (200, "Funding fee is being settled."),
+    "51054": (500, "Request timed out. Please try again."),
+    "51101": (200, "Order failed, the sz of the current order can't be more than {0} (contracts)."),
+    "51102": (
+        200,
+        "Order failed, the number of pending orders for this instId can't be more than {0} (orders)",
+    ),
+    "51111": (200, "Maximum {0} orders can be placed in bulk."),
+    "51112": (200, "Close order size exceeds available size for this position."),
+    "51113": (429, "Market-price liquidation requests too frequent."),
+    "51115": (429, "Cancel all pending close-orders before liquidation."),
+    "51121": (200, "Order quantity must be a multiple of the lot size."),
+    "51148": (
+        200,
+        "Failed to place order. The new order may execute an opposite trading direction of your"
+        " existing reduce-only positions. Cancel or edit pending orders to continue order",
+    ),
+    "51149": (
+        500,
+        "Order timed out. Please try again. (does not mean that the request was successful or"
+        " failed, please check the request result)",
+    ),
+    "51150": (200, "The precision of the number of trades or the price exceeds the limit."),
+    "51155": (
+        200,
+        "Trading of this pair or contract is restricted due to local compliance requirements.",
+    ),
+    "51169": (
+        200,
+        "Order failed because you don't have any positions in this direction for this contract to"
+        " reduce or close.",
+    ),
+    "51170": (
+        200,
+        "Failed to place order. A reduce-only order can't be the same trading direction as your"
+        " existing positions.",
+    ),
+    "51174": (200, "Order failed, number of pending orders for {0} exceed the limit of {1}."),
+    "51201": (200, "The value of a market order can't exceed {0}."),
+    "51202": (200, "Market order amount exceeds the maximum amount."),
+    "51203": (200, "Order amount exceeds the limit {0}."),
+    "51204": (200, "The price for the limit order cannot be empty."),
+    "51205": (200, "Reduce Only is not available."),
+    "51400": (
+        200,
+        "Order cancellation failed as the order has been filled, canceled or does not exist.",
+    ),
+    "51407": (200, "Either order ID or client order ID is required."),
+    "51410": (
+        200,
+        "Cancellation failed as the order is already in canceling status or pending settlement.",
+    ),
+    "51500": (200, "You must enter a price, quantity, or TP/SL"),
+    "51503": (200, "Your order has already been filled or canceled."),
+    "51506": (200, "Order modification unavailable for the order type."),
+    "51511": (200, "Modification failed as the order price did not meet the Post Only requirement."),
+    "51603": (200, "Order does not exist."),
+    "59000": (
+        200,
+        "Settings failed. Close any open positions or orders before modifying settings.",
+    ),
+    "59101": (
+        200,
+        "Leverage can't be modified. Please cancel all pending isolated margin orders before"
+        " adjusting the leverage.",
+    ),
+    "59102": (200, "Leverage exceeds the maximum limit. Please lower the leverage."),
+    "59105": (400, "Leverage can't be less than {0}. Please increase the leverage."),
+    "59107": (
+        200,
+        "Leverage can't be modified. Please cancel all pending cross-margin orders before"
+        " adjusting the leverage.",
+    ),
+    "59108": (
+        200,
+        "Your account leverage is too low and has insufficient margins."
+        " Please increase the leverage.",
+    ),
+    "60004": (200, "Invalid timestamp"),
+    "60005": (200, "Invalid apiKey"),
+    "60006": (200, "Timestamp request expired"),
+    "60007": (200, "Invalid sign"),
+    "60009": (200, "Login failed."),
+    "60011": (200, "Please log in"),
+    "60012": (200, "Invalid request: {0}"),
+    "60013": (200, "Invalid args"),
+    "60014": (200, "Requests too frequent"),
+    "60018": (
+        200,
+        "Wrong URL or {0} doesn't exist. Please use the correct URL, channel and parameters"
+        " referring to API document.",
+    ),
+    "60019": (200, "Invalid op: {0}"),
+    "60024": (200, "Wrong passphrase"),
+    "60027": (200, "Parameter {0} can not be empty."),
+    "60028": (
+        200,
+        "The current operation is not supported by this URL."
+        " Please use the correct WebSocket URL for the operation.",
+    ),
+    "60031": (200, "The WebSocket endpoint does not allow multiple or repeated logins."),
+    "60032": (200, "API key doesn't exist."),
+    "60033": (200, "Parameter {0} error."),
+    "64000": (
+        200,
+        "Subscription parameter uly is unavailable anymore, please replace uly with instFamily.",
+    ),
+    "64003": (200, "Your trading fee tier doesn't meet the requirement to access this channel"),
+    "64008": (
+        200,
+        "The connection will soon be closed for a service upgrade. Please reconnect.",
+    ),
+}
+
+INSUFFICIENT_BALANCE: Final = "1000"
+INSUFFICIENT_MARGIN: Final = "1001"
+
+
+class OkxError(Exception):
+    """A refusal with an OKX code; `sub_code` refines it in order rows."""
+
+    def __init__(self, code: str, *params: str, sub_code: str = "") -> None:
+        self.code = code
+        self.sub_code = sub_code
+        self.message = message_of(code).format(*params) if params else message_of(code)
+        super().__init__(f"{code} {self.message}")
+
+    @property
+    def http(self) -> int:
+        return http_of(self.code)
+
+
+def http_of(code: str) -> int:
+    return _TABLE.get(code, (200, ""))[0]
+
+
+def message_of(code: str) -> str:
+    return _TABLE.get(code, (200, "Operation failed."))[1]
+
+
+def insufficient(ccy: str, what: str) -> OkxError:
+    """51008 with its sub-code: `what` is `balance` (spot) or `margin` (contracts)."""
+    sub_code = INSUFFICIENT_BALANCE if what == "balance" else INSUFFICIENT_MARGIN
+    return OkxError("51008", ccy, what, sub_code=sub_code)
+
+
+def parameter(name: str) -> OkxError:
+    return OkxError("51000", name)
+
+
+def missing(name: str) -> OkxError:
+    return OkxError("50014", name)

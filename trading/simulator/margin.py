@@ -1,0 +1,173 @@
+"""What an account's money is worth and how much of it is free, per currency."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from trading.simulator.decimals import ZERO, divide, round_money
+from trading.simulator.instruments import BY_ID
+from trading.simulator.market import Market
+from trading.simulator.state import Account, Order, Position
+
+SWAP_MAKER: Final = Decimal("0.0002")
+SWAP_TAKER: Final = Decimal("0.0005")
+SPOT_MAKER: Final = Decimal("0.0008")
+SPOT_TAKER: Final = Decimal("0.001")
+
+
+@dataclass(frozen=True, slots=True)
+class Funds:
+    """One currency of one account; `eq - frozen` is what may be used."""
+
+    ccy: str
+    cash: Decimal
+    upl: Decimal
+    iso_eq: Decimal
+    iso_upl: Decimal
+    imr: Decimal
+    mmr: Decimal
+    notional: Decimal
+    ord_frozen: Decimal
+
+    @property
+    def eq(self) -> Decimal:
+        return self.cash + self.upl + self.iso_eq
+
+    @property
+    def cross_eq(self) -> Decimal:
+        return self.cash + self.upl
+
+    @property
+    def frozen(self) -> Decimal:
+        return self.imr + self.ord_frozen + self.iso_eq
+
+    @property
+    def available(self) -> Decimal:
+        return max(self.eq - self.frozen, ZERO)
+
+
+def unrealized(position: Position, market: Market) -> Decimal:
+    """Profit if the position were closed at the mark price."""
+    return _profit_at(position, market.quote(position.inst_id).mark)
+
+
+def unrealized_last(position: Position, market: Market) -> Decimal:
+    return _profit_at(position, market.quote(position.inst_id).last)
+
+
+def notional(position: Position, market: Market) -> Decimal:
+    """Unsigned value at the mark price, in the settlement currency."""
+    listed = BY_ID[position.inst_id]
+    return abs(listed.value(position.qty, market.quote(position.inst_id).mark))
+
+
+def maintenance(position: Position, market: Market) -> Decimal:
+    return round_money(notional(position, market) * BY_ID[position.inst_id].mmr)
+
+
+def initial(account: Account, position: Position, market: Market) -> Decimal:
+    lever = account.lever(position.inst_id, position.mgn_mode, position.pos_side)
+    return divide(notional(position, market), lever)
+
+
+def funds(account: Account, ccy: str, market: Market) -> Funds:
+    cross = [each for each in _settled_in(account, ccy) if each.mgn_mode == "cross"]
+    isolated = [each for each in _settled_in(account, ccy) if each.mgn_mode == "isolated"]
+    iso_upl = _total(unrealized(each, market) for each in isolated)
+    return Funds(
+        ccy=ccy,
+        cash=account.balances.get(ccy, ZERO),
+        upl=_total(unrealized(each, market) for each in cross),
+        iso_upl=iso_upl,
+        iso_eq=_total(each.margin for each in isolated) + iso_upl,
+        imr=_total(initial(account, each, market) for each in cross),
+        mmr=_total(maintenance(each, market) for each in cross),
+        notional=_total(notional(each, market) for each in cross),
+        ord_frozen=order_frozen(account, ccy, market),
+    )
+
+
+def order_frozen(account: Account, ccy: str, market: Market) -> Decimal:
+    """What resting orders hold back: the coins of spot orders, the margin of contracts.
+
+    A contract order needs margin only for the part that exceeds the opposite position.
+    """
+    total = ZERO
+    offset: dict[tuple[str, str, str, str], Decimal] = defaultdict(Decimal)
+    for order in account.pending.values():
+        listed = BY_ID[order.inst_id]
+        if listed.is_spot:
+            total += _spot_frozen(order, ccy, market)
+        elif listed.settle == ccy and not order.reduce_only:
+            used = (order.inst_id, order.td_mode, order.pos_side, order.side)
+            free = closable(account, order) - offset[used]
+            offset[used] += order.remaining
+            opening = max(order.remaining - max(free, ZERO), ZERO)
+            total += order_margin(account, order, opening, market)
+    return total
+
+
+def order_margin(account: Account, order: Order, opening: Decimal, market: Market) -> Decimal:
+    listed = BY_ID[order.inst_id]
+    price = order.px or market.quote(order.inst_id).best(order.side)
+    lever = account.lever(order.inst_id, order.td_mode, order.pos_side)
+    return divide(abs(listed.value(opening, price)), lever)
+
+
+def closable(account: Account, order: Order) -> Decimal:
+    """How much of the order would close a position instead of opening one."""
+    position = account.positions.get((order.inst_id, order.td_mode, order.pos_side))
+    if position is None:
+        return ZERO
+    closes = (position.qty > 0) == (order.side == "sell")
+    return abs(position.qty) if closes else ZERO
+
+
+def fee_rate(inst_id: str, exec_type: str) -> Decimal:
+    """A positive share of the value; the fee itself is negative."""
+    if BY_ID[inst_id].is_spot:
+        return SPOT_MAKER if exec_type == "M" else SPOT_TAKER
+    return SWAP_MAKER if exec_type == "M" else SWAP_TAKER
+
+
+def liquidation_price(account: Account, position: Position, market: Market) -> Decimal | None:
+    """Where equity would fall to maintenance margin plus the closing fee."""
+    listed = BY_ID[position.inst_id]
+    mark = market.quote(position.inst_id).mark
+    if position.mgn_mode == "cross":
+        view = funds(account, listed.settle, market)
+        equity = view.cross_eq - (view.mmr - maintenance(position, market))
+    else:
+        equity = position.margin + unrealized(position, market)
+    rate = listed.mmr + SWAP_TAKER
+    coins = position.qty * listed.ct_val
+    if listed.is_inverse:
+        above, below = coins + rate * abs(coins), equity + divide(coins, mark)
+    else:
+        above, below = coins * mark - equity, coins - rate * abs(coins)
+    price = divide(above, below) if below else ZERO
+    return price if price > 0 else None
+
+
+def _profit_at(position: Position, price: Decimal) -> Decimal:
+    return BY_ID[position.inst_id].value(position.qty, price) - position.cost
+
+
+def _settled_in(account: Account, ccy: str) -> list[Position]:
+    return [each for each in account.open_positions() if BY_ID[each.inst_id].settle == ccy]
+
+
+def _spot_frozen(order: Order, ccy: str, market: Market) -> Decimal:
+    listed = BY_ID[order.inst_id]
+    if order.side == "sell":
+        return order.remaining if listed.base == ccy else ZERO
+    price = order.px or market.quote(order.inst_id).ask
+    return order.remaining * price if listed.quote == ccy else ZERO
+
+
+def _total(values: Iterable[Decimal]) -> Decimal:
+    return sum(values, ZERO)

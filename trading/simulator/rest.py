@@ -1,0 +1,233 @@
+"""The REST door: signature, limits, faults, then one handler."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from trading.simulator import auth, routes_account, routes_public, routes_trade, wire
+from trading.simulator.admission import (
+    check_batch,
+    check_expiry,
+    client_ids_of,
+    count_orders,
+    instruments_of,
+)
+from trading.simulator.codes import OkxError
+from trading.simulator.faults import REST_KINDS, Fault, Subject
+from trading.simulator.requests import Params, decode
+from trading.simulator.routing import Call, Route, Routes
+from trading.simulator.venue import Answer, Venue, refusal
+
+ROUTES: Final[Routes] = routes_public.ROUTES | routes_account.ROUTES | routes_trade.ROUTES
+_PATHS: Final = {path for _, path in ROUTES}
+_LONGEST_NAME: Final = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The request exactly as it arrived."""
+
+    method: str
+    raw_path: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    ip: str
+    in_us: int
+
+    @property
+    def signed(self) -> bytes:
+        return f"{self.method}{self.raw_path}".encode("utf-8", "surrogateescape") + self.body
+
+
+async def handle(venue: Venue, request: web.Request) -> web.StreamResponse:
+    received = Received(
+        method=request.method,
+        raw_path=request.raw_path,
+        path=request.raw_path.partition("?")[0],
+        headers=request.headers,
+        body=await request.read(),
+        ip=request.remote or "",
+        in_us=venue.clock.us(),
+    )
+    seq = _note_request(venue, received)
+    fault, items = _pick_fault(venue, received)
+    answer = await _answer(venue, received, fault)
+    _note_answer(venue, received, seq, answer)
+    await venue.ledger.flush()
+    body = answer.body(received.in_us, venue.clock.us())
+    return await wire.deliver(request, answer.http, body, fault, items)
+
+
+async def _answer(venue: Venue, received: Received, fault: Fault | None) -> Answer:
+    """Never raises: what goes wrong is an OKX envelope."""
+    try:
+        route = _route(received)
+        call, items = _admit(venue, received, route)
+        if fault is not None and not fault.after and fault.kind != "late_accept":
+            return Answer([])
+        if fault is not None and fault.kind == "late_accept":
+            venue.later(_land_late(venue, received, route, call, fault.number))
+            return refusal(OkxError("50004"))
+        if venue.latency_ms:
+            await asyncio.sleep(venue.latency_ms / 1000)
+        return _execute(venue, received, route, call, fault)
+    except OkxError as error:
+        return refusal(error)
+
+
+def _execute(
+    venue: Venue, received: Received, route: Route, call: Call, fault: Fault | None = None
+) -> Answer:
+    now = venue.clock.ms()
+    if route.expires:
+        check_expiry(received.headers.get("expTime", ""), now, "50037")
+    slices = fault.number if fault is not None and fault.kind == "partial" else 1
+    made = route.handler(replace(call, now_ms=now, slices=slices))
+    return made if isinstance(made, Answer) else Answer(made)
+
+
+async def _land_late(
+    venue: Venue, received: Received, route: Route, call: Call, delay_ms: int
+) -> None:
+    """The order arrives after its answer was already given, unless it expired meanwhile."""
+    await asyncio.sleep(delay_ms / 1000)
+    try:
+        _execute(venue, received, route, call)
+    except OkxError:
+        return
+    await venue.ledger.flush()
+
+
+def _route(received: Received) -> Route:
+    route = ROUTES.get((received.method, received.path))
+    if route is None:
+        raise OkxError("50115" if received.path in _PATHS else "404")
+    return route
+
+
+def _admit(venue: Venue, received: Received, route: Route) -> tuple[Call, list[Any]]:
+    """Signature, body, expiry and limits, before anything is done."""
+    now = received.in_us // 1000
+    account = None
+    if route.private:
+        headers = received.headers
+        accounts = venue.exchange.state.accounts
+        account = auth.check_rest(accounts, headers, received.signed, now)
+        simulated = headers.get("x-simulated-trading", "")
+        auth.check_access(account, received.ip, simulated, route.permission)
+    body, params = _read(received)
+    items = _items(received, route, body)
+    call = Call(venue, params, body, now, account)
+    if route.expires:
+        check_expiry(received.headers.get("expTime", ""), now, "50036")
+    if route.order:
+        count_orders(venue, call.account, route.order, items, now)
+    elif not _within_limit(venue, received, route, call):
+        raise OkxError("50011")
+    return call, items
+
+
+def _read(received: Received) -> tuple[Any, Params]:
+    if received.method == "GET":
+        query = received.raw_path.partition("?")[2]
+        return None, Params(dict(parse_qsl(query, keep_blank_values=True)))
+    if not received.body:
+        raise OkxError("50000")
+    try:
+        body = decode(received.body)
+    except ValueError as error:
+        raise OkxError("50002") from error
+    if not isinstance(body, dict | list):
+        raise OkxError("50002")
+    return body, Params(body if isinstance(body, dict) else {})
+
+
+def _items(received: Received, route: Route, body: Any) -> list[Any]:
+    """The orders of the body; batch paths take arrays, all others one object."""
+    if received.method == "GET":
+        return []
+    if "batch" in received.path:
+        return check_batch(body)
+    if not isinstance(body, dict):
+        raise OkxError("50002")
+    return [body]
+
+
+def _within_limit(venue: Venue, received: Received, route: Route, call: Call) -> bool:
+    who, _, what = route.key.partition("+")
+    name = {"inst": "instId", "type": "instType"}.get(what, "")
+    key = (
+        received.path,
+        received.method,
+        received.ip if who == "ip" else call.account.uid,
+        call.params.text(name)[:_LONGEST_NAME] if name else "",
+    )
+    return venue.limiter.take(key, route.limit, route.window_ms, call.now_ms)
+
+
+def _pick_fault(venue: Venue, received: Received) -> tuple[Fault | None, list[Any]]:
+    if not venue.faults.installed:
+        return None, []
+    items = peek(received.body)
+    query = dict(parse_qsl(received.raw_path.partition("?")[2]))
+    asked = [query] if query else items
+    subject = Subject(
+        path=received.path,
+        method=received.method,
+        account=received.headers.get("OK-ACCESS-KEY", ""),
+        insts=instruments_of(asked),
+        cl_ord_ids=client_ids_of(asked),
+    )
+    return venue.faults.pick(REST_KINDS, subject), items
+
+
+def peek(body: bytes) -> list[Any]:
+    """The items of a body that may be anything at all."""
+    try:
+        read = decode(body) if body else None
+    except ValueError:
+        return []
+    return read if isinstance(read, list) else [read]
+
+
+def _note_request(venue: Venue, received: Received) -> int:
+    items = peek(received.body)
+    client_ids = client_ids_of(items)
+    entry = venue.exchange.record(
+        {
+            "kind": "request",
+            "ts": received.in_us // 1000,
+            "account": received.headers.get("OK-ACCESS-KEY", "")[:_LONGEST_NAME],
+            "method": received.method,
+            "path": received.raw_path,
+            "body_hash": hashlib.sha256(received.body).hexdigest() if received.body else "",
+            "exp_time": received.headers.get("expTime", "")[:_LONGEST_NAME],
+            "inst_id": ",".join(each for each in instruments_of(items) if each),
+            "cl_ord_id": ",".join(client_ids),
+        }
+    )
+    return int(entry["seq"])
+
+
+def _note_answer(venue: Venue, received: Received, seq: int, answer: Answer) -> None:
+    """Reads are not answered in the ledger; what may change something is."""
+    if received.method == "GET":
+        return
+    venue.exchange.record(
+        {
+            "kind": "answer",
+            "ts": venue.clock.ms(),
+            "account": received.headers.get("OK-ACCESS-KEY", "")[:_LONGEST_NAME],
+            "request": seq,
+            "http": answer.http,
+            "code": answer.code,
+        }
+    )

@@ -1,0 +1,102 @@
+"""What a REST endpoint is: its handler, who may call it and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from trading.simulator.codes import OkxError, parameter
+from trading.simulator.instruments import BY_ID, INST_TYPES, Instrument, of_type
+from trading.simulator.requests import Params
+from trading.simulator.state import Account
+from trading.simulator.venue import Answer, Venue
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    venue: Venue
+    params: Params
+    body: Any
+    now_ms: int
+    signed_in: Account | None
+    slices: int = 1
+
+    @property
+    def account(self) -> Account:
+        if self.signed_in is None:
+            raise OkxError("50103")
+        return self.signed_in
+
+
+Handler = Callable[[Call], list[Any] | Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`key` names what is counted: ip, ip+inst, ip+type, uid, uid+type; orders count themselves."""
+
+    handler: Handler
+    limit: int
+    key: str
+    window_ms: int = 2000
+    private: bool = False
+    permission: str = "read_only"
+    expires: bool = False
+    order: str = ""
+
+
+Routes = dict[tuple[str, str], Route]
+
+_PAGE: Final = 100
+
+
+def instrument_type(params: Params, *, needed: bool = True) -> str:
+    value = params.needed("instType") if needed else params.text("instType")
+    if value and value not in INST_TYPES:
+        raise parameter("instType")
+    return value
+
+
+def listed_instruments(params: Params) -> list[Instrument]:
+    """By type, then family or underlying, then id; an unknown id is 51001."""
+    inst_type = instrument_type(params)
+    inst_id = params.text("instId")
+    found = of_type(inst_type)
+    if inst_id:
+        found = [each for each in found if each.inst_id == inst_id]
+        if not found:
+            raise OkxError("51001")
+    family = params.text("instFamily") or params.text("uly")
+    return [each for each in found if not family or each.family == family]
+
+
+def one_instrument(params: Params) -> Instrument:
+    listed = BY_ID.get(params.needed("instId"))
+    if listed is None:
+        raise OkxError("51001")
+    return listed
+
+
+def page_size(params: Params, largest: int = _PAGE, default: int = _PAGE) -> int:
+    value = params.ms("limit")
+    return default if value is None else max(1, min(value, largest))
+
+
+def page(params: Params, rows: list[Any], row_id: str, time: str) -> list[Any]:
+    """Newest first; `after` and `before` exclusive by id, `begin` and `end` inclusive by time.
+
+    With `before` alone the page holds the rows nearest to it.
+    """
+    after, before = params.ms("after"), params.ms("before")
+    begin, end = params.ms("begin"), params.ms("end")
+    kept = [
+        row
+        for row in rows
+        if (after is None or int(row[row_id]) < after)
+        and (before is None or int(row[row_id]) > before)
+        and (begin is None or int(row[time]) >= begin)
+        and (end is None or int(row[time]) <= end)
+    ]
+    kept.sort(key=lambda row: int(row[row_id]), reverse=True)
+    return kept[: page_size(params)]

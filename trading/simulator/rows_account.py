@@ -1,0 +1,259 @@
+"""Balances, positions and configuration as OKX prints them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from trading.simulator import margin
+from trading.simulator.decimals import ZERO, divide, plain, round_money
+from trading.simulator.instruments import BY_ID
+from trading.simulator.margin import Funds
+from trading.simulator.market import Market
+from trading.simulator.state import Account, Position
+
+Row = dict[str, Any]
+
+_EMPTY_GREEKS = ("deltaBS", "deltaPA", "gammaBS", "gammaPA", "thetaBS", "thetaPA", "vegaBS", "vegaPA")
+_EMPTY_POSITION = (
+    "availPos baseBal baseBorrowed baseInterest bizRefId bizRefType clSpotInUseAmt hedgedPos liab"
+    " liabCcy maxSpotInUseAmt optVal posCcy quoteBal quoteBorrowed quoteInterest spotInUseAmt"
+    " spotInUseCcy nonSettleAvgPx settledPnl"
+).split()
+_ZERO_DETAIL = (
+    "autoLendMtAmt borrowFroz crossLiab colRes colBorrAutoConversion smtSyncEq spotCopyTradingEq"
+    " fixedBal frpType interest isoLiab liab maxLoan rewardBal spotIsoBal stgyEq twap uplLiab"
+).split()
+_EMPTY_DETAIL = (
+    "spotInUseAmt clSpotInUseAmt maxSpotInUse spotBal openAvgPx accAvgPx spotUpl"
+    " spotUplRatio totalPnl totalPnlRatio"
+).split()
+_EMPTY_BALANCE = (
+    "adjEq availEq borrowFroz delta deltaLever imr mgnRatio mmr notionalUsd"
+    " notionalUsdForBorrow notionalUsdForFutures notionalUsdForOption notionalUsdForSwap"
+    " ordFroz upl"
+).split()
+
+
+def config_row(account: Account) -> Row:
+    return {
+        "acctLv": account.acct_lv,
+        "acctStpMode": "cancel_maker",
+        "autoLoan": False,
+        "ctIsoMode": "automatic",
+        "enableSpotBorrow": False,
+        "feeType": "0",
+        "greeksType": "PA",
+        "ip": account.ip,
+        "kycLv": "3",
+        "label": account.label,
+        "level": "Lv1",
+        "levelTmp": "",
+        "liquidationGear": "-1",
+        "mainUid": account.uid,
+        "mgnIsoMode": "automatic",
+        "opAuth": "1" if "trade" in account.perm else "0",
+        "perm": account.perm,
+        "posMode": account.pos_mode,
+        "roleType": "0",
+        "settleCcy": "",
+        "settleCcyList": ["USD", "USDC"],
+        "spotBorrowAutoRepay": False,
+        "spotOffsetType": "",
+        "spotRoleType": "0",
+        "spotTraderInsts": [],
+        "stgyType": "0",
+        "traderInsts": [],
+        "type": "0",
+        "uid": account.uid,
+    }
+
+
+def balance_row(account: Account, market: Market, wanted: list[str], now_ms: int) -> Row:
+    """`wanted` currencies are listed even at zero; without it those that are held."""
+    currencies = wanted or held_currencies(account)
+    views = [margin.funds(account, ccy, market) for ccy in currencies]
+    every = [margin.funds(account, ccy, market) for ccy in held_currencies(account)]
+    total = sum((_usd(view, market) for view in every), ZERO)
+    iso = sum((view.iso_eq * market.usd_price(view.ccy) for view in every), ZERO)
+    return {
+        **dict.fromkeys(_EMPTY_BALANCE, ""),
+        "deltaNeutralStatus": "0",
+        "details": [detail_row(account, view, market) for view in views],
+        "isoEq": plain(round_money(iso)),
+        "totalEq": plain(total),
+        "uTime": str(now_ms),
+    }
+
+
+def held_currencies(account: Account) -> list[str]:
+    return [ccy for ccy, cash in account.balances.items() if cash or _in_use(account, ccy)]
+
+
+def detail_row(account: Account, view: Funds, market: Market) -> Row:
+    usd = _usd(view, market)
+    has_cross = bool(view.notional)
+    fee_share = view.mmr + round_money(view.notional * margin.SWAP_TAKER)
+    return {
+        **dict.fromkeys(_ZERO_DETAIL, "0"),
+        **dict.fromkeys(_EMPTY_DETAIL, ""),
+        "autoLendStatus": "off",
+        "availBal": plain(view.available),
+        "availEq": plain(view.available),
+        "cashBal": plain(view.cash),
+        "ccy": view.ccy,
+        "collateralEnabled": False,
+        "collateralRestrict": False,
+        "disEq": plain(usd),
+        "eq": plain(view.eq),
+        "eqUsd": plain(usd),
+        "frozenBal": plain(view.frozen),
+        "imr": plain(view.imr) if has_cross else "",
+        "isoEq": plain(view.iso_eq),
+        "isoUpl": plain(view.iso_upl),
+        "mgnRatio": _ratio(view.cross_eq, fee_share) if has_cross else "",
+        "mmr": plain(view.mmr) if has_cross else "",
+        "notionalLever": _ratio(view.notional, view.eq) if has_cross else "",
+        "ordFrozen": plain(view.ord_frozen),
+        "uTime": str(account.u_time),
+        "upl": plain(view.upl + view.iso_upl),
+    }
+
+
+def position_row(account: Account, position: Position, market: Market) -> Row:
+    listed = BY_ID[position.inst_id]
+    quote = market.quote(position.inst_id)
+    upl, upl_last = margin.unrealized(position, market), margin.unrealized_last(position, market)
+    lever = account.lever(position.inst_id, position.mgn_mode, position.pos_side)
+    at_entry = divide(abs(position.cost), lever)
+    liquidation = margin.liquidation_price(account, position, market) if position.qty else None
+    cross = position.mgn_mode == "cross"
+    realized = position.pnl + position.fee + position.funding
+    return {
+        **dict.fromkeys(_EMPTY_GREEKS, ""),
+        **dict.fromkeys(_EMPTY_POSITION, ""),
+        "adl": "1",
+        "avgPx": average(position),
+        "bePx": break_even(position),
+        "cTime": str(position.c_time),
+        "ccy": listed.settle,
+        "closeOrderAlgo": [],
+        "fee": plain(position.fee),
+        "fundingFee": plain(position.funding),
+        "idxPx": plain(quote.last),
+        "imr": plain(margin.initial(account, position, market)) if cross else "",
+        "instId": position.inst_id,
+        "instType": listed.inst_type,
+        "interest": "",
+        "last": plain(quote.last),
+        "lever": plain(lever),
+        "liqPenalty": "0",
+        "liqPx": plain(liquidation) if liquidation else "",
+        "margin": "" if cross else plain(position.margin),
+        "markPx": plain(quote.mark),
+        "mgnMode": position.mgn_mode,
+        "mgnRatio": _margin_ratio(account, position, market),
+        "mmr": plain(margin.maintenance(position, market)),
+        "notionalUsd": plain(listed.usd_notional(position.qty, quote.mark)),
+        "pendingCloseOrdLiabVal": "",
+        "pnl": plain(position.pnl),
+        "pos": shown_quantity(position),
+        "posId": position.pos_id,
+        "posSide": position.pos_side,
+        "realizedPnl": plain(realized),
+        "tradeId": position.trade_id,
+        "uTime": str(position.u_time),
+        "upl": plain(upl),
+        "uplLastPx": plain(upl_last),
+        "uplRatio": _ratio(upl, at_entry),
+        "uplRatioLastPx": _ratio(upl_last, at_entry),
+        "usdPx": plain(market.usd_price(listed.settle)),
+    }
+
+
+def closed_row(account: Account, position: Position) -> Row:
+    """Positions history; a row is written whenever a position reaches zero."""
+    listed = BY_ID[position.inst_id]
+    realized = position.pnl + position.fee + position.funding
+    direction = closed_direction(position)
+    opened = divide(position.opened_cost, position.opened) if position.opened else ZERO
+    closed = divide(position.closed_cost, position.closed) if position.closed else ZERO
+    lever = account.lever(position.inst_id, position.mgn_mode, position.pos_side)
+    put_in = divide(abs(listed.value(position.opened, opened)), lever) if opened else ZERO
+    return {
+        "cTime": str(position.c_time),
+        "ccy": listed.settle,
+        "closeAvgPx": plain(closed),
+        "closeTotalPos": plain(position.closed),
+        "direction": direction,
+        "fee": plain(position.fee),
+        "fundingFee": plain(position.funding),
+        "instId": position.inst_id,
+        "instType": listed.inst_type,
+        "lever": plain(lever),
+        "liqPenalty": "0",
+        "mgnMode": position.mgn_mode,
+        "nonSettleAvgPx": "",
+        "openAvgPx": plain(opened),
+        "openMaxPos": plain(position.largest),
+        "pnl": plain(position.pnl),
+        "pnlRatio": _ratio(realized, put_in),
+        "posId": position.pos_id,
+        "posSide": position.pos_side,
+        "realizedPnl": plain(realized),
+        "settledPnl": "",
+        "triggerPx": "",
+        "type": "2",
+        "uTime": str(position.u_time),
+        "uly": listed.family,
+    }
+
+
+def shown_quantity(position: Position) -> str:
+    """Signed in net mode, positive for both sides in long-short mode."""
+    net = position.pos_side == "net"
+    return plain(position.qty if net else abs(position.qty))
+
+
+def average(position: Position) -> str:
+    if not position.qty:
+        return ""
+    return plain(BY_ID[position.inst_id].price_of(position.qty, position.cost))
+
+
+def break_even(position: Position) -> str:
+    """The entry price moved by what both fees cost."""
+    if not position.qty:
+        return ""
+    listed = BY_ID[position.inst_id]
+    fees = round_money(abs(position.cost) * margin.SWAP_TAKER * 2)
+    return plain(listed.price_of(position.qty, position.cost + fees))
+
+
+def closed_direction(position: Position) -> str:
+    if position.pos_side != "net":
+        return position.pos_side
+    return position.direction
+
+
+def _margin_ratio(account: Account, position: Position, market: Market) -> str:
+    settle = BY_ID[position.inst_id].settle
+    if position.mgn_mode == "cross":
+        view = margin.funds(account, settle, market)
+        needed = view.mmr + round_money(view.notional * margin.SWAP_TAKER)
+        return _ratio(view.cross_eq, needed)
+    value = margin.notional(position, market)
+    needed = margin.maintenance(position, market) + round_money(value * margin.SWAP_TAKER)
+    return _ratio(position.margin + margin.unrealized(position, market), needed)
+
+
+def _ratio(value: Decimal, by: Decimal) -> str:
+    return plain(divide(value, by)) if by else ""
+
+
+def _usd(view: Funds, market: Market) -> Decimal:
+    return round_money(view.eq * market.usd_price(view.ccy))
+
+
+def _in_use(account: Account, ccy: str) -> bool:
+    return any(BY_ID[each.inst_id].settle == ccy for each in account.open_positions())

@@ -1,0 +1,145 @@
+"""One process: two listening ports, the market's heartbeat, an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import web
+
+from trading.simulator import control, opening, rest, websocket
+from trading.simulator.clock import Clock
+from trading.simulator.exchange import Exchange
+from trading.simulator.faults import Faults
+from trading.simulator.hub import Hub
+from trading.simulator.ledger import Ledger
+from trading.simulator.limits import Limiter
+from trading.simulator.market import Market
+from trading.simulator.opening import Opening
+from trading.simulator.venue import Venue
+
+_STEP_S: Final = 0.25
+_REFRESH_S: Final = 5
+_LARGEST_BODY: Final = 1024 * 1024
+
+WebHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    host: str
+    port: int
+    control_port: int
+    accounts: tuple[Opening, ...]
+    seed: int
+    moving: bool
+    limits: bool
+    ledger: Path | None
+    fsync: bool
+    latency_ms: int
+
+
+def build(options: Options) -> Hub:
+    clock = Clock()
+    market = Market(options.seed, clock.ms())
+    ledger = Ledger(options.ledger, fsync=options.fsync)
+    exchange = Exchange(clock, market, ledger)
+    for wanted in options.accounts:
+        opening.open_account(exchange, wanted)
+    limiter = Limiter(enabled=options.limits)
+    venue = Venue(clock, market, ledger, exchange, limiter, Faults(options.seed))
+    venue.latency_ms = options.latency_ms
+    return Hub(venue)
+
+
+async def serve(options: Options, ready: Callable[[dict[str, Any]], None]) -> None:
+    """Listen, tell the addresses to `ready`, run until SIGTERM or SIGINT."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopped.set)
+    hub = build(options)
+    await hub.venue.ledger.flush()
+    exchange_app = _application(_exchange_handler(hub))
+    control_app = _application(_control_handler(hub))
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(hub.venue.ledger.close)
+        port = await _listen(stack, exchange_app, options.host, options.port)
+        control_port = await _listen(stack, control_app, options.host, options.control_port)
+        beats = [asyncio.ensure_future(_refresh(hub))]
+        if options.moving:
+            beats.append(asyncio.ensure_future(_move(hub)))
+        ready(_addresses(options.host, port, control_port))
+        await stopped.wait()
+        for each in beats:
+            each.cancel()
+        await asyncio.gather(*(_say_goodbye(session) for session in list(hub.sessions)))
+
+
+def _addresses(host: str, port: int, control_port: int) -> dict[str, Any]:
+    base = f"{host}:{port}"
+    return {
+        "rest": f"http://{base}",
+        "ws": {name: f"ws://{base}/ws/v5/{name}" for name in websocket.URLS},
+        "control": f"http://{host}:{control_port}",
+    }
+
+
+def _application(handler: WebHandler) -> web.Application:
+    application = web.Application(client_max_size=_LARGEST_BODY)
+    application.router.add_route("*", "/{path:.*}", handler)
+    return application
+
+
+def _exchange_handler(hub: Hub) -> WebHandler:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        path = request.path.rstrip("/")
+        if path.startswith("/ws/v5/") and path.rpartition("/")[2] in websocket.URLS:
+            return await websocket.handle(hub, request)
+        return await rest.handle(hub.venue, request)
+
+    return handler
+
+
+def _control_handler(hub: Hub) -> WebHandler:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return await control.handle(hub, request)
+
+    return handler
+
+
+async def _listen(
+    stack: contextlib.AsyncExitStack, application: web.Application, host: str, port: int
+) -> int:
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    site = web.TCPSite(runner, host, port, backlog=1024, reuse_address=True)
+    await site.start()
+    return int(runner.addresses[0][1])
+
+
+async def _move(hub: Hub) -> None:
+    while True:
+        await asyncio.sleep(_STEP_S)
+        moved = hub.venue.market.step(hub.venue.clock.ms())
+        for inst_id in moved:
+            hub.venue.exchange.price_moved(inst_id)
+        hub.prices_moved(moved)
+        await hub.venue.ledger.flush()
+
+
+async def _refresh(hub: Hub) -> None:
+    while True:
+        await asyncio.sleep(_REFRESH_S)
+        hub.refresh()
+
+
+async def _say_goodbye(session: Any) -> None:
+    with contextlib.suppress(ConnectionError, RuntimeError, TimeoutError):
+        await asyncio.wait_for(session.socket.close(code=1001), 1)

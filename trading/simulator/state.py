@@ -1,0 +1,174 @@
+"""What the exchange knows, as a fold over ledger entries.
+
+Every change is written as an entry first and then applied, so that replaying
+the ledger after a restart gives the same accounts, orders and positions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final
+
+from trading.simulator.decimals import ZERO
+
+Entry = dict[str, Any]
+
+OPEN_STATES: Final = ("live", "partially_filled")
+PositionKey = tuple[str, str, str]
+
+
+@dataclass(slots=True)
+class Order:
+    account: str
+    inst_id: str
+    ord_id: str
+    cl_ord_id: str
+    tag: str
+    side: str
+    pos_side: str
+    td_mode: str
+    ord_type: str
+    sz: Decimal
+    px: Decimal | None
+    tgt_ccy: str
+    reduce_only: bool
+    lever: str
+    ccy: str
+    category: str
+    c_time: int
+    u_time: int
+    state: str = "live"
+    filled: Decimal = ZERO
+    paid: Decimal = ZERO
+    fee: Decimal = ZERO
+    fee_ccy: str = ""
+    pnl: Decimal = ZERO
+    fill_px: Decimal | None = None
+    fill_sz: Decimal = ZERO
+    fill_time: int = 0
+    trade_id: str = ""
+    cancel_source: str = ""
+    req_id: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN_STATES
+
+    @property
+    def remaining(self) -> Decimal:
+        return self.sz - self.filled
+
+    @property
+    def signed_remaining(self) -> Decimal:
+        return self.remaining if self.side == "buy" else -self.remaining
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    account: str
+    inst_id: str
+    ord_id: str
+    cl_ord_id: str
+    tag: str
+    trade_id: str
+    bill_id: str
+    side: str
+    pos_side: str
+    mgn_mode: str
+    exec_type: str
+    sub_type: str
+    sz: Decimal
+    px: Decimal
+    mark: Decimal
+    fee: Decimal
+    fee_ccy: str
+    fee_rate: Decimal
+    pnl: Decimal
+    ts: int
+
+
+@dataclass(slots=True)
+class Position:
+    """`qty` is signed in every mode (short is negative); `cost` is its signed value."""
+
+    inst_id: str
+    mgn_mode: str
+    pos_side: str
+    pos_id: str
+    c_time: int
+    u_time: int
+    qty: Decimal = ZERO
+    cost: Decimal = ZERO
+    margin: Decimal = ZERO
+    pnl: Decimal = ZERO
+    fee: Decimal = ZERO
+    funding: Decimal = ZERO
+    trade_id: str = ""
+    opened: Decimal = ZERO
+    opened_cost: Decimal = ZERO
+    closed: Decimal = ZERO
+    closed_cost: Decimal = ZERO
+    largest: Decimal = ZERO
+    direction: str = ""
+
+
+@dataclass(slots=True)
+class Account:
+    key: str
+    secret: str
+    passphrase: str
+    uid: str
+    label: str
+    acct_lv: str
+    pos_mode: str
+    perm: str
+    ip: str
+    env: str
+    balances: dict[str, Decimal] = field(default_factory=dict)
+    levers: dict[str, Decimal] = field(default_factory=dict)
+    positions: dict[PositionKey, Position] = field(default_factory=dict)
+    closed: list[Position] = field(default_factory=list)
+    pending: dict[str, Order] = field(default_factory=dict)
+    orders: dict[str, Order] = field(default_factory=dict)
+    by_client_id: dict[tuple[str, str], Order] = field(default_factory=dict)
+    client_ids: set[str] = field(default_factory=set)
+    fills: list[Fill] = field(default_factory=list)
+    u_time: int = 0
+
+    def lever(self, inst_id: str, mgn_mode: str, pos_side: str) -> Decimal:
+        return self.levers.get(lever_key(inst_id, mgn_mode, pos_side), Decimal(3))
+
+    def open_positions(self) -> list[Position]:
+        return [position for position in self.positions.values() if position.qty]
+
+
+def lever_key(inst_id: str, mgn_mode: str, pos_side: str) -> str:
+    """Leverage is kept per instrument and margin mode; by side only when isolated."""
+    by_side = mgn_mode == "isolated" and pos_side in ("long", "short")
+    return "|".join((inst_id, mgn_mode, pos_side if by_side else "net"))
+
+
+@dataclass(slots=True)
+class State:
+    """Accounts by API key, and the exchange's own side of every payment."""
+
+    accounts: dict[str, Account] = field(default_factory=dict)
+    house: dict[str, Decimal] = field(default_factory=dict)
+    deposited: dict[str, Decimal] = field(default_factory=dict)
+    resting: dict[str, dict[str, Order]] = field(default_factory=dict)
+
+    def total(self, ccy: str) -> Decimal:
+        """All money of a currency in the exchange: equals what was deposited."""
+        total = self.house.get(ccy, ZERO)
+        for account in self.accounts.values():
+            total += account.balances.get(ccy, ZERO)
+            for position in account.positions.values():
+                if position.margin and settle_of(position.inst_id) == ccy:
+                    total += position.margin
+        return total
+
+
+def settle_of(inst_id: str) -> str:
+    base, quote, *_ = inst_id.split("-")
+    return base if quote == "USD" else quote

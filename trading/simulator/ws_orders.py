@@ -1,0 +1,188 @@
+"""Order operations over the private WebSocket: the same rows, limits and expiry as REST."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import Any, Final
+
+from trading.simulator import operations, wire
+from trading.simulator.admission import (
+    check_batch,
+    check_expiry,
+    client_ids_of,
+    count_orders,
+    instruments_of,
+)
+from trading.simulator.codes import OkxError, message_of
+from trading.simulator.faults import REST_KINDS, Fault, Subject
+from trading.simulator.operations import Operation
+from trading.simulator.session import Session
+from trading.simulator.state import Account
+from trading.simulator.venue import Answer, Venue, refusal
+
+# Operation, request-limit bucket, REST path that faults name, batch or not.
+OPERATIONS: Final[dict[str, tuple[Operation, str, str, bool]]] = {
+    "order": (operations.place, "place", "/api/v5/trade/order", False),
+    "batch-orders": (operations.place, "place", "/api/v5/trade/batch-orders", True),
+    "cancel-order": (operations.cancel, "cancel", "/api/v5/trade/cancel-order", False),
+    "batch-cancel-orders": (
+        operations.cancel,
+        "cancel",
+        "/api/v5/trade/cancel-batch-orders",
+        True,
+    ),
+    "amend-order": (operations.amend, "amend", "/api/v5/trade/amend-order", False),
+    "batch-amend-orders": (operations.amend, "amend", "/api/v5/trade/amend-batch-orders", True),
+}
+_SILENCING: Final = frozenset(("truncate", "html_200", "empty_200", "http", "redirect", "hang"))
+_CUTTING: Final = frozenset(("drop_before", "drop_after_accept", "rst_after_accept"))
+
+
+async def handle(venue: Venue, session: Session, frame: dict[str, Any]) -> None:
+    """Refusals of the whole call are OkxError before login, envelopes after it."""
+    if session.url != "private":
+        raise OkxError("60028")
+    if not session.accounts:
+        raise OkxError("60011")
+    account = next(iter(session.accounts.values()))
+    in_us = venue.clock.us()
+    fault = _pick_fault(venue, account, frame)
+    _note(venue, account, frame, in_us)
+    venue.later(_answer(venue, session, account, frame, fault, in_us))
+
+
+async def _answer(  # noqa: PLR0913 - one call with everything known about it
+    venue: Venue,
+    session: Session,
+    account: Account,
+    frame: dict[str, Any],
+    fault: Fault | None,
+    in_us: int,
+) -> None:
+    answer = await _run(venue, account, frame, fault, in_us)
+    await venue.ledger.flush()
+    if fault is not None and fault.kind in _CUTTING:
+        session.drop()
+        return
+    if fault is not None and fault.kind in _SILENCING:
+        return
+    if fault is not None and fault.kind in ("code", "scode", "data_empty"):
+        answer = _rewritten(fault, frame, answer)
+    body = answer.body(in_us, venue.clock.us())
+    session.send({"id": _id(frame), "op": frame["op"], **body})
+
+
+async def _run(
+    venue: Venue, account: Account, frame: dict[str, Any], fault: Fault | None, in_us: int
+) -> Answer:
+    """Never raises: refusals are envelopes with gateway times."""
+    try:
+        items = _admit(venue, account, frame, in_us // 1000)
+        if fault is not None and not fault.after and fault.kind != "late_accept":
+            return Answer([], timed=True)
+        if fault is not None and fault.kind == "late_accept":
+            venue.later(_land_late(venue, account, frame, items, fault.number))
+            raise OkxError("50004")
+        if venue.latency_ms:
+            await asyncio.sleep(venue.latency_ms / 1000)
+        return _execute(venue, account, frame, items, fault)
+    except OkxError as error:
+        refused = refusal(error)
+        return Answer([], refused.code, refused.msg, timed=True)
+
+
+def _admit(venue: Venue, account: Account, frame: dict[str, Any], now_ms: int) -> list[Any]:
+    _, bucket, _, batch = OPERATIONS[frame["op"]]
+    items = frame.get("args")
+    well_formed = isinstance(items, list) and items and all(isinstance(each, dict) for each in items)
+    if not well_formed or (not batch and len(items or []) != 1):
+        raise OkxError("60013")
+    if "trade" not in account.perm.split(","):
+        raise OkxError("50120")
+    checked = check_batch(items)
+    if bucket != "cancel":
+        check_expiry(_exp_time(frame), now_ms, "50036")
+    count_orders(venue, account, bucket, checked, now_ms)
+    return checked
+
+
+def _execute(
+    venue: Venue,
+    account: Account,
+    frame: dict[str, Any],
+    items: list[Any],
+    fault: Fault | None = None,
+) -> Answer:
+    operation, bucket, _, batch = OPERATIONS[frame["op"]]
+    if bucket != "cancel":
+        check_expiry(_exp_time(frame), venue.clock.ms(), "50037")
+    slices = fault.number if fault is not None and fault.kind == "partial" else 1
+    return operations.run(venue, operation, account, items, single=not batch, slices=slices)
+
+
+async def _land_late(
+    venue: Venue, account: Account, frame: dict[str, Any], items: list[Any], delay_ms: int
+) -> None:
+    await asyncio.sleep(delay_ms / 1000)
+    try:
+        _execute(venue, account, frame, items)
+    except OkxError:
+        return
+    await venue.ledger.flush()
+
+
+def _pick_fault(venue: Venue, account: Account, frame: dict[str, Any]) -> Fault | None:
+    if not venue.faults.installed:
+        return None
+    args = frame.get("args")
+    items = args if isinstance(args, list) else []
+    subject = Subject(
+        path=OPERATIONS[frame["op"]][2],
+        method="POST",
+        account=account.key,
+        insts=instruments_of(items),
+        cl_ord_ids=client_ids_of(items),
+    )
+    return venue.faults.pick(REST_KINDS, subject)
+
+
+def _rewritten(fault: Fault, frame: dict[str, Any], answer: Answer) -> Answer:
+    if fault.kind == "data_empty":
+        return Answer([], timed=True)
+    if fault.kind == "code":
+        return Answer([], fault.argument, message_of(fault.argument), timed=True)
+    operation = OPERATIONS[frame["op"]][0]
+    message = message_of(fault.argument)
+    items = frame.get("args") or []
+    rows = [operations.failed_row(operation, each, fault.argument, message, 0) for each in items]
+    return Answer(rows, fault.outer, answer.msg, timed=True)
+
+
+def _note(venue: Venue, account: Account, frame: dict[str, Any], in_us: int) -> None:
+    args = frame.get("args")
+    items = args if isinstance(args, list) else []
+    data = wire.dump(frame)
+    venue.exchange.record(
+        {
+            "kind": "request",
+            "ts": in_us // 1000,
+            "account": account.key,
+            "method": "WS",
+            "path": OPERATIONS[frame["op"]][2],
+            "body_hash": hashlib.sha256(data).hexdigest(),
+            "exp_time": _exp_time(frame),
+            "inst_id": ",".join(each for each in instruments_of(items) if each),
+            "cl_ord_id": ",".join(client_ids_of(items)),
+        }
+    )
+
+
+def _exp_time(frame: dict[str, Any]) -> str:
+    value = frame.get("expTime")
+    return value if isinstance(value, str) else ""
+
+
+def _id(frame: dict[str, Any]) -> str:
+    value = frame.get("id")
+    return value if isinstance(value, str) else ""
