@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.conf import settings
 
+from customers.credentials import credentials_for
 from customers.enums import Market
 from customers.models import ExchangeAccount
 from trading.exchange.client import ExchangeClient
 from trading.exchange.runner import client_for
-from trading.exchange.types import Endpoint
+from trading.exchange.types import Credentials, Endpoint
 
 
 def endpoint_of_market(market: str, api_host: str = "") -> Endpoint:
@@ -32,3 +33,9 @@ def endpoint_of(account: ExchangeAccount) -> Endpoint:
 def client_of(account: ExchangeAccount) -> ExchangeClient:
     """The client for an account; its coroutines run in `exchange_loop()` only."""
     return client_for(endpoint_of(account))
+
+
+def keys_of(account: ExchangeAccount, *, purpose: str) -> Credentials:
+    """The account's key as the exchange door wants it. Raises NoKey."""
+    stored = credentials_for(account, purpose=purpose)
+    return Credentials(stored.api_key, stored.secret, stored.passphrase)

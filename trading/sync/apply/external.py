@@ -130,7 +130,7 @@ def _update(row: ExternalOrder, stranger: Stranger, now: datetime) -> int:
             "state": stranger.state,
         },
     )
-    return ExternalOrder.objects.filter(pk=row.pk).update(seen_at=now, **columns)
+    return int(ExternalOrder.objects.filter(pk=row.pk).update(seen_at=now, **columns))
 
 
 def _alarm(row: ExternalOrder, twin: Order | None) -> tuple[str, str] | None:

@@ -118,7 +118,7 @@ def _flatten(
 
 def _create(account: ExchangeAccount, report: PositionReport, now: datetime) -> Position:
     inst_id, position_side, margin_mode = _key(report)
-    return Position.objects.create(
+    row = Position(
         account=account,
         inst_id=inst_id,
         position_side=position_side,
@@ -126,6 +126,8 @@ def _create(account: ExchangeAccount, report: PositionReport, now: datetime) -> 
         updated_at=now,
         **_columns(report),
     )
+    row.save(force_insert=True)
+    return row
 
 
 def _update(row: Position, columns: dict[str, Any], now: datetime) -> None:

@@ -38,6 +38,5 @@ def set_aside(
 
 
 def _count(identity: dict[str, object], excerpt: str, now: datetime) -> int:
-    return QuarantinedReport.objects.filter(**identity).update(
-        count=F("count") + 1, excerpt=excerpt[:500], last_at=now
-    )
+    rows = QuarantinedReport.objects.filter(**identity)
+    return int(rows.update(count=F("count") + 1, excerpt=excerpt[:500], last_at=now))
