@@ -45,6 +45,7 @@ Report = TypeVar("Report")
 
 # What is sent this close to its deadline would only be refused on arrival.
 SEND_MARGIN_MS = 300
+_CLOCK_SKEWED = "50102"
 
 
 class OkxClient:
@@ -157,7 +158,7 @@ class OkxClient:
         if not client_order_id and not exchange_order_id:
             raise ValueError("a lookup needs an order id")
         params = _without_none(instId=inst_id, ordId=exchange_order_id, clOrdId=client_order_id)
-        answer = await self._transport.get("trade/order", params, credentials)
+        answer = await self._ask("trade/order", params, credentials)
         return lookup_of(
             answer,
             inst_id,
@@ -197,22 +198,22 @@ class OkxClient:
         self, credentials: Credentials, inst_type: InstrumentType | None = None
     ) -> tuple[PositionReport, ...]:
         params = _without_none(instType=_wire(inst_type))
-        answer = await self._transport.get("account/positions", params, credentials)
+        answer = await self._ask("account/positions", params, credentials)
         return tuple(map(parse.parse_position, rows_of(answer)))
 
     async def fetch_balance(self, credentials: Credentials) -> BalanceReport:
-        answer = await self._transport.get("account/balance", {}, credentials)
+        answer = await self._ask("account/balance", {}, credentials)
         return parse.parse_balance(row_of(answer))
 
     async def fetch_account_config(self, credentials: Credentials) -> AccountConfigReport:
-        answer = await self._transport.get("account/config", {}, credentials)
+        answer = await self._ask("account/config", {}, credentials)
         return parse.parse_account_config(row_of(answer))
 
     async def fetch_leverage(
         self, credentials: Credentials, inst_id: str, margin_mode: MarginMode
     ) -> tuple[LeverageReport, ...]:
         params = {"instId": inst_id, "mgnMode": margin_mode.value}
-        answer = await self._transport.get("account/leverage-info", params, credentials)
+        answer = await self._ask("account/leverage-info", params, credentials)
         return tuple(map(parse.parse_leverage, rows_of(answer)))
 
     async def fetch_instruments(self, inst_type: InstrumentType) -> tuple[InstrumentReport, ...]:
@@ -227,7 +228,7 @@ class OkxClient:
         return _readable(rows, parse.parse_mark_price)
 
     async def fetch_time_ms(self) -> int:
-        return parse.parse_time_ms(row_of(await self._transport.get("public/time", {})))
+        return parse.parse_time_ms(row_of(await self._ask("public/time", {})))
 
     async def sync_clock(self) -> int:
         """Measure the exchange's clock anew; returns the offset in ms."""
@@ -258,8 +259,16 @@ class OkxClient:
             await self.sync_clock()
         return outcome
 
+    async def _ask(
+        self, path: str, params: dict[str, Any], credentials: Credentials | None = None
+    ) -> classify.Answer:
+        answer = await self._transport.get(path, params, credentials)
+        if f'"{_CLOCK_SKEWED}"' in answer.body and not self._syncing.locked():
+            await self.sync_clock()
+        return answer
+
     async def _public(self, path: str, inst_type: InstrumentType) -> list[Any]:
-        return rows_of(await self._transport.get(path, {"instType": _wire(inst_type)}))
+        return rows_of(await self._ask(path, {"instType": _wire(inst_type)}))
 
     async def _pages(
         self, path: str, params: dict[str, str], credentials: Credentials, *, cursor: str
@@ -268,7 +277,7 @@ class OkxClient:
         rows: list[Any] = []
         page_params = {**params, "limit": str(PAGE_SIZE)}
         for _ in range(MAX_PAGES):
-            page = rows_of(await self._transport.get(path, page_params, credentials))
+            page = rows_of(await self._ask(path, page_params, credentials))
             rows += page
             if len(page) < PAGE_SIZE:
                 return rows
