@@ -1,0 +1,57 @@
+"""What every answer carries: a request id, a policy for its contents, a line in the log."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+
+def test_livez_answers_without_a_database(client: Client) -> None:
+    response = client.get("/livez")
+
+    assert (response.status_code, response.content) == (200, b"ok")
+    assert "max-age=0" in response["Cache-Control"]
+
+
+def test_every_answer_has_a_request_id_of_ours(client: Client) -> None:
+    first = client.get("/livez", headers={"x-request-id": "theirs"})
+    second = client.get("/livez")
+
+    assert len(first["X-Request-ID"]) == 32
+    assert first["X-Request-ID"] != second["X-Request-ID"]
+
+
+def test_scripts_come_only_from_us(client: Client) -> None:
+    policy = client.get("/livez")["Content-Security-Policy"]
+
+    assert "default-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+
+
+@pytest.mark.django_db
+def test_only_the_admin_may_evaluate_expressions(client: Client) -> None:
+    policy = client.get("/admin/login/")["Content-Security-Policy"]
+
+    assert "script-src 'self' 'unsafe-eval'" in policy
+    assert "script-src 'self' 'unsafe-inline'" not in policy
+
+
+def test_the_access_log_hides_webhook_tokens(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    from config.logging import RedactingFilter
+
+    caplog.handler.addFilter(RedactingFilter())
+    caplog.set_level(logging.INFO, logger="copydesk.requests")
+
+    client.get("/hooks/t/c4n4ry-token/unknown/deeper")
+
+    lines = [r.getMessage() for r in caplog.records if r.name == "copydesk.requests"]
+    assert len(lines) == 1
+    assert lines[0].startswith("GET /hooks/t/***/unknown/deeper 404 in ")
