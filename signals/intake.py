@@ -317,4 +317,6 @@ def _note_arrival(call: Call, **values: Any) -> None:
 
 
 def _written(value: Decimal | None) -> str:
-    return "" if value is None else format(value, "f")
+    """One spelling per number: 5, 5.0 and 5E+0 are the same quantity."""
+    text = "" if value is None else format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
