@@ -6,13 +6,15 @@ other is told, reads again and decides anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import random
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
-from typing import Any
+from functools import partial, wraps
+from typing import Any, ParamSpec, TypeVar
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from trading.enums import FINAL_STATES, EventSource, OrderState
 from trading.events import orders_finished
@@ -20,7 +22,13 @@ from trading.models import Order, OrderEvent
 from trading.orders import may_become
 
 
-class IllegalTransition(RuntimeError):
+P = ParamSpec("P")
+R = TypeVar("R")
+_DEADLOCKS = (1205, 1213)  # lock wait timeout, deadlock: the transaction was rolled back whole
+_TRIES = 6
+
+
+class IllegalTransitionError(RuntimeError):
     """The table of states does not allow this step."""
 
 
@@ -44,7 +52,7 @@ def transition(
     announces on commit the orders that became final. May be repeated: a change that
     was written already no longer matches its version.
 
-    Raises IllegalTransition when the table of states forbids a step.
+    Raises IllegalTransitionError when the table of states forbids a step.
     """
     written = [change for change in changes if _write(change, at)]
     OrderEvent.objects.bulk_create(
@@ -62,7 +70,7 @@ def _write(change: Change, at: datetime) -> bool:
     if _is_step(change) and not may_become(
         state, change.to, proved_not_placed=change.proved_not_placed
     ):
-        raise IllegalTransition(f"order {order.id}: {state} may not become {change.to}")
+        raise IllegalTransitionError(f"order {order.id}: {state} may not become {change.to}")
     columns = dict(change.columns)
     if change.to in FINAL_STATES and order.finished_at is None:
         columns.setdefault("finished_at", at)
@@ -102,3 +110,28 @@ def _refresh(change: Change) -> None:
         setattr(order, name, value)
     order.state = change.to
     order.version += 1
+
+
+def retried(function: Callable[P, R]) -> Callable[P, R]:
+    """Run a transaction again that the database rolled back to end a deadlock.
+
+    The function must be one whole transaction, with nothing outside the database in it.
+    """
+
+    @wraps(function)
+    def again(*args: P.args, **kwargs: P.kwargs) -> R:
+        for left in reversed(range(_TRIES)):
+            try:
+                return function(*args, **kwargs)
+            except OperationalError as error:
+                if not left or not _is_contention(error) or transaction.get_connection().in_atomic_block:
+                    raise
+            threading.Event().wait(random.uniform(0.01, 0.1))  # noqa: S311 - spread, not secrecy
+        raise AssertionError("unreachable")
+
+    return again
+
+
+def _is_contention(error: OperationalError) -> bool:
+    code = error.args[0] if error.args else None
+    return code in _DEADLOCKS or "locked" in str(error)

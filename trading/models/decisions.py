@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING, ClassVar
 
 from django.db import models
@@ -30,7 +29,7 @@ class Cycle(TenantModel):
     while the cycle runs and NULL when it ended: one link per account and instrument.
     """
 
-    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     link_uid = models.UUIDField(editable=False)
     subscription = models.ForeignKey(
         Subscription,

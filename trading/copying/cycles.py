@@ -1,0 +1,107 @@
+"""What the end of an order means for its cycle. Safe to repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts.tenancy import all_tenants
+from signals.models import LeaderPosition
+from trading.leases import db_now
+from trading.models import Cycle, Instrument, Order
+from trading.positions_held import NOTHING, Holding, base_of, read_holdings
+from trading.sizing import rebase_after_fill
+from trading.transition import retried
+
+
+def settle_cycles(order_ids: Iterable[UUID]) -> int:
+    """End the cycles that are flat for good, and follow underfilled ones by what they got.
+
+    Returns how many cycles changed.
+    """
+    with all_tenants("cycles of orders that finished, of several desks"):
+        cycles = Order.objects.filter(id__in=list(order_ids), cycle__isnull=False)
+        return _settle(set(cycles.values_list("cycle_id", flat=True)))
+
+
+def settle_left_over(limit: int = 200) -> int:
+    """The sweep: running cycles whose leader is flat, in case an event was lost."""
+    with all_tenants("the sweep of cycles"):
+        flat = LeaderPosition.objects.filter(quantity=0).values("source_id", "inst_id")
+        sources = {(row["source_id"], row["inst_id"]) for row in flat}
+        running = Cycle.objects.filter(ended_at__isnull=True).values_list(
+            "pk", "source_id", "inst_id"
+        )
+        due = [pk for pk, source, inst_id in running[:5000] if (source, inst_id) in sources]
+        return _settle(due[:limit])
+
+
+@retried
+@transaction.atomic
+def _settle(cycle_ids: Collection[UUID]) -> int:
+    cycles = list(
+        Cycle.objects.filter(pk__in=cycle_ids, ended_at__isnull=True).select_related("account")
+    )
+    if not cycles:
+        return 0
+    instruments = {
+        (i.market, i.inst_id): i
+        for i in Instrument.objects.filter(inst_id__in={c.inst_id for c in cycles})
+    }
+    bases = {i.inst_id: i.base_currency for i in instruments.values() if i.is_spot}
+    holdings = read_holdings([c.pk for c in cycles], bases)
+    changed = 0
+    for cycle in cycles:
+        holding = holdings.get(cycle.pk, NOTHING)
+        dust = _dust(cycle, instruments.get((cycle.account.market, cycle.inst_id)))
+        if holding.parts and holding.is_quiet and _is_over(cycle, holding, dust):
+            changed += Cycle.objects.filter(pk=cycle.pk, ended_at__isnull=True).update(
+                ended_at=db_now(), active_key=None
+            )
+        else:
+            changed += _rebase(cycle, holding)
+    return changed
+
+
+def _dust(cycle: Cycle, instrument: Instrument | None) -> Decimal:
+    """On spot a fee leaves less than the exchange takes; that is as good as flat."""
+    return instrument.min_size if instrument and instrument.is_spot else Decimal(0)
+
+
+def _is_over(cycle: Cycle, holding: Holding, dust: Decimal) -> bool:
+    if holding.filled > 0 and holding.filled >= dust:
+        return False
+    return _leader_is_flat(cycle) or all(part.filled == 0 for part in holding.parts)
+
+
+def _leader_is_flat(cycle: Cycle) -> bool:
+    key = "" if cycle.subscription_id else f"account:{cycle.account_id}"
+    leads = LeaderPosition.objects.filter(
+        source_id=cycle.source_id,
+        scope_key=key,
+        inst_id=cycle.inst_id,
+        direction=cycle.direction,
+    )
+    return all(quantity == 0 for quantity in leads.values_list("quantity", flat=True))
+
+
+def _rebase(cycle: Cycle, holding: Holding) -> int:
+    """After an underfilled opening, follow by what is held against where the leader was then.
+
+    Only while that opening is the cycle's latest order: what came later was planned on it.
+    """
+    if not holding.parts or not holding.is_quiet:
+        return 0
+    last = holding.parts[-1]
+    if last.sign < 0 or last.filled >= last.quantity or holding.filled <= 0:
+        return 0
+    order = Order.objects.only("leader_after").get(pk=last.id)
+    base = rebase_after_fill(base_of(cycle), holding.filled, order.leader_after or Decimal(0))
+    if base == base_of(cycle):
+        return 0
+    return Cycle.objects.filter(pk=cycle.pk).update(
+        follower_base=base.follower_base, leader_base=base.leader_base
+    )

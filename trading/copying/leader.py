@@ -1,0 +1,105 @@
+"""The position a source would hold had it traded its own signals.
+
+A source without an account has no position to read, so it keeps a virtual one: per
+instrument and direction, absolute, in contracts or in percent points of equity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from signals.enums import Direction, Intent, QuantityMode, Unit
+from signals.models import LeaderPosition, Signal
+
+ZERO = Decimal(0)
+HUNDRED = Decimal(100)
+STORED = Decimal(1).scaleb(-18)
+
+
+@dataclass(frozen=True, slots=True)
+class LeaderMove:
+    """Where a signal takes the leader: absolute positions in the signal's direction.
+
+    `opposite_before` is what the leader holds the other way; a flip closes it.
+    """
+
+    intent: Intent
+    direction: Direction
+    before: Decimal
+    after: Decimal
+    opposite_before: Decimal
+    unit: Unit
+
+
+def opposite(direction: Direction) -> Direction:
+    return Direction.SHORT if direction == Direction.LONG else Direction.LONG
+
+
+def leader_move(signal: Signal) -> LeaderMove:
+    """Read the leader's position and say where the signal takes it."""
+    rows = {
+        row.direction: row
+        for row in LeaderPosition.objects.filter(
+            source_id=signal.source_id, scope_key=_scope_key(signal), inst_id=signal.inst_id
+        )
+    }
+    direction = Direction(signal.direction)
+    own, other = rows.get(direction), rows.get(opposite(direction))
+    before = own.quantity if own else ZERO
+    running = before > 0 and own is not None
+    return LeaderMove(
+        intent=Intent(signal.intent),
+        direction=direction,
+        before=before,
+        after=_after(signal, before),
+        opposite_before=other.quantity if other else ZERO,
+        unit=Unit(own.unit) if running and own else Unit(signal.unit),
+    )
+
+
+def write_leader(signal: Signal, move: LeaderMove, at: datetime) -> None:
+    """Store where the leader is now. Runs in the transaction that finishes the signal."""
+    if move.intent == Intent.CANCEL:
+        return
+    _store(signal, move.direction, move.after, move.unit, at)
+    if move.intent == Intent.FLIP and move.opposite_before > 0:
+        _store(signal, opposite(move.direction), ZERO, move.unit, at)
+
+
+def _after(signal: Signal, before: Decimal) -> Decimal:
+    quantity = signal.quantity or ZERO
+    match Intent(signal.intent):
+        case Intent.OPEN | Intent.ADD:
+            return before + quantity
+        case Intent.REDUCE if signal.quantity_mode == QuantityMode.PERCENT:
+            return (before * (HUNDRED - quantity) / HUNDRED).quantize(STORED)
+        case Intent.REDUCE:
+            return max(before - quantity, ZERO)
+        case Intent.CLOSE:
+            return ZERO
+        case Intent.FLIP | Intent.TARGET:
+            return quantity
+        case _:
+            return before
+
+
+def _store(
+    signal: Signal, direction: Direction, quantity: Decimal, unit: Unit, at: datetime
+) -> None:
+    key = {
+        "source_id": signal.source_id,
+        "scope_key": _scope_key(signal),
+        "inst_id": signal.inst_id,
+        "direction": direction,
+    }
+    values = {"quantity": quantity, "unit": unit, "updated_at": at}
+    LeaderPosition.objects.update_or_create(
+        **key, defaults=values, create_defaults={**key, **values, "account_id": signal.account_id}
+    )
+
+
+def _scope_key(signal: Signal) -> str:
+    """Manual signals move the leader of one account only."""
+    return f"account:{signal.account_id}" if signal.account_id else ""

@@ -1,0 +1,199 @@
+"""Everything a chunk of decisions is based on, read in a constant number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import Count
+
+from accounts.models import Tenant
+from customers.enums import PositionMode
+from signals.enums import Direction, Unit
+from signals.models import Signal
+from trading.copying.links import Link
+from trading.enums import Leg, OrderState
+from trading.models import (
+    Balance,
+    Cycle,
+    Decision,
+    Instrument,
+    MarketPrice,
+    Order,
+    Position,
+)
+from trading.positions_held import NOTHING, Holding, read_holdings, rules_of
+from trading.sizing import InstrumentRules
+from trading.switch import Switchboard, read_switchboard
+
+NOT_TRADED = (OrderState.DENIED, OrderState.REJECTED, OrderState.EXPIRED)
+
+
+@dataclass(frozen=True, slots=True)
+class MarketFacts:
+    """One instrument in one market, with its price; None where it is not known."""
+
+    instrument: Instrument
+    rules: InstrumentRules
+    mark: Decimal | None
+    mark_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A cycle that has not ended, and what it holds."""
+
+    cycle: Cycle
+    holding: Holding
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known about one link at the moment of decision."""
+
+    link: Link
+    market: MarketFacts | None
+    cycles: Mapping[Direction, Running]
+    key_taken: bool
+    switchboard: Switchboard
+    open_positions: int
+    used_today: Decimal
+    equity: Decimal | None
+
+    @property
+    def is_net(self) -> bool:
+        return self.link.account.position_mode != PositionMode.LONG_SHORT
+
+    def active_key(self, inst_id: str, direction: Direction) -> str:
+        key = f"{self.link.account.pk}|{inst_id}"
+        return key if self.is_net else f"{key}|{direction}"
+
+
+def undecided(signal: Signal, links: Sequence[Link]) -> list[Link]:
+    """The links that have no decision for this signal yet: a repeated run skips the rest."""
+    decided = set(
+        Decision.objects.filter(signal=signal, link_uid__in=[link.uid for link in links]).values_list(
+            "link_uid", flat=True
+        )
+    )
+    return [link for link in links if link.uid not in decided]
+
+
+def read_facts(signal: Signal, links: Sequence[Link], now: datetime) -> list[Facts]:
+    """Read for every link of a chunk what its decision needs."""
+    accounts = [link.account.pk for link in links]
+    markets = _read_markets(signal.inst_id, {link.account.market for link in links})
+    cycles = _read_cycles(signal.inst_id, links, markets)
+    taken = _read_taken_keys(accounts, signal.inst_id)
+    switchboard = read_switchboard(signal.tenant_id)
+    positions = _read_open_positions(accounts, signal.inst_id)
+    used = _read_used_today(accounts, day_start(signal.tenant, now))
+    equities = _read_equities(accounts, markets) if signal.unit == Unit.PERCENT_EQUITY else {}
+    return [
+        Facts(
+            link=link,
+            market=markets.get(link.account.market),
+            cycles=cycles.get(link.uid, {}),
+            key_taken=bool(taken.get(link.account.pk, set()) - {link.uid}),
+            switchboard=switchboard,
+            open_positions=positions.get(link.account.pk, 0),
+            used_today=used.get(link.account.pk, Decimal(0)),
+            equity=equities.get(link.account.pk),
+        )
+        for link in links
+    ]
+
+
+def day_start(tenant: Tenant, now: datetime) -> datetime:
+    """When the desk's day began: in its zone, at its hour."""
+    local = now.astimezone(tenant.zone)
+    start = local.replace(hour=tenant.day_starts_at, minute=0, second=0, microsecond=0)
+    if start > local:
+        start -= timedelta(days=1)
+    return start.astimezone(UTC)
+
+
+def _read_markets(inst_id: str, markets: set[str]) -> dict[str, MarketFacts]:
+    prices = {
+        price.market: price
+        for price in MarketPrice.objects.filter(market__in=markets, inst_id=inst_id)
+    }
+    found = {}
+    for instrument in Instrument.objects.filter(market__in=markets, inst_id=inst_id):
+        price = prices.get(instrument.market)
+        found[instrument.market] = MarketFacts(
+            instrument=instrument,
+            rules=rules_of(instrument),
+            mark=price.mark if price else None,
+            mark_at=price.mark_at if price else None,
+        )
+    return found
+
+
+def _read_cycles(
+    inst_id: str, links: Sequence[Link], markets: Mapping[str, MarketFacts]
+) -> dict[UUID, dict[Direction, Running]]:
+    rows = list(
+        Cycle.objects.filter(
+            link_uid__in=[link.uid for link in links], inst_id=inst_id, ended_at__isnull=True
+        ).order_by("opened_at", "pk")
+    )
+    spot = [facts.instrument for facts in markets.values() if facts.instrument.is_spot]
+    bases = {instrument.inst_id: instrument.base_currency for instrument in spot}
+    holdings = read_holdings([cycle.pk for cycle in rows], bases)
+    found: dict[UUID, dict[Direction, Running]] = {}
+    for cycle in rows:
+        running = Running(cycle, holdings.get(cycle.pk, NOTHING))
+        found.setdefault(cycle.link_uid, {})[Direction(cycle.direction)] = running
+    return found
+
+
+def _read_taken_keys(accounts: Sequence[int], inst_id: str) -> dict[int, set[UUID]]:
+    taken: dict[int, set[UUID]] = {}
+    rows = Cycle.objects.filter(
+        account_id__in=accounts, inst_id=inst_id, active_key__isnull=False
+    ).values_list("account_id", "link_uid")
+    for account, link_uid in rows:
+        taken.setdefault(account, set()).add(link_uid)
+    return taken
+
+
+def _read_open_positions(accounts: Sequence[int], inst_id: str) -> dict[int, int]:
+    rows = (
+        Position.objects.filter(account_id__in=accounts)
+        .open()
+        .exclude(inst_id=inst_id)
+        .values_list("account_id")
+        .annotate(count=Count("pk"))
+        .order_by()
+    )
+    return dict(rows)
+
+
+def _read_used_today(accounts: Sequence[int], since: datetime) -> dict[int, Decimal]:
+    """Notional opened today, added up here: a database's own sum may not be exact."""
+    used: dict[int, Decimal] = {}
+    rows = (
+        Order.objects.filter(
+            account_id__in=accounts, created_at__gte=since, leg__in=(Leg.OPEN, Leg.ADD)
+        )
+        .exclude(state__in=NOT_TRADED)
+        .values_list("account_id", "notional")
+    )
+    for account, notional in rows:
+        used[account] = used.get(account, Decimal(0)) + (notional or Decimal(0))
+    return used
+
+
+def _read_equities(
+    accounts: Sequence[int], markets: Mapping[str, MarketFacts]
+) -> dict[int, Decimal]:
+    currencies = {
+        facts.instrument.settle_currency or facts.instrument.quote_currency
+        for facts in markets.values()
+    }
+    rows = Balance.objects.filter(account_id__in=accounts, currency__in=currencies)
+    return dict(rows.values_list("account_id", "equity"))

@@ -1,0 +1,78 @@
+"""The account's leverage, set before an opening and only when it differs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from trading.exchange.client import ExchangeClient
+from trading.exchange.errors import ExchangeError
+from trading.exchange.types import Credentials, MarginMode, Outcome, PositionSide
+from trading.models import Order
+
+_known: dict[tuple[int, int, str, str, str], Decimal] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class LeverageOutcome:
+    """`locked`: the account's leverage is above what the order may have and would not change."""
+
+    locked: bool = False
+    note: str = ""
+
+
+SET = LeverageOutcome()
+
+
+def needs_leverage(order: Order) -> bool:
+    return order.leverage is not None and _known.get(_key(order)) != order.leverage
+
+
+async def set_leverage(
+    client: ExchangeClient, keys: Credentials, order: Order
+) -> LeverageOutcome:
+    """Ask for the order's leverage; when refused, go on with one that is not higher."""
+    wanted = order.leverage
+    assert wanted is not None  # noqa: S101 - callers ask `needs_leverage` first
+    mode = MarginMode(order.margin_mode)
+    side = _side(order)
+    answer = await client.set_leverage(keys, order.inst_id, wanted, mode, side)
+    if answer.kind == Outcome.ACK:
+        _known[_key(order)] = wanted
+        return SET
+    try:
+        held = await client.fetch_leverage(keys, order.inst_id, mode)
+    except ExchangeError:
+        # Not known is not locked: the exchange checks the margin of the order itself.
+        return LeverageOutcome(note=f"leverage not confirmed: {answer.reason_code}")
+    current = [r.leverage for r in held if side is None or r.position_side == side]
+    if current and max(current) == wanted:
+        _known[_key(order)] = wanted
+        return SET
+    if current and max(current) < wanted:
+        return LeverageOutcome(note=f"leverage not changed: {answer.reason_code}")
+    return LeverageOutcome(locked=True, note=f"{answer.reason_code} {answer.message}".strip())
+
+
+def forget(account_id: int) -> None:
+    """Ask again next time: the account's settings may have been changed elsewhere."""
+    for key in [key for key in _known if key[0] == account_id]:
+        del _known[key]
+
+
+def _side(order: Order) -> PositionSide | None:
+    """Only an isolated long or short position has a leverage of its own."""
+    if order.margin_mode != MarginMode.ISOLATED or order.position_side == "net":
+        return None
+    return PositionSide(order.position_side)
+
+
+def _key(order: Order) -> tuple[int, int, str, str, str]:
+    side = _side(order)
+    return (
+        order.account_id,
+        order.account.key_version,
+        order.inst_id,
+        order.margin_mode,
+        str(side or ""),
+    )

@@ -1,0 +1,254 @@
+"""The last look before an order leaves: one transaction that checks and marks.
+
+What is marked carries the deadline that the exchange will be told, and the attempt that
+is about to be made. After a crash anywhere later, the row says that it may have been sent.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import transaction
+
+from customers.enums import AccountStatus, CustomerStatus, KeyStatus
+from strategies.enums import StrategyStatus, SubscriptionStatus
+from trading.enums import (
+    FINAL_STATES,
+    EventSource,
+    Leg,
+    OrderState,
+    OrderType,
+    Reason,
+    TradingMode,
+)
+from trading.execution.clock import clock_of
+from trading.execution.lanes import ready_heads
+from trading.faults import faultpoint
+from trading.leases import db_now
+from trading.models import Instrument, MarketPrice, Order, OrderAttempt
+from trading.positions_held import NOTHING, Holding, base_of, read_holdings, rules_of
+from trading.risk import RiskContext, check
+from trading.sizing import resize_at_send
+from trading.switch import Covered, Switchboard, hold_switches, read_switchboard
+from trading.sync.endpoints import endpoint_of
+from trading.transition import Change, retried, transition
+
+RETRY_HALTED = timedelta(seconds=1)
+FLIP_TIMEOUT = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """An order that may be sent now, once, until its deadline, with its attempt on record."""
+
+    order: Order
+    attempt: OrderAttempt
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was read for one batch."""
+
+    now: datetime
+    boards: Mapping[int, Switchboard]
+    instruments: Mapping[tuple[str, str], Instrument]
+    mark_times: Mapping[tuple[str, str], datetime | None]
+    holdings: Mapping[uuid.UUID, Holding]
+    close_ended: Mapping[uuid.UUID, bool]
+
+
+@retried
+@transaction.atomic
+def mark(orders: Iterable[Order], locked: Mapping[uuid.UUID, str]) -> list[Marked]:
+    """Check the orders once more and mark those that may go; the others say why not.
+
+    Runs in the scope of all tenants. `locked` names the orders whose leverage the
+    exchange would not set. Every switch stays as it is until this transaction ends.
+    """
+    now = db_now()
+    heads = ready_heads([order.id for order in orders], now)
+    if not heads:
+        return []
+    hold_switches(order.tenant_id for order in heads)
+    seen = _look(heads, now)
+    changes: list[Change] = []
+    attempts: list[OrderAttempt] = []
+    for order in heads:
+        change, attempt = _judge(order, seen, locked.get(order.id))
+        if change is not None:
+            changes.append(change)
+        if attempt is not None:
+            attempts.append(attempt)
+    taken = {
+        change.order.id: change.order
+        for change in transition(changes, source=EventSource.ENGINE, at=now)
+        if change.to == OrderState.SENDING
+    }
+    made = [attempt for attempt in attempts if attempt.order_id in taken]
+    OrderAttempt.objects.bulk_create(made)
+    faultpoint("S5.before_commit")
+    return [Marked(taken[attempt.order_id], attempt) for attempt in made]
+
+
+def _look(heads: Sequence[Order], now: datetime) -> _Seen:
+    inst_ids = {order.inst_id for order in heads}
+    markets = {order.market for order in heads}
+    prices = MarketPrice.objects.filter(market__in=markets, inst_id__in=inst_ids)
+    instruments = {
+        (i.market, i.inst_id): i
+        for i in Instrument.objects.filter(market__in=markets, inst_id__in=inst_ids)
+    }
+    bases = {i.inst_id: i.base_currency for i in instruments.values() if i.is_spot}
+    cycles = {order.cycle_id for order in heads if order.cycle_id and not order.opens}
+    awaited = {order.waits_for for order in heads if order.waits_for}
+    closes = Order.objects.filter(id__in=awaited).select_related("cycle")
+    return _Seen(
+        now=now,
+        boards={t: read_switchboard(t) for t in {order.tenant_id for order in heads}},
+        instruments=instruments,
+        mark_times={(p.market, p.inst_id): p.mark_at for p in prices},
+        holdings=read_holdings(cycles, bases),
+        close_ended=_flat_after(closes, bases),
+    )
+
+
+def _flat_after(closes: Iterable[Order], bases: Mapping[str, str]) -> dict[uuid.UUID, bool]:
+    """Of closes that an opening waits for: is their position really gone?"""
+    listed = list(closes)
+    held = read_holdings({c.cycle_id for c in listed if c.cycle_id}, bases)
+    return {
+        c.id: c.state in FINAL_STATES
+        and (not c.cycle_id or held.get(c.cycle_id, NOTHING).filled == 0)
+        for c in listed
+    }
+
+
+def _judge(
+    order: Order, seen: _Seen, locked: str | None
+) -> tuple[Change | None, OrderAttempt | None]:
+    """Mark it, put it off (no change of state), or end it with its reason."""
+    refused = _refusal(order, seen, locked)
+    if refused is not None:
+        return refused, None
+    quantity = _quantity(order, seen)
+    if quantity <= 0:
+        return _end(order, OrderState.DENIED, Reason.ALREADY_FLAT), None
+    attempt = _attempt(order, seen.now)
+    columns = {
+        "quantity": quantity,
+        "attempt": attempt.number,
+        "exp_at_ms": attempt.exp_at_ms,
+        "lease_until": seen.now + _ttl(order) + timedelta(seconds=settings.LEASE_MARGIN_S),
+        "claim_token": uuid.uuid4(),
+        "not_found_count": 0,
+        "last_not_found_at": None,
+        "sent_at": seen.now,
+        "not_before": None,
+    }
+    return Change(order, OrderState.SENDING, columns), attempt
+
+
+def _refusal(order: Order, seen: _Seen, locked: str | None) -> Change | None:
+    if order.opens and order.expires_at is not None and seen.now > order.expires_at:
+        return _end(order, OrderState.EXPIRED, Reason.EXPIRED)
+    if locked is not None:
+        return _end(order, OrderState.DENIED, Reason.LEVERAGE_LOCKED, locked)
+    if order.waits_for and not seen.close_ended.get(order.waits_for, False):
+        return _drop_flip(order, seen.now)
+    verdict = check(Leg(order.leg), _context(order, seen))
+    if verdict.passed:
+        return None
+    if verdict.reason == Reason.TRADING_HALTED:
+        # Kept until it expires: a halt is often short, and a close must not be lost.
+        return Change(order, OrderState.READY, {"not_before": seen.now + RETRY_HALTED})
+    if not order.opens:
+        return Change(
+            order,
+            OrderState.READY,
+            {"not_before": seen.now + RETRY_HALTED, "reason": verdict.reason},
+        )
+    return _end(order, OrderState.DENIED, verdict.reason)
+
+
+def _drop_flip(order: Order, now: datetime) -> Change:
+    """The close ended without the position being gone: wait for the last fills, not for ever."""
+    if now - order.created_at > FLIP_TIMEOUT:
+        return _end(order, OrderState.DENIED, Reason.FLIP_OPEN_DROPPED)
+    return Change(order, OrderState.READY, {"not_before": now + RETRY_HALTED})
+
+
+def _context(order: Order, seen: _Seen) -> RiskContext:
+    account, subscription = order.account, order.subscription
+    key = (order.market, order.inst_id)
+    instrument = seen.instruments.get(key)
+    mark_at = seen.mark_times.get(key)
+    covered = Covered(
+        tenant_id=order.tenant_id,
+        account_id=order.account_id,
+        customer_id=account.customer_id,
+        inst_id=order.inst_id,
+        strategy_id=subscription.strategy_id if subscription else None,
+    )
+    modes: tuple[TradingMode, ...] = seen.boards[order.tenant_id].modes_for(covered)
+    return RiskContext(
+        modes=modes,
+        customer_active=account.customer.status == CustomerStatus.ACTIVE,
+        account_enabled=account.status == AccountStatus.ACTIVE,
+        key_verified=account.key_status == KeyStatus.VERIFIED,
+        subscription_status=SubscriptionStatus(
+            subscription.status if subscription else SubscriptionStatus.ACTIVE
+        ),
+        strategy_status=StrategyStatus(
+            subscription.strategy.status if subscription else StrategyStatus.ACTIVE
+        ),
+        instrument_known=instrument is not None,
+        instrument_trading=instrument is None or instrument.is_live,
+        mark_age=None if mark_at is None else max(seen.now - mark_at, timedelta(0)),
+        max_mark_age=timedelta(seconds=settings.MARK_STALE_AFTER_S),
+    )
+
+
+def _quantity(order: Order, seen: _Seen) -> Decimal:
+    """A reduction is sized anew from what is really filled; an opening stays as decided."""
+    if order.opens or order.cycle is None:
+        return order.quantity
+    instrument = seen.instruments.get((order.market, order.inst_id))
+    if instrument is None:
+        return order.quantity
+    held = seen.holdings.get(order.cycle.pk, NOTHING)
+    left = resize_at_send(
+        base_of(order.cycle),
+        order.leader_after or Decimal(0),
+        held.filled,
+        rules_of(instrument),
+        Leg(order.leg),
+    )
+    several = [p for p in held.parts if p.signal_id == order.signal_id and not p.is_final]
+    return min(left, order.quantity) if len(several) > 1 else left
+
+
+def _attempt(order: Order, now: datetime) -> OrderAttempt:
+    clock = clock_of(endpoint_of(order.account))
+    return OrderAttempt(
+        tenant_id=order.tenant_id,
+        order_id=order.id,
+        signal_at=order.signal_at,
+        number=order.attempt + 1,
+        exp_at_ms=clock.now_ms() + round(_ttl(order) / timedelta(milliseconds=1)),
+        started_at=now,
+    )
+
+
+def _ttl(order: Order) -> timedelta:
+    market = order.order_type in (OrderType.MARKET, OrderType.IOC, OrderType.FOK)
+    seconds = settings.ORDER_TTL_MARKET_S if market else settings.ORDER_TTL_LIMIT_S
+    return timedelta(seconds=seconds)
+
+
+def _end(order: Order, to: OrderState, reason: Reason, note: str = "") -> Change:
+    return Change(order, to, {"reason": reason}, note=note or str(reason.label))

@@ -1,0 +1,153 @@
+"""What an answer means for its order, written down in one transaction per batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts import audit
+from accounts.enums import AuditLevel
+from customers.models import ExchangeAccount
+from customers.services import pause_account
+from trading.enums import AttemptOutcome, EventSource, OrderState, Reason
+from trading.exchange.types import Outcome, SendOutcome
+from trading.execution import leverage
+from trading.execution.send import Answered
+from trading.faults import faultpoint
+from trading.leases import db_now
+from trading.models import Order, OrderAttempt
+from trading.transition import Change, retried, transition
+
+FIRST_LOOK = timedelta(milliseconds=500)
+BACKOFF = timedelta(milliseconds=200)
+LONGEST_BACKOFF = timedelta(seconds=5)
+MARGIN_CODES = frozenset({"51008", "51131", "59108"})
+IP_CODES = frozenset({"50110"})
+FLAT_CODES = frozenset({"51023", "51169"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    to: OrderState
+    columns: dict[str, Any]
+    note: str = ""
+    proved_not_placed: bool = False
+
+
+def record(answered: Sequence[Answered]) -> None:
+    """Write the answers down. News of the same order may have come by another way meanwhile."""
+    faultpoint("S7.before_record")
+    now = db_now()
+    done = _write(answered, now)
+    for one in answered:
+        if one.marked.order.id not in done:
+            _record_late(one, now)
+        if one.outcome.kind == Outcome.AUTH:
+            _pause(one, now)
+    faultpoint("S7.recorded")
+
+
+@retried
+@transaction.atomic
+def _write(answered: Sequence[Answered], now: datetime) -> set[UUID]:
+    """The ids of the orders that still were as they were marked."""
+    for one in answered:
+        _finish_attempt(one, now)
+    changes = [_change(one.marked.order, one.outcome, now) for one in answered]
+    return {c.order.id for c in transition(changes, source=EventSource.ENGINE, at=now)}
+
+
+def _finish_attempt(one: Answered, now: datetime) -> None:
+    outcome, attempt = one.outcome, one.marked.attempt
+    OrderAttempt.objects.filter(id=attempt.id, signal_at=attempt.signal_at).update(
+        finished_at=now,
+        outcome=AttemptOutcome(outcome.kind.value),
+        http_status=outcome.http_status,
+        code=outcome.reason_code[:16],
+        message=outcome.message[:300],
+        excerpt=outcome.excerpt[:500],
+    )
+
+
+def _change(order: Order, outcome: SendOutcome, now: datetime) -> Change:
+    verdict = _verdict(order, outcome, now)
+    columns = {"claim_token": None, "lease_until": None, **verdict.columns}
+    return Change(order, verdict.to, columns, verdict.note, verdict.proved_not_placed)
+
+
+def _verdict(order: Order, outcome: SendOutcome, now: datetime) -> _Verdict:
+    words = {
+        "exchange_code": outcome.reason_code[:16],
+        "exchange_message": outcome.message[:300],
+    }
+    match outcome.kind:
+        case Outcome.ACK:
+            placed = {"exchange_order_id": outcome.exchange_order_id, "acked_at": now}
+            return _Verdict(OrderState.LIVE, placed)
+        case Outcome.REJECTED | Outcome.AUTH:
+            note = f"{outcome.reason_code} {outcome.message}".strip()
+            return _Verdict(
+                OrderState.REJECTED, {**words, "reason": _reason(order, outcome)}, note
+            )
+        case Outcome.NOT_PLACED:
+            wait = _backoff(order.attempt, outcome)
+            note = f"not placed: {outcome.reason_code or outcome.message}"
+            columns = {**words, "not_before": now + wait}
+            return _Verdict(OrderState.READY, columns, note, proved_not_placed=True)
+        case _:
+            note = f"outcome unknown: {outcome.reason_code or outcome.excerpt}"
+            columns = {**words, "not_before": now + FIRST_LOOK, "reason": Reason.UNKNOWN_RESULT}
+            return _Verdict(OrderState.UNKNOWN, columns, note)
+
+
+def _reason(order: Order, outcome: SendOutcome) -> Reason:
+    code = outcome.reason_code
+    if code in IP_CODES:
+        return Reason.IP_NOT_ALLOWED
+    if outcome.kind == Outcome.AUTH:
+        return Reason.KEY_INVALID
+    if code in MARGIN_CODES:
+        return Reason.INSUFFICIENT_MARGIN
+    if code in FLAT_CODES and not order.opens:
+        return Reason.ALREADY_FLAT
+    return Reason.EXCHANGE_REJECTED
+
+
+def _backoff(attempt: int, outcome: SendOutcome) -> timedelta:
+    if outcome.retry_after_s is not None:
+        return min(timedelta(seconds=int(outcome.retry_after_s)) + BACKOFF, LONGEST_BACKOFF)
+    return min(BACKOFF * 2 ** min(attempt, 6), LONGEST_BACKOFF)
+
+
+def _record_late(one: Answered, now: datetime) -> None:
+    """The socket was faster than the answer: keep what it said, add what only we know."""
+    if one.outcome.kind != Outcome.ACK:
+        return
+    order = Order.objects.filter(id=one.marked.order.id, signal_at=one.marked.order.signal_at)
+    order.filter(acked_at__isnull=True).update(acked_at=now)
+    order.filter(exchange_order_id="").update(exchange_order_id=one.outcome.exchange_order_id)
+
+
+@retried
+@transaction.atomic
+def _pause(one: Answered, now: datetime) -> None:
+    """A key that the exchange refuses pauses its account, and nobody else's."""
+    account = ExchangeAccount.objects.select_related("customer").get(
+        pk=one.marked.order.account_id
+    )
+    leverage.forget(account.pk)
+    words = f"{one.outcome.reason_code} {one.outcome.message}".strip()
+    pause_account(account=account, reason=f"OKX refused the key: {words}"[:300], actor=None)
+    audit.record(
+        action="key.refused_by_exchange",
+        obj=account,
+        level=AuditLevel.CRITICAL,
+        after={"code": one.outcome.reason_code, "order": str(one.marked.order.id)},
+        reason=words,
+        tenant=account.tenant_id,
+    )

@@ -1,0 +1,271 @@
+"""Orders whose outcome nobody told us: asked for, never guessed, never sent again blind."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+
+from accounts import audit
+from accounts.enums import AuditLevel
+from accounts.tenancy import tenant_scope
+from customers.credentials import NoKey
+from trading.enums import EventSource, OrderState, OrderType, Reason
+from trading.exchange.client import ExchangeClient
+from trading.exchange.errors import ExchangeError
+from trading.exchange.runner import exchange_loop
+from trading.exchange.types import (
+    Credentials,
+    InstrumentType,
+    LookupKind,
+    OrderLookup,
+)
+from trading.execution.clock import clock_of
+from trading.execution.keys import keys_of
+from trading.faults import faultpoint
+from trading.leases import db_now
+from trading.models import Order
+from trading.sync.apply import apply_orders
+from trading.sync.endpoints import client_of, endpoint_of
+from trading.transition import Change, retried, transition
+
+ROUND = 200
+CLAIM = timedelta(seconds=15)
+NOT_FOUND_NEEDED = 3
+NOT_FOUND_APART = timedelta(seconds=1)
+SLOWEST = timedelta(seconds=15)
+UNSEEN_FILL = timedelta(seconds=3)
+ALERT_AFTER = timedelta(seconds=60)
+MANUAL_AFTER = timedelta(minutes=10)
+MAX_OPEN_ATTEMPTS = 3
+HISTORY = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """An order, and what the exchange answered about it."""
+
+    order: Order
+    lookup: OrderLookup
+    proved: bool = False
+
+
+def resolve_due(limit: int = ROUND) -> int:
+    """One round: ask about every order whose outcome is open and due. Repeat until none is.
+
+    Runs in the scope of all tenants.
+    """
+    now = db_now()
+    claimed = [order for order in _due(now, limit) if _claim(order, now)]
+    if not claimed:
+        return 0
+    asked = _ask(claimed)
+    faultpoint("R.asked")
+    for one in asked:
+        with tenant_scope(one.order.tenant_id):
+            _settle(one, db_now())
+    return len(claimed)
+
+
+def _due(now: datetime, limit: int) -> list[Order]:
+    """Unknown ones, sent ones whose sender is gone, and placed market orders nobody saw fill."""
+    placed = (OrderState.LIVE, OrderState.PARTIALLY_FILLED)
+    return list(
+        Order.objects.filter(
+            Q(state=OrderState.UNKNOWN)
+            | Q(state=OrderState.SENDING, lease_until__lt=now)
+            | Q(
+                state__in=placed,
+                order_type=OrderType.MARKET,
+                sent_at__lt=now - UNSEEN_FILL,
+            )
+        )
+        .filter(Q(not_before__isnull=True) | Q(not_before__lte=now))
+        .filter(Q(lease_until__isnull=True) | Q(lease_until__lt=now))
+        .select_related("account__customer")
+        .order_by("lane_at")[:limit]
+    )
+
+
+def _claim(order: Order, now: datetime) -> bool:
+    """One process asks at a time."""
+    taken = Order.objects.filter(
+        id=order.id, signal_at=order.signal_at, version=order.version
+    ).update(
+        claim_token=uuid.uuid4(), lease_until=now + CLAIM, version=order.version + 1
+    )
+    if taken:
+        order.version += 1
+    return taken == 1
+
+
+def _ask(orders: Sequence[Order]) -> list[_Asked]:
+    keys: dict[int, Credentials] = {}
+    reachable = []
+    for order in orders:
+        try:
+            keys[order.account_id] = keys.get(order.account_id) or keys_of(order.account)
+            reachable.append(order)
+        except NoKey:
+            continue
+    return exchange_loop().run(_ask_all(reachable, keys))
+
+
+async def _ask_all(orders: Sequence[Order], keys: Mapping[int, Credentials]) -> list[_Asked]:
+    by_account: dict[int, list[Order]] = {}
+    for order in orders:
+        by_account.setdefault(order.account_id, []).append(order)
+    rounds = await asyncio.gather(
+        *(_ask_account(theirs, keys[account]) for account, theirs in by_account.items())
+    )
+    return [one for answers in rounds for one in answers]
+
+
+async def _ask_account(orders: Sequence[Order], keys: Credentials) -> list[_Asked]:
+    """Look each order up; where the last look could prove its absence, read the lists once."""
+    client = client_of(orders[0].account)
+    lookups = await asyncio.gather(
+        *(
+            client.fetch_order(keys, order.inst_id, client_order_id=order.client_order_id)
+            for order in orders
+        )
+    )
+    asked = [_Asked(o, found) for o, found in zip(orders, lookups, strict=True)]
+    last_look = [one for one in asked if _could_prove(one)]
+    if not last_look:
+        return asked
+    present = await _listed_ids(client, keys, last_look)
+    return [
+        _Asked(one.order, one.lookup, proved=True)
+        if one in last_look and present is not None and one.order.client_order_id not in present
+        else one
+        for one in asked
+    ]
+
+
+def _could_prove(one: _Asked) -> bool:
+    return _counts(one) and one.order.not_found_count + 1 >= NOT_FOUND_NEEDED
+
+
+def _counts(one: _Asked) -> bool:
+    """Only a clear "does not exist", after the request can no longer arrive, says anything."""
+    order = one.order
+    if one.lookup.kind != LookupKind.NOT_FOUND or order.exp_at_ms is None:
+        return False
+    patience_ms = (settings.SKEW_S + settings.GRACE_S) * 1000
+    return clock_of(endpoint_of(order.account)).now_ms() > order.exp_at_ms + patience_ms
+
+
+async def _listed_ids(
+    client: ExchangeClient, keys: Credentials, asked: Sequence[_Asked]
+) -> set[str] | None:
+    """Client order ids in the open orders, the history and the fills; None when a read failed."""
+    spot = {one.order.margin_mode == "cash" for one in asked}
+    types = [InstrumentType.SPOT if kind else InstrumentType.SWAP for kind in spot]
+    since = min(one.order.exp_at_ms or 0 for one in asked)
+    begin = since - round(HISTORY / timedelta(milliseconds=1))
+    ids: set[str] = set()
+    try:
+        for kind in types:
+            ids |= {r.client_order_id for r in await client.fetch_open_orders(keys, kind)}
+            history = await client.fetch_order_history(keys, kind, begin_ms=begin)
+            ids |= {r.client_order_id for r in history}
+            fills = await client.fetch_fills(keys, kind, begin_ms=begin)
+            ids |= {r.client_order_id for r in fills}
+    except ExchangeError:
+        return None
+    return ids
+
+
+def _settle(one: _Asked, now: datetime) -> None:
+    if one.lookup.kind == LookupKind.FOUND and one.lookup.report is not None:
+        faultpoint("R.before_adopt")
+        apply_orders(one.order.account, [one.lookup.report], source=EventSource.REST)
+        _let_go(one.order, now)
+        return
+    if one.order.state in (OrderState.LIVE, OrderState.PARTIALLY_FILLED):
+        _let_go(one.order, now)
+        return
+    _write(_next_step(one, now), now)
+
+
+@retried
+def _let_go(order: Order, now: datetime) -> None:
+    """Give the claim back; a live order is looked at again later, and later still."""
+    wait = min((now - (order.sent_at or now)) / 2 + UNSEEN_FILL, SLOWEST)
+    Order.objects.filter(id=order.id, signal_at=order.signal_at).exclude(
+        state=OrderState.READY
+    ).update(claim_token=None, lease_until=None, not_before=now + wait)
+
+
+@retried
+@transaction.atomic
+def _write(change: Change, now: datetime) -> None:
+    if not transition([change], source=EventSource.REST, at=now):
+        return
+    order = change.order
+    _alert(order, now)
+
+
+def _next_step(one: _Asked, now: datetime) -> Change:
+    order = one.order
+    free = {"claim_token": None, "lease_until": None}
+    if one.proved:
+        return _after_proof(order, now, free)
+    columns = {**free, "not_before": now + _wait(order, now)}
+    if _counts(one) and _apart(order, now):
+        columns |= {"not_found_count": order.not_found_count + 1, "last_not_found_at": now}
+        columns["not_before"] = now + NOT_FOUND_APART
+    if now - (order.sent_at or now) > MANUAL_AFTER:
+        return Change(order, OrderState.MANUAL, columns, "unresolved for ten minutes")
+    note = one.lookup.code or one.lookup.message or one.lookup.kind.value
+    return Change(order, OrderState.UNKNOWN, columns, f"asked: {note}")
+
+
+def _after_proof(order: Order, now: datetime, free: dict[str, None]) -> Change:
+    """Proved absent: sent again under the same id when it still makes sense, else ended."""
+    note = "proved not placed: not found three times, in no list"
+    stale = order.expires_at is not None and now > order.expires_at
+    if order.opens and (stale or order.attempt >= MAX_OPEN_ATTEMPTS):
+        columns = {**free, "reason": Reason.EXPIRED}
+        return Change(order, OrderState.EXPIRED, columns, note)
+    columns = {**free, "not_before": None, "reason": Reason.NONE, "not_found_count": 0}
+    return Change(order, OrderState.READY, columns, note, proved_not_placed=True)
+
+
+def _apart(order: Order, now: datetime) -> bool:
+    last = order.last_not_found_at
+    return last is None or now - last >= NOT_FOUND_APART
+
+
+def _wait(order: Order, now: datetime) -> timedelta:
+    """Ask soon at first, then ever less often."""
+    age = now - (order.sent_at or now)
+    return min(max(age / 4, timedelta(milliseconds=500)), SLOWEST)
+
+
+def _alert(order: Order, now: datetime) -> None:
+    """A person hears of it once after a minute, and again when it is theirs to solve."""
+    if order.state == OrderState.MANUAL:
+        _note(order, "order.needs_a_person", AuditLevel.CRITICAL)
+    elif order.state == OrderState.UNKNOWN and order.sent_at is not None:
+        age = now - order.sent_at
+        if ALERT_AFTER < age <= ALERT_AFTER + SLOWEST:
+            _note(order, "order.unknown", AuditLevel.WARNING)
+
+
+def _note(order: Order, action: str, level: AuditLevel) -> None:
+    audit.record(
+        action=action,
+        obj=order,
+        level=level,
+        after={"client_order_id": order.client_order_id, "state": order.state},
+        reason=str(Reason.UNKNOWN_RESULT.label),
+        tenant=order.tenant_id,
+    )

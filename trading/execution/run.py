@@ -1,0 +1,129 @@
+"""Send orders: look, set leverage, mark, send, record. Safe to run twice and to run late."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.tenancy import all_tenants
+from customers.credentials import NoKey
+from trading.enums import EventSource, OrderState, Reason
+from trading.exchange.runner import exchange_loop
+from trading.exchange.types import Credentials, Endpoint
+from trading.execution.clock import clock_is_right
+from trading.execution.keys import keys_of
+from trading.execution.lanes import ready_heads
+from trading.execution.leverage import LeverageOutcome, needs_leverage, set_leverage
+from trading.execution.mark import Marked, mark
+from trading.execution.record import record
+from trading.execution.send import send
+from trading.faults import faultpoint
+from trading.leases import db_now
+from trading.models import Order
+from trading.sync.endpoints import client_of, endpoint_of
+from trading.transition import Change, retried, transition
+
+CHUNK = 200
+LATER = timedelta(seconds=2)
+
+log = logging.getLogger(__name__)
+
+
+def send_orders(order_ids: Iterable[UUID]) -> int:
+    """Send what may be sent of these orders, and return how many were.
+
+    Each is sent at most once per mark; what is left behind by a crash is found by the sweep.
+    """
+    ids = list(order_ids)
+    sent = 0
+    with all_tenants("execution: orders of several desks are sent together"):
+        for start in range(0, len(ids), CHUNK):
+            sent += _send_chunk(ids[start : start + CHUNK])
+    return sent
+
+
+def _send_chunk(ids: Sequence[UUID]) -> int:
+    heads = ready_heads(ids, db_now())
+    if not heads:
+        return 0
+    heads, keys = _with_keys(_on_time(heads))
+    locked = _set_leverages(heads, keys)
+    faultpoint("S4.claimed")
+    marked = mark(heads, locked)
+    faultpoint("S5.marked")
+    for answered in send([(one, keys[one.order.account_id]) for one in _sendable(marked, keys)]):
+        record(answered)
+    return len(marked)
+
+
+def _sendable(marked: Sequence[Marked], keys: Mapping[int, Credentials]) -> list[Marked]:
+    return [one for one in marked if one.order.account_id in keys]
+
+
+def _on_time(orders: Sequence[Order]) -> list[Order]:
+    """Leave out the orders of an exchange whose clock and ours are too far apart."""
+    right: dict[Endpoint, bool] = {}
+    for order in orders:
+        endpoint = endpoint_of(order.account)
+        if endpoint not in right:
+            right[endpoint] = clock_is_right(endpoint, client_of(order.account))
+            if not right[endpoint]:
+                log.error("clock too far from %s: nothing is sent there", endpoint.market)
+    return [order for order in orders if right[endpoint_of(order.account)]]
+
+
+def _with_keys(orders: Sequence[Order]) -> tuple[list[Order], dict[int, Credentials]]:
+    """Decrypt each account's key once. An order without a key waits for one, or expires."""
+    keys: dict[int, Credentials] = {}
+    kept, keyless = [], []
+    for order in orders:
+        try:
+            keys[order.account_id] = keys.get(order.account_id) or keys_of(order.account)
+        except NoKey:
+            keyless.append(order)
+        else:
+            kept.append(order)
+    if keyless:
+        _put_off(keyless)
+    return kept, keys
+
+
+@retried
+@transaction.atomic
+def _put_off(orders: Sequence[Order]) -> None:
+    now = timezone.now()
+    changes = []
+    for order in orders:
+        if order.opens:
+            columns = {"reason": Reason.KEY_NOT_VERIFIED}
+            changes.append(Change(order, OrderState.DENIED, columns, "the account has no key"))
+        else:
+            changes.append(Change(order, OrderState.READY, {"not_before": now + LATER}))
+    transition(changes, source=EventSource.ENGINE, at=now)
+
+
+def _set_leverages(orders: Sequence[Order], keys: Mapping[int, Credentials]) -> dict[UUID, str]:
+    """Set what differs, all accounts at once; the orders whose leverage is locked, and why."""
+    needing = [order for order in orders if order.opens and needs_leverage(order)]
+    if not needing:
+        return {}
+    outcomes = exchange_loop().run(_set_all(needing, keys))
+    return {
+        order.id: outcome.note
+        for order, outcome in zip(needing, outcomes, strict=True)
+        if outcome.locked
+    }
+
+
+async def _set_all(
+    orders: Sequence[Order], keys: Mapping[int, Credentials]
+) -> list[LeverageOutcome]:
+    return await asyncio.gather(
+        *(set_leverage(client_of(o.account), keys[o.account_id], o) for o in orders)
+    )

@@ -1,0 +1,106 @@
+"""Nudges. The rows are the truth: a task that is lost, late or doubled does no harm."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Sequence
+
+from celery import shared_task
+
+from accounts.tenancy import all_tenants
+from signals.models import Signal
+from trading.copying import copy_source
+from trading.copying.cycles import settle_cycles, settle_left_over
+from trading.execution import send_orders, sweep
+from trading.execution.lanes import successors
+from trading.leases import alive_count, beat_heartbeat, single_flight
+from trading.sync.reconcile import reconcile_account as reconcile
+from trading.sync.reconcile import reconcile_due
+from trading.verification import verify_account as verify
+from trading.verification import verify_pending_accounts
+
+INLINE = 50
+
+
+@shared_task
+def copy_signal(signal_id: str) -> None:
+    """Copy the signal, after those of its source that came before it, and send its orders."""
+    with all_tenants("find the source of a signal"):
+        source_id = Signal.objects.values_list("source_id", flat=True).get(pk=signal_id)
+    _copy(source_id)
+
+
+@shared_task
+def send_shard(order_ids: Sequence[str]) -> None:
+    send_orders(uuid.UUID(order_id) for order_id in order_ids)
+
+
+@shared_task
+def follow_up(order_ids: Sequence[str]) -> None:
+    """Orders became final: settle their cycles and let their lanes go on."""
+    ids = [uuid.UUID(order_id) for order_id in order_ids]
+    settle_cycles(ids)
+    with all_tenants("lanes of orders that finished, of several desks"):
+        waiting = successors(ids)
+    if waiting:
+        send_orders(waiting)
+
+
+@shared_task
+def sweep_orders() -> None:
+    """Find what was left undone anywhere on the way from signal to final order."""
+    _sweep()
+
+
+@single_flight("sweep_orders", 20)
+def _sweep() -> None:
+    with all_tenants("signals that wait to be copied"):
+        waiting = Signal.objects.waiting().order_by().values_list("source_id", flat=True)
+        sources = list(waiting.distinct()[:100])
+    for source_id in sources:
+        _copy(source_id)
+    sweep()
+    settle_left_over()
+
+
+@shared_task
+def verify_account(account_id: int) -> None:
+    verify(account_id)
+
+
+@shared_task
+def verify_pending() -> None:
+    verify_pending_accounts()
+
+
+@shared_task
+def reconcile_account(account_id: int, cause: str = "requested") -> None:
+    reconcile(account_id, cause=cause)
+
+
+@shared_task
+def reconcile_accounts() -> None:
+    reconcile_due()
+
+
+@shared_task
+def executor_heartbeat() -> None:
+    """Proof that an executor takes work, not only that its process exists."""
+    beat_heartbeat("executor")
+
+
+def _copy(source_id: int) -> None:
+    for orders in copy_source(source_id):
+        _dispatch([order.id for order in orders])
+
+
+def _dispatch(order_ids: list[uuid.UUID]) -> None:
+    """Send here what is little; share out what is much. The order of followers is by lot."""
+    random.shuffle(order_ids)
+    executors = max(alive_count("executor"), 1)
+    if executors == 1 or len(order_ids) <= INLINE:
+        send_orders(order_ids)
+        return
+    for shard in range(executors):
+        send_shard.apply_async(([str(i) for i in order_ids[shard::executors]],), expires=15)
