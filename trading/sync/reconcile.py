@@ -7,6 +7,7 @@ only the sender's proof may say that one was never placed.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -66,8 +67,14 @@ def reconcile_account(account_id: int, *, cause: str) -> ReconcileRun:
     Never raises for what the exchange or the network does: the run says it. May be repeated
     and may run beside another. Not inside a transaction: it talks to the exchange.
     """
-    account = _account(account_id)
-    return _reconcile([_begin(account, cause)])[0]
+    return reconcile_accounts([account_id], cause=cause)[0]
+
+
+def reconcile_accounts(account_ids: Sequence[int], *, cause: str) -> list[ReconcileRun]:
+    """Several accounts, read at the same time; a run for each that exists."""
+    with all_tenants("reconcile: find the accounts' desks"):
+        accounts = list(ExchangeAccount.objects.filter(pk__in=account_ids))
+    return _reconcile([_begin(account, cause) for account in accounts])
 
 
 def reconcile_due(*, limit: int = PER_TICK) -> int:
@@ -89,12 +96,6 @@ def forget_old_runs() -> int:
         old = ReconcileRun.objects.filter(started_at__lt=db_now() - KEPT).order_by()
         ids = list(old.values_list("id", flat=True)[:5000])
         return int(ReconcileRun.objects.filter(id__in=ids).delete()[0])
-
-
-def _account(account_id: int) -> ExchangeAccount:
-    with all_tenants("reconcile: find the account's desk"):
-        account: ExchangeAccount = ExchangeAccount.objects.get(pk=account_id)
-        return account
 
 
 def _due(now: datetime) -> QuerySet[ExchangeAccount]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from customers.models import ExchangeAccount
 from trading.enums import EventSource
@@ -23,20 +23,34 @@ from trading.sync.apply.quarantine import set_aside
 _SOURCE = EventSource.STREAM
 
 
-def apply_events(account: ExchangeAccount, events: Sequence[StreamEvent]) -> Applied:
-    """Write down a private socket's events, in their order. May be repeated as a whole."""
+def apply_events(
+    account: ExchangeAccount, events: Sequence[StreamEvent], *, waited_s: float = 0
+) -> Applied:
+    """Write down a private socket's events, in their order. May be repeated as a whole.
+
+    `waited_s`: how long ago the first of them came in. A snapshot does not know what was
+    written meanwhile.
+    """
     with claimed(account) as now:
+        heard_at = now - timedelta(seconds=waited_s)
         orders = [event.report for event in events if isinstance(event, OrderEvent)]
         applied = write_orders(account, orders, source=_SOURCE, now=now) if orders else Applied()
         for event in events:
-            applied += _write(account, event, now)
+            applied += _write(account, event, now, heard_at)
         return announce(account, applied)
 
 
-def _write(account: ExchangeAccount, event: StreamEvent, now: datetime) -> Applied:
+def _write(
+    account: ExchangeAccount, event: StreamEvent, now: datetime, heard_at: datetime
+) -> Applied:
     if isinstance(event, PositionsEvent):
         return write_positions(
-            account, event.reports, complete=event.snapshot, source=_SOURCE, now=now
+            account,
+            event.reports,
+            complete=event.snapshot,
+            source=_SOURCE,
+            now=now,
+            read_at=heard_at,
         )
     if isinstance(event, BalanceEvent):
         return write_balance(

@@ -1,0 +1,52 @@
+"""Keep the exchange's sockets: one private per account, one public per market."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from trading.sync.streams import run_streams
+
+_GRACE_S = 1.0
+
+
+class Command(BaseCommand):
+    help = "Keep the exchange's sockets until SIGTERM. Several copies share the accounts."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with asyncio.Runner(loop_factory=_new_loop) as runner:
+            runner.run(_until_told())
+        _leave()
+
+
+async def _until_told() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await run_streams(stop)
+
+
+def _leave() -> None:
+    """Wait a moment for threads that are still writing; a stuck one must not hold the exit."""
+    others = [t for t in threading.enumerate() if t is not threading.current_thread()]
+    for thread in others:
+        if not thread.daemon:
+            thread.join(_GRACE_S)
+    if any(thread.is_alive() and not thread.daemon for thread in others):
+        logging.shutdown()
+        os._exit(0)
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()

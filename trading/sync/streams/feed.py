@@ -1,0 +1,129 @@
+"""One account's private socket, and the queue between it and the database."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+
+from customers.credentials import NoKey
+from trading.exchange.okx.websocket import PrivateStream, SocketPool
+from trading.exchange.streams import StreamEvent, StreamState, StreamStatus
+from trading.sync.streams import rows
+from trading.sync.streams.reconciler import Reconciler
+from trading.sync.streams.rows import Watched
+from trading.sync.streams.threads import DatabaseThreads
+
+logger = logging.getLogger(__name__)
+
+_MOST_WAITING = 2000
+_TOGETHER = 200
+_LAST_WORDS_S = 1.5
+_STATES = {
+    StreamState.CONNECTED: "connecting",
+    StreamState.SUBSCRIBED: "live",
+    StreamState.DISCONNECTED: "disconnected",
+    StreamState.AUTH_FAILED: rows.REFUSED,
+}
+
+
+class AccountFeed:
+    """From start() to aclose(): news is applied in its order, nothing is lost without a reading."""
+
+    def __init__(
+        self,
+        watched: Watched,
+        sockets: SocketPool,
+        threads: DatabaseThreads,
+        reconciler: Reconciler,
+    ) -> None:
+        self.watched = watched
+        self.heard = False
+        self._sockets = sockets
+        self._threads = threads
+        self._reconciler = reconciler
+        self._news: deque[StreamEvent] = deque()
+        self._status: StreamStatus | None = None
+        self._oldest = 0.0
+        self._wake = asyncio.Event()
+        self._stream: PrivateStream | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._connections = 0
+
+    def start(self) -> None:
+        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._write())]
+
+    @property
+    def is_over(self) -> bool:
+        """True when a task ended by itself, which only a fault of ours can do."""
+        return any(task.done() for task in self._tasks)
+
+    async def aclose(self) -> None:
+        """Close the socket and write down what it had told."""
+        if self._stream is not None:
+            await self._stream.aclose()
+        deadline = asyncio.get_running_loop().time() + _LAST_WORDS_S
+        while self._news and asyncio.get_running_loop().time() < deadline and not self.is_over:
+            self._wake.set()
+            await asyncio.sleep(0.02)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _listen(self) -> None:
+        try:
+            keys = await self._threads.insist(rows.read_keys, self.watched)
+        except NoKey:
+            return
+        self._stream = self._sockets.private(keys, on_event=self._on_event)
+        await self._stream.run()
+
+    async def _on_event(self, event: StreamEvent) -> None:
+        if isinstance(event, StreamStatus):
+            self._on_status(event)
+        else:
+            if not self._news:
+                self._oldest = asyncio.get_running_loop().time()
+            self._news.append(event)
+            self.heard = True
+            if len(self._news) > _MOST_WAITING:
+                self._news.clear()
+                self._reconciler.ask(self.watched.account_id, "overrun")
+        self._wake.set()
+
+    def _on_status(self, status: StreamStatus) -> None:
+        self._status = status
+        if status.state is StreamState.SUBSCRIBED:
+            cause = "reconnect" if self._connections else "connect"
+            self._connections += 1
+            self._reconciler.ask(self.watched.account_id, cause)
+
+    async def _write(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._news or self._status is not None:
+                await self._write_status()
+                await self._write_news()
+
+    async def _write_status(self) -> None:
+        status, self._status = self._status, None
+        if status is not None:
+            state = _STATES[status.state]
+            await self._threads.insist(rows.mark_socket, self.watched, state, status.reason)
+
+    async def _write_news(self) -> None:
+        events = list(self._news)[:_TOGETHER]
+        if not events:
+            return
+        waited = asyncio.get_running_loop().time() - self._oldest
+        try:
+            await self._threads.insist(rows.write_news, self.watched, events, waited)
+        except Exception as error:
+            logger.exception("News of account %s could not be applied", self.watched.account_id)
+            await self._threads.insist(rows.set_news_aside, self.watched, events, error)
+            self._reconciler.ask(self.watched.account_id, "fault")
+        # An overrun meanwhile has emptied the queue.
+        for event in events:
+            if self._news and self._news[0] is event:
+                self._news.popleft()

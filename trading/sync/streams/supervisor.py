@@ -1,0 +1,123 @@
+"""Keeps a feed for every account and market that is this copy's to keep."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+
+from trading.exchange.okx.websocket import SocketPool
+from trading.exchange.runner import stop_exchange_loop
+from trading.sync.endpoints import endpoint_of_market
+from trading.sync.streams import rows
+from trading.sync.streams.feed import AccountFeed
+from trading.sync.streams.prices import MarketFeed
+from trading.sync.streams.reconciler import Reconciler
+from trading.sync.streams.threads import PASSING, DatabaseThreads
+
+logger = logging.getLogger(__name__)
+
+POLL_S = 2.0
+BEAT_S = 10.0
+_LEAVE_S = 1.5
+
+
+async def run_streams(stop: asyncio.Event) -> None:
+    """Keep the sockets until `stop` is set, then leave within a few seconds."""
+    supervisor = Supervisor()
+    try:
+        await supervisor.run(stop)
+    finally:
+        await supervisor.aclose()
+
+
+class Supervisor:
+    def __init__(self) -> None:
+        self._owner = uuid.uuid4()
+        self._threads = DatabaseThreads()
+        # Readings wait for the network: they must not hold up the news.
+        self._reading_threads = DatabaseThreads(2)
+        self._reconciler = Reconciler(self._reading_threads)
+        self._accounts: dict[int, AccountFeed] = {}
+        self._markets: dict[str, MarketFeed] = {}
+        self._sockets: dict[str, SocketPool] = {}
+        self._beat_at = 0.0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        reconciling = [asyncio.create_task(self._reconciler.run()) for _ in range(2)]
+        try:
+            while not stop.is_set():
+                await self._tick()
+                try:
+                    await asyncio.wait_for(stop.wait(), POLL_S)
+                except TimeoutError:
+                    continue
+        finally:
+            for task in reconciling:
+                task.cancel()
+
+    async def aclose(self) -> None:
+        closing = [feed.aclose() for feed in self._accounts.values()]
+        closing += [feed.aclose() for feed in self._markets.values()]
+        await asyncio.gather(*closing, return_exceptions=True)
+        await asyncio.gather(*(pool.aclose() for pool in self._sockets.values()))
+        try:
+            leaving = self._threads.run(rows.leave, self._owner, list(self._markets))
+            await asyncio.wait_for(leaving, _LEAVE_S)
+        except (TimeoutError, *PASSING) as error:
+            logger.warning("Leases were not given back, they will lapse: %s", error)
+        self._threads.stop()
+        self._reading_threads.stop()
+        await asyncio.to_thread(stop_exchange_loop)
+
+    async def _tick(self) -> None:
+        now = asyncio.get_running_loop().time()
+        beat = now - self._beat_at >= BEAT_S
+        try:
+            view = await self._threads.run(rows.look_around, self._owner, beat=beat)
+            if beat:
+                self._beat_at = now
+                await self._note_heard()
+        except PASSING as error:
+            # Sockets go on: two copies of one account do no harm, none would.
+            logger.warning("The database is not with us: %s", error)
+            return
+        await self._keep_markets(view.markets)
+        await self._keep_accounts({watched.account_id: watched for watched in view.accounts})
+
+    async def _keep_accounts(self, wanted: dict[int, rows.Watched]) -> None:
+        gone = [
+            feed
+            for account_id, feed in self._accounts.items()
+            if wanted.get(account_id) != feed.watched or feed.is_over
+        ]
+        for feed in gone:
+            del self._accounts[feed.watched.account_id]
+        await asyncio.gather(*(feed.aclose() for feed in gone), return_exceptions=True)
+        for account_id in wanted.keys() - self._accounts.keys():
+            watched = wanted[account_id]
+            feed = AccountFeed(watched, self._pool(watched.market), self._threads, self._reconciler)
+            self._accounts[account_id] = feed
+            feed.start()
+
+    async def _keep_markets(self, wanted: tuple[str, ...]) -> None:
+        gone = [
+            market for market, feed in self._markets.items() if market not in wanted or feed.is_over
+        ]
+        await asyncio.gather(*(self._markets.pop(market).aclose() for market in gone))
+        for market in wanted:
+            if market not in self._markets:
+                self._markets[market] = MarketFeed(market, self._pool(market), self._threads)
+                self._markets[market].start()
+
+    async def _note_heard(self) -> None:
+        heard = [account_id for account_id, feed in self._accounts.items() if feed.heard]
+        for account_id in heard:
+            self._accounts[account_id].heard = False
+        if heard:
+            await self._threads.run(rows.touch_sockets, heard)
+
+    def _pool(self, market: str) -> SocketPool:
+        if market not in self._sockets:
+            self._sockets[market] = SocketPool(endpoint_of_market(market))
+        return self._sockets[market]
