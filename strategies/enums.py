@@ -12,11 +12,28 @@ class StrategyStatus(TextChoices):
     ARCHIVED = "archived", _("Archived")
 
 
+STRATEGY_NEXT = {
+    StrategyStatus.ACTIVE: frozenset({StrategyStatus.PAUSED, StrategyStatus.ARCHIVED}),
+    StrategyStatus.PAUSED: frozenset({StrategyStatus.ACTIVE, StrategyStatus.ARCHIVED}),
+    StrategyStatus.ARCHIVED: frozenset({StrategyStatus.PAUSED}),
+}
+
+
 class SubscriptionStatus(TextChoices):
     ACTIVE = "active", _("Active")
     PAUSED = "paused", _("Paused")
     CLOSE_ONLY = "close_only", _("Close only")
     STOPPED = "stopped", _("Stopped")
+
+
+_S = SubscriptionStatus
+# Stopped ends a following; only subscribing anew begins another.
+SUBSCRIPTION_NEXT = {
+    _S.ACTIVE: frozenset({_S.PAUSED, _S.CLOSE_ONLY, _S.STOPPED}),
+    _S.PAUSED: frozenset({_S.ACTIVE, _S.CLOSE_ONLY, _S.STOPPED}),
+    _S.CLOSE_ONLY: frozenset({_S.ACTIVE, _S.PAUSED, _S.STOPPED}),
+    _S.STOPPED: frozenset[SubscriptionStatus](),
+}
 
 
 class SizingMode(TextChoices):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal as D
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from signals.parsing import ParsedSignal, ParseError, Quantity
 from tests.factories import make_account, make_customer, make_instrument, make_source, set_price
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
+D = Decimal
 
 OPEN = ParsedSignal(
     inst_id="BTC-USDT-SWAP",

@@ -1,0 +1,270 @@
+"""Strategies and subscriptions in the back office."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Count, Q
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from accounts.admin_base import TenantInline, TenantModelAdmin
+from accounts.admin_services import confirm, confirmed
+from accounts.display import badge, figure, link_to, list_of, num, two
+from accounts.forms import TenantModelForm
+from accounts.roles import Ability
+from customers.admin import apply_to_rows
+from strategies import services
+from strategies.enums import SizingMode, StrategyStatus, SubscriptionStatus
+from strategies.models import Strategy, StrategySource, Subscription
+
+_STATES = {
+    "active": ("ok", "play_arrow"),
+    "paused": ("warn", "pause"),
+    "close_only": ("warn", "arrow_downward"),
+    "stopped": ("idle", "stop"),
+    "archived": ("idle", "inventory_2"),
+}
+
+
+def state_badge(row: Strategy | Subscription) -> str:
+    kind, icon = _STATES[row.status]
+    return badge(kind, icon, row.get_status_display())
+
+
+class InstrumentsField(forms.CharField):
+    """A list kept as JSON, typed as words: BTC-USDT-SWAP, ETH-USDT-SWAP."""
+
+    widget = UnfoldAdminTextInputWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        return str(value or "").upper().replace(",", " ").split()
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool((initial or []) != self.to_python(data))
+
+
+class StrategyForm(TenantModelForm):
+    instruments = InstrumentsField(
+        label=_("Instruments"),
+        required=False,
+        help_text=_("OKX instrument ids, separated by commas. Empty means all."),
+    )
+
+
+class SourceInline(TenantInline):
+    model = StrategySource
+    change_ability = Ability.MANAGE_STRATEGIES
+    verbose_name_plural = _("listens to")
+    extra = 1
+    can_delete = True
+    show_change_link = False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_change_permission(request, obj)
+
+
+@admin.register(Strategy)
+class StrategyAdmin(TenantModelAdmin):
+    change_ability = Ability.MANAGE_STRATEGIES
+    allowed_lookups = ("sources",)
+    form = StrategyForm
+
+    list_display = (
+        "name", "state", "sizing", "leverage", "listens", "followers", "traded", "age_limit",
+    )  # fmt: skip
+    list_filter = ("status", "sizing_mode", "margin_mode")
+    search_fields = ("name",)
+    ordering = ("name",)
+    fieldsets = (
+        (None, {"fields": ("name", "status", "instruments")}),
+        (
+            _("Sizing"),
+            {
+                "fields": (
+                    ("sizing_mode", "follow_ratio", "fixed_notional"),
+                    ("min_size_policy", "over_max_policy"),
+                )
+            },
+        ),
+        (_("Terms"), {"fields": (("margin_mode", "max_leverage", "max_age_seconds"),)}),
+    )
+    inlines = (SourceInline,)
+    actions = ("activate", "pause")
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        active = Q(subscriptions__status=SubscriptionStatus.ACTIVE)
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                source_count=Count("source_links", distinct=True),
+                follower_count=Count("subscriptions", filter=active, distinct=True),
+            )
+        )
+
+    @admin.display(description=_("status"), ordering="status")
+    def state(self, row: Strategy) -> str:
+        return state_badge(row)
+
+    @admin.display(description=_("sizing"))
+    def sizing(self, row: Strategy) -> str:
+        if row.sizing_mode == SizingMode.FIXED_NOTIONAL:
+            return num(row.fixed_notional, 2, unit="USDT")
+        return num(row.follow_ratio, unit="×")
+
+    @admin.display(description=_("leverage"))
+    def leverage(self, row: Strategy) -> str:
+        return num(row.max_leverage, unit="×")
+
+    @admin.display(description=_("sources"), ordering="source_count")
+    def listens(self, row: Any) -> str:
+        return num(row.source_count)
+
+    @admin.display(description=_("followers"), ordering="follower_count")
+    def followers(self, row: Any) -> str:
+        query = f"strategy__id__exact={row.pk}"
+        return list_of("strategies_subscription", query, figure(row.follower_count))
+
+    @admin.display(description=_("instruments"))
+    def traded(self, row: Strategy) -> str:
+        shown = ", ".join(row.instruments[:2]) or str(_("All"))
+        return f"{shown} …" if len(row.instruments) > 2 else shown  # noqa: PLR2004 - fits a column
+
+    @admin.display(description=_("opens expire"))
+    def age_limit(self, row: Strategy) -> str:
+        return num(row.max_age_seconds, unit="s")
+
+    @admin.action(description=_("Activate"), permissions=["manage_strategies"])
+    def activate(self, request: HttpRequest, queryset: Any) -> Any:
+        return self._set(request, queryset, StrategyStatus.ACTIVE)
+
+    @admin.action(description=_("Pause"), permissions=["manage_strategies"])
+    def pause(self, request: HttpRequest, queryset: Any) -> Any:
+        return self._set(request, queryset, StrategyStatus.PAUSED)
+
+    def _set(self, request: HttpRequest, queryset: Any, status: StrategyStatus) -> Any:
+        queryset = Strategy.objects.filter(pk__in=queryset.order_by().values("pk"))
+        reason = confirmed(request)
+        if reason is None:
+            title = _("Set %(count)d strategies to %(verb)s") % {
+                "count": queryset.count(),
+                "verb": str(status.label).lower(),
+            }
+            text = _CONSEQUENCES[status.value]
+            return confirm(self, request, queryset, title=title, consequences=[text], button=title)
+        run = partial(
+            services.set_strategy_status, status=status, actor=request.user, reason=reason
+        )  # type: ignore[arg-type]
+        return apply_to_rows(self, request, queryset, lambda row: run(strategy=row))
+
+
+@admin.register(StrategySource)
+class StrategySourceAdmin(TenantModelAdmin):
+    """Edited inside the strategy; here only to be looked up."""
+
+    list_display = ("strategy", "source")
+    list_select_related = ("strategy", "source")
+    ordering = ("strategy__name",)
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(TenantModelAdmin):
+    change_ability = Ability.MANAGE_STRATEGIES
+    allowed_lookups = ("strategy", "account", "account__customer")
+
+    list_display = ("customer", "strategy_link", "state", "ratio", "amount", "leverage", "orders")
+    list_filter = ("status", "strategy")
+    list_select_related = ("strategy", "account__customer")
+    search_fields = ("account__customer__name", "account__label", "strategy__name")
+    search_help_text = _("Customer, account or strategy")
+    ordering = ("strategy__name", "account__customer__name")
+    list_per_page = 50
+    autocomplete_fields = ("strategy", "account")
+    fieldsets = (
+        (None, {"fields": (("strategy", "account"), "status")}),
+        (
+            _("Instead of the strategy's terms"),
+            {"fields": (("follow_ratio", "fixed_notional", "max_leverage"),)},
+        ),
+    )
+    actions = ("resume", "pause", "close_only", "stop")
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("strategy", "account__customer")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("strategy", "account") if obj else ()
+
+    @admin.display(description=_("customer"), ordering="account__customer__name")
+    def customer(self, row: Subscription) -> str:
+        return two(row.account.customer.name, row.account.label)
+
+    @admin.display(description=_("strategy"), ordering="strategy__name")
+    def strategy_link(self, row: Subscription) -> str:
+        return link_to("strategies_strategy", row.strategy_id, row.strategy)
+
+    @admin.display(description=_("status"), ordering="status")
+    def state(self, row: Subscription) -> str:
+        return state_badge(row)
+
+    @admin.display(description=_("ratio"))
+    def ratio(self, row: Subscription) -> str:
+        return num(row.follow_ratio, unit="×", why=str(_("The strategy's")))
+
+    @admin.display(description=_("notional"))
+    def amount(self, row: Subscription) -> str:
+        return num(row.fixed_notional, 2, unit="USDT", why=str(_("The strategy's")))
+
+    @admin.display(description=_("leverage"))
+    def leverage(self, row: Subscription) -> str:
+        return num(row.max_leverage, unit="×", why=str(_("The strategy's")))
+
+    @admin.display(description=_("orders"))
+    def orders(self, row: Subscription) -> str:
+        return list_of("trading_order", f"subscription={row.pk}", _("Orders"))
+
+    @admin.action(description=_("Follow"), permissions=["manage_strategies"])
+    def resume(self, request: HttpRequest, queryset: Any) -> Any:
+        return self._set(request, queryset, SubscriptionStatus.ACTIVE)
+
+    @admin.action(description=_("Pause"), permissions=["manage_strategies"])
+    def pause(self, request: HttpRequest, queryset: Any) -> Any:
+        return self._set(request, queryset, SubscriptionStatus.PAUSED)
+
+    @admin.action(description=_("Follow closes only"), permissions=["manage_strategies"])
+    def close_only(self, request: HttpRequest, queryset: Any) -> Any:
+        return self._set(request, queryset, SubscriptionStatus.CLOSE_ONLY)
+
+    @admin.action(description=_("Stop"), permissions=["manage_strategies"])
+    def stop(self, request: HttpRequest, queryset: Any) -> Any:
+        return self._set(request, queryset, SubscriptionStatus.STOPPED)
+
+    def _set(self, request: HttpRequest, queryset: Any, status: SubscriptionStatus) -> Any:
+        reason = confirmed(request)
+        if reason is None:
+            title = _("Set %(count)d subscriptions to %(verb)s") % {
+                "count": queryset.count(),
+                "verb": str(status.label).lower(),
+            }
+            text = _CONSEQUENCES[status.value]
+            return confirm(self, request, queryset, title=title, consequences=[text], button=title)
+        run = partial(
+            services.set_subscription_status, status=status, actor=request.user, reason=reason
+        )  # type: ignore[arg-type]
+        return apply_to_rows(self, request, queryset, lambda row: run(subscription=row))
+
+
+_CONSEQUENCES = {
+    "active": _("Signals are copied again from now on."),
+    "paused": _("Nothing is copied, not even closes. Positions stay open."),
+    "close_only": _("Nothing new is opened. Closes and reductions go on."),
+    "stopped": _("The strategy is no longer followed. Positions stay open."),
+}

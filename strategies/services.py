@@ -1,0 +1,263 @@
+"""What is done to strategies and subscriptions. Raises ValidationError by field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from accounts import audit
+from accounts.enums import AuditLevel
+from accounts.tenancy import require_scope
+from customers.enums import AccountStatus
+from strategies.enums import (
+    STRATEGY_NEXT,
+    SUBSCRIPTION_NEXT,
+    MarginMode,
+    MinSizePolicy,
+    OverMaxPolicy,
+    SizingMode,
+    StrategyStatus,
+    SubscriptionStatus,
+)
+from strategies.models import Strategy, StrategySource, Subscription
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from customers.models import ExchangeAccount
+    from signals.models import SignalSource
+
+
+class StrategyTerms(TypedDict, total=False):
+    """How a strategy follows; what is left out keeps its default or its present value."""
+
+    instruments: list[str]
+    sizing_mode: SizingMode
+    follow_ratio: Decimal
+    fixed_notional: Decimal | None
+    min_size_policy: MinSizePolicy
+    over_max_policy: OverMaxPolicy
+    margin_mode: MarginMode
+    max_leverage: Decimal
+    max_age_seconds: int
+
+
+class SubscriptionTerms(TypedDict, total=False):
+    """What one account does differently; None takes the strategy's."""
+
+    follow_ratio: Decimal | None
+    fixed_notional: Decimal | None
+    max_leverage: Decimal | None
+
+
+@transaction.atomic
+def create_strategy(
+    *,
+    name: str,
+    sources: Sequence[SignalSource],
+    actor: User | None,
+    **terms: Unpack[StrategyTerms],
+) -> Strategy:
+    """Add a strategy listening to these sources to the desk whose scope is open."""
+    tenant_id = require_scope("create_strategy").tenant_id
+    strategy = Strategy(tenant_id=tenant_id, name=name.strip(), **terms)  # type: ignore[misc]
+    strategy.full_clean()
+    strategy.save()
+    for source in sources:
+        StrategySource.objects.create(tenant_id=tenant_id, strategy=strategy, source=source)
+    audit.record(
+        action="strategy.created",
+        obj=strategy,
+        after={"name": strategy.name, "sources": [str(each) for each in sources], **terms},
+        actor=actor,
+    )
+    return strategy
+
+
+@transaction.atomic
+def change_strategy(
+    *, strategy: Strategy, actor: User | None, **terms: Unpack[StrategyTerms]
+) -> Strategy:
+    """Change how it follows from the next signal on. What already runs keeps its ratio."""
+    strategy = Strategy.objects.select_for_update().get(pk=strategy.pk)
+    before = {name: getattr(strategy, name) for name in terms}
+    for name, value in terms.items():
+        setattr(strategy, name, value)
+    strategy.full_clean()
+    strategy.save()
+    audit.record(
+        action="strategy.changed",
+        obj=strategy,
+        before=before,
+        after=terms,
+        level=AuditLevel.NOTICE,
+        actor=actor,
+    )
+    return strategy
+
+
+@transaction.atomic
+def set_strategy_status(
+    *, strategy: Strategy, status: StrategyStatus, actor: User | None, reason: str = ""
+) -> Strategy:
+    """Pause, resume or archive. Repeating it changes nothing and writes nothing."""
+    strategy = Strategy.objects.select_for_update().get(pk=strategy.pk)
+    before = StrategyStatus(strategy.status)
+    if before == status:
+        return strategy
+    if status not in STRATEGY_NEXT[before]:
+        raise _not_from(before.label, StrategyStatus(status).label)
+    strategy.status = status
+    strategy.save(update_fields=["status", "updated_at"])
+    _record_status("strategy", strategy, before, status, actor, reason)
+    return strategy
+
+
+@transaction.atomic
+def subscribe(
+    *,
+    strategy: Strategy,
+    account: ExchangeAccount,
+    actor: User | None,
+    **terms: Unpack[SubscriptionTerms],
+) -> Subscription:
+    """Let an account follow a strategy from the next opening on: what runs is not copied.
+
+    An account that stopped may follow again; it keeps its link and gets these terms.
+    """
+    if account.status == AccountStatus.ARCHIVED:
+        raise ValidationError({"account": _("The account is archived.")})
+    if strategy.status == StrategyStatus.ARCHIVED:
+        raise ValidationError({"strategy": _("The strategy is archived.")})
+    link = _stopped_or_new(strategy, account)
+    blank = SubscriptionTerms(follow_ratio=None, fixed_notional=None, max_leverage=None)
+    for name, value in {**blank, **terms}.items():
+        setattr(link, name, value)
+    link.status = SubscriptionStatus.ACTIVE
+    link.full_clean()
+    link.save()
+    audit.record(
+        action="subscription.active",
+        obj=link,
+        after={"strategy": strategy.name, "account": str(account), **terms},
+        level=AuditLevel.NOTICE,
+        actor=actor,
+    )
+    return link
+
+
+@transaction.atomic
+def change_subscription(
+    *, subscription: Subscription, actor: User | None, **terms: Unpack[SubscriptionTerms]
+) -> Subscription:
+    """Change an account's own terms from the next opening on."""
+    subscription = Subscription.objects.select_for_update().get(pk=subscription.pk)
+    before = {name: getattr(subscription, name) for name in terms}
+    for name, value in terms.items():
+        setattr(subscription, name, value)
+    subscription.full_clean()
+    subscription.save()
+    audit.record(
+        action="subscription.changed",
+        obj=subscription,
+        before=before,
+        after=terms,
+        level=AuditLevel.NOTICE,
+        actor=actor,
+    )
+    return subscription
+
+
+def pause_subscription(
+    *, subscription: Subscription, actor: User | None, reason: str = ""
+) -> Subscription:
+    """Copy nothing until resumed."""
+    return set_subscription_status(
+        subscription=subscription, status=SubscriptionStatus.PAUSED, actor=actor, reason=reason
+    )
+
+
+def resume_subscription(
+    *, subscription: Subscription, actor: User | None, reason: str = ""
+) -> Subscription:
+    return set_subscription_status(
+        subscription=subscription, status=SubscriptionStatus.ACTIVE, actor=actor, reason=reason
+    )
+
+
+def close_only_subscription(
+    *, subscription: Subscription, actor: User | None, reason: str = ""
+) -> Subscription:
+    """Follow what is open to its end and open nothing."""
+    return set_subscription_status(
+        subscription=subscription, status=SubscriptionStatus.CLOSE_ONLY, actor=actor, reason=reason
+    )
+
+
+def stop_subscription(
+    *, subscription: Subscription, actor: User | None, reason: str = ""
+) -> Subscription:
+    """End the following. The row stays: decisions and orders point to it, it is never deleted."""
+    return set_subscription_status(
+        subscription=subscription, status=SubscriptionStatus.STOPPED, actor=actor, reason=reason
+    )
+
+
+@transaction.atomic
+def set_subscription_status(
+    *,
+    subscription: Subscription,
+    status: SubscriptionStatus,
+    actor: User | None,
+    reason: str = "",
+) -> Subscription:
+    """Move along SUBSCRIPTION_NEXT. Repeating it changes nothing and writes nothing."""
+    subscription = Subscription.objects.select_for_update().get(pk=subscription.pk)
+    before = SubscriptionStatus(subscription.status)
+    if before == status:
+        return subscription
+    if status not in SUBSCRIPTION_NEXT[before]:
+        raise _not_from(before.label, SubscriptionStatus(status).label)
+    subscription.status = status
+    subscription.save(update_fields=["status", "updated_at"])
+    _record_status("subscription", subscription, before, status, actor, reason)
+    return subscription
+
+
+def _stopped_or_new(strategy: Strategy, account: ExchangeAccount) -> Subscription:
+    link: Subscription | None = (
+        Subscription.objects.select_for_update().filter(strategy=strategy, account=account).first()
+    )
+    if link is None:
+        return Subscription(tenant_id=strategy.tenant_id, strategy=strategy, account=account)
+    if link.status != SubscriptionStatus.STOPPED:
+        raise ValidationError({"account": _("This account follows the strategy already.")})
+    return link
+
+
+def _not_from(before: Any, after: Any) -> ValidationError:
+    words = _("%(before)s cannot become %(after)s.") % {"before": before, "after": after}
+    return ValidationError({"status": words})
+
+
+def _record_status(  # noqa: PLR0913 - the parts of one diary line
+    kind: str,
+    row: Strategy | Subscription,
+    before: str,
+    after: str,
+    actor: User | None,
+    reason: str,
+) -> None:
+    audit.record(
+        action=f"{kind}.{after}",
+        obj=row,
+        before={"status": str(before)},
+        after={"status": str(after)},
+        level=AuditLevel.NOTICE,
+        reason=reason,
+        actor=actor,
+    )
