@@ -10,6 +10,15 @@ from django.urls import reverse
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponseBase
 
+DIRECTIVES = {
+    "default-src": ["'self'"],
+    "base-uri": ["'self'"],
+    "form-action": ["'self'"],
+    "frame-ancestors": ["'none'"],
+    "img-src": ["'self'", "data:"],
+    "object-src": ["'none'"],
+}
+
 # unfold's Alpine.js build evaluates expressions, and its theme colours are an inline style.
 ADMIN_ADDITIONS = {
     "script-src": ["'self'", "'unsafe-eval'"],

@@ -12,7 +12,7 @@ from typing import Any
 
 import environ
 
-from config import environment
+from config import csp, environment
 from config.backoffice.theme import UNFOLD  # noqa: F401 - a setting, defined where the admin is
 from config.logging import logging_config
 
@@ -84,19 +84,18 @@ ASGI_APPLICATION = "config.asgi.application"
 WSGI_APPLICATION = "config.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+_context_processors = [
+    "django.template.context_processors.request",
+    "django.contrib.auth.context_processors.auth",
+    "django.contrib.messages.context_processors.messages",
+    "csp.context_processors.nonce",
+]
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
-        "OPTIONS": {
-            "context_processors": [
-                "django.template.context_processors.request",
-                "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
-                "csp.context_processors.nonce",
-            ],
-        },
+        "OPTIONS": {"context_processors": _context_processors},
     },
 ]
 
@@ -133,50 +132,42 @@ else:
 
 REDIS_URL = env.str("REDIS_URL", default="")
 if REDIS_URL:
-    CACHES: dict[str, dict[str, Any]] = {
-        "default": {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
-            "LOCATION": REDIS_URL,
-            "KEY_PREFIX": "copydesk",
-        }
+    _cache: dict[str, Any] = {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "copydesk",
     }
-    CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
-        "default": {
-            # The pub/sub layer buffers without bound; this one drops at its capacity.
-            "BACKEND": "channels_redis.core.RedisChannelLayer",
-            "CONFIG": {"hosts": [REDIS_URL], "capacity": 500, "expiry": 30},
-        }
-    }
+    # The pub/sub layer buffers without bound; this one drops at its capacity.
+    _layer = "channels_redis.core.RedisChannelLayer"
+    _where: dict[str, Any] = {"hosts": [REDIS_URL]}
 else:
-    # Files, because every process must see a session end; a cache per process would not.
-    CACHES = {
-        "default": {
-            "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
-            "LOCATION": VAR_DIR / "cache",
-            "OPTIONS": {"MAX_ENTRIES": 2000},
-        }
+    # Files: every process must see a session end.
+    _cache = {
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": VAR_DIR / "cache",
+        "OPTIONS": {"MAX_ENTRIES": 2000},
     }
-    CHANNEL_LAYERS = {
-        "default": {
-            "BACKEND": "notifications.live.embedded_layer.SqliteChannelLayer",
-            "CONFIG": {"path": str(VAR_DIR / "live.sqlite3"), "capacity": 500, "expiry": 30},
-        }
-    }
+    _layer = "notifications.live.embedded_layer.SqliteChannelLayer"
+    _where = {"path": str(VAR_DIR / "live.sqlite3")}
+CACHES = {"default": _cache}
+CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": _layer, "CONFIG": {**_where, "capacity": 500, "expiry": 30}}
+}
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 SESSION_COOKIE_AGE = env.int("SESSION_COOKIE_AGE", default=8 * 3600)
 
 # Background work ------------------------------------------------------------------------------
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL or "filesystem://")
-CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any]
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {}
 if CELERY_BROKER_URL.startswith("filesystem"):
-    _broker = VAR_DIR / "broker"
-    for _folder in (_broker / "queue", _broker / "control"):
+    _queue, _control = VAR_DIR / "broker" / "queue", VAR_DIR / "broker" / "control"
+    for _folder in (_queue, _control):
         _folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     CELERY_BROKER_TRANSPORT_OPTIONS = {
-        "data_folder_in": str(_broker / "queue"),
-        "data_folder_out": str(_broker / "queue"),
-        "control_folder": str(_broker / "control"),
+        "data_folder_in": str(_queue),
+        "data_folder_out": str(_queue),
+        "control_folder": str(_control),
         "store_processed": False,
         "polling_interval": 0.02,
     }
@@ -188,8 +179,6 @@ elif CELERY_BROKER_URL.startswith("redis"):
         "socket_keepalive": True,
         "health_check_interval": 25,
     }
-else:
-    CELERY_BROKER_TRANSPORT_OPTIONS = {}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_CREATE_MISSING_QUEUES = True
@@ -223,13 +212,8 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+    {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
+    for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
 ]
 STEP_UP_SECONDS = env.int("STEP_UP_SECONDS", default=300)
 
@@ -249,16 +233,7 @@ TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": ["'self'"],
-        "base-uri": ["'self'"],
-        "form-action": ["'self'"],
-        "frame-ancestors": ["'none'"],
-        "img-src": ["'self'", "data:"],
-        "object-src": ["'none'"],
-    }
-}
+CONTENT_SECURITY_POLICY = {"DIRECTIVES": csp.DIRECTIVES}
 
 # Language, time and files ---------------------------------------------------------------------
 
@@ -268,12 +243,12 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"
-STATICFILES_DIRS = [BASE_DIR / "static"] if (BASE_DIR / "static").is_dir() else []
-STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
-_static = "CompressedManifestStaticFilesStorage" if PRODUCTION else "CompressedStaticFilesStorage"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")) if PRODUCTION else None
+_static = "CompressedManifest" if PRODUCTION else "Compressed"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": f"whitenoise.storage.{_static}"},
+    "staticfiles": {"BACKEND": f"whitenoise.storage.{_static}StaticFilesStorage"},
 }
 WHITENOISE_USE_FINDERS = not PRODUCTION
 
@@ -283,24 +258,21 @@ SIMULATOR_REST_URL = env.str("SIMULATOR_REST_URL", default="http://127.0.0.1:910
 SIMULATOR_WS_URL = env.str("SIMULATOR_WS_URL", default="ws://127.0.0.1:9100/ws/v5")
 SIMULATOR_CONTROL_URL = env.str("SIMULATOR_CONTROL_URL", default=SIMULATOR_REST_URL)
 DEFAULT_MARKET = env.str("DEFAULT_MARKET", default="live-global" if PRODUCTION else "simulator")
+
+
+def _okx(name: str, rest: str, ws: str) -> dict[str, str]:
+    return {
+        "rest": env.str(f"OKX_{name}_REST_URL", default=rest),
+        "ws": env.str(f"OKX_{name}_WS_URL", default=ws),
+    }
+
+
 MARKETS = {
     "simulator": {"rest": SIMULATOR_REST_URL, "ws": SIMULATOR_WS_URL},
-    "demo": {
-        "rest": env.str("OKX_DEMO_REST_URL", default="https://openapi.okx.com"),
-        "ws": env.str("OKX_DEMO_WS_URL", default="wss://wspap.okx.com:8443/ws/v5"),
-    },
-    "live-global": {
-        "rest": env.str("OKX_GLOBAL_REST_URL", default="https://openapi.okx.com"),
-        "ws": env.str("OKX_GLOBAL_WS_URL", default="wss://ws.okx.com:8443/ws/v5"),
-    },
-    "live-eea": {
-        "rest": env.str("OKX_EEA_REST_URL", default="https://eea.okx.com"),
-        "ws": env.str("OKX_EEA_WS_URL", default="wss://wseea.okx.com:8443/ws/v5"),
-    },
-    "live-us": {
-        "rest": env.str("OKX_US_REST_URL", default="https://us.okx.com"),
-        "ws": env.str("OKX_US_WS_URL", default="wss://wsus.okx.com:8443/ws/v5"),
-    },
+    "demo": _okx("DEMO", "https://openapi.okx.com", "wss://wspap.okx.com:8443/ws/v5"),
+    "live-global": _okx("GLOBAL", "https://openapi.okx.com", "wss://ws.okx.com:8443/ws/v5"),
+    "live-eea": _okx("EEA", "https://eea.okx.com", "wss://wseea.okx.com:8443/ws/v5"),
+    "live-us": _okx("US", "https://us.okx.com", "wss://wsus.okx.com:8443/ws/v5"),
 }
 
 # Order engine ---------------------------------------------------------------------------------
@@ -322,6 +294,7 @@ WEBHOOK_RATE_PER_SECOND = env.int("WEBHOOK_RATE_PER_SECOND", default=20)
 
 # Logs -----------------------------------------------------------------------------------------
 
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
-LOG_FORMAT = env.str("LOG_FORMAT", default="json" if PRODUCTION else "text")
-LOGGING = logging_config(level=LOG_LEVEL, log_format=LOG_FORMAT)
+LOGGING = logging_config(
+    level=env.str("LOG_LEVEL", default="INFO"),
+    log_format=env.str("LOG_FORMAT", default="json" if PRODUCTION else "text"),
+)
