@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import uuid
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-import aiohttp
 import pytest
 
-from tests.trading.exchange.sockets import Heard, pool_of, running
-from trading.exchange.clock import ClockSample
+from tests.trading.exchange.venue import BTC, PRICE, Simulator, order, resting, sample_behind, soon
 from trading.exchange.errors import AuthFailed, ReadFailed
-from trading.exchange.okx.constants import endpoint_for
 from trading.exchange.okx.rest import OkxClient
-from trading.exchange.streams import (
-    BalanceEvent,
-    InstrumentsEvent,
-    Malformed,
-    MarkPriceEvent,
-    OrderEvent,
-    PositionsEvent,
-    StreamState,
-    TickerEvent,
-)
 from trading.exchange.types import (
     CancelRequest,
     Credentials,
-    Endpoint,
     InstrumentType,
     LookupKind,
     MarginMode,
     OrderState,
-    OrderType,
     Outcome,
-    PlaceRequest,
     PositionMode,
     PositionSide,
     Side,
@@ -47,8 +25,6 @@ from trading.exchange.types import (
 
 pytestmark = pytest.mark.simulator
 
-BTC = "BTC-USDT-SWAP"
-PRICE = Decimal(60000)
 ORDER_FAULTS = [
     "drop_after_accept",
     "rst_after_accept",
@@ -68,80 +44,6 @@ ORDER_FAULTS = [
     "redirect:307",
     "drop_before",
 ]
-
-
-@dataclass
-class Simulator:
-    endpoint: Endpoint
-    control: str
-
-    async def tell(self, path: str, **body: Any) -> None:
-        async with (
-            aiohttp.ClientSession() as session,
-            session.post(self.control + path, json=body) as answer,
-        ):
-            assert answer.status == 200, await answer.text()
-
-    async def fault(self, fault: str, **match: Any) -> None:
-        await self.tell("/faults", fault=fault, match=match, times=1)
-
-    async def account(self, **changes: Any) -> Credentials:
-        name = uuid.uuid4().hex
-        credentials = Credentials(f"key-{name}", f"secret-{name}", f"pass-{name}")
-        body = {
-            "key": credentials.api_key,
-            "secret": credentials.secret,
-            "passphrase": credentials.passphrase,
-            "balances": {"USDT": "10000"},
-        }
-        await self.tell("/accounts", **(body | changes))
-        return credentials
-
-
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[Simulator]:
-    command = [sys.executable, "-m", "trading.simulator", "--no-market", "--limits", "off"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        addresses = json.loads(process.stdout.readline())
-        yield Simulator(
-            endpoint_for("simulator", simulator_rest=addresses["rest"]), addresses["control"]
-        )
-        process.terminate()
-
-
-@pytest.fixture
-async def client(simulator: Simulator) -> AsyncIterator[OkxClient]:
-    await simulator.tell("/prices", **{BTC: str(PRICE)})
-    client = OkxClient(simulator.endpoint, timeout_s=1)
-    yield client
-    await client.aclose()
-
-
-@pytest.fixture
-async def alice(simulator: Simulator) -> Credentials:
-    return await simulator.account()
-
-
-def order(**changes: Any) -> PlaceRequest:
-    terms: dict[str, Any] = {
-        "inst_id": BTC,
-        "side": Side.BUY,
-        "position_side": None,
-        "margin_mode": MarginMode.CROSS,
-        "order_type": OrderType.MARKET,
-        "quantity": Decimal("1.5"),
-        "client_order_id": uuid.uuid4().hex,
-    }
-    return PlaceRequest(**(terms | changes))
-
-
-def resting(**changes: Any) -> PlaceRequest:
-    return order(order_type=OrderType.LIMIT, price=PRICE - 600, **changes)
-
-
-def soon(client: OkxClient) -> int:
-    return client.clock.now_ms() + 3000
 
 
 async def test_an_order_is_placed_filled_and_found(client: OkxClient, alice: Credentials) -> None:
@@ -257,6 +159,10 @@ async def test_a_clock_far_off_is_noticed_and_put_right(
     request = order()
 
     skewed = await client.place_order(alice, request, exp_at_ms=soon(client))
+    for _ in range(5):
+        client.clock.add(sample_behind(client, by_ms=60_000))
+    with pytest.raises(ReadFailed):
+        await client.fetch_positions(alice)
     after = await client.place_order(alice, request, exp_at_ms=soon(client))
 
     assert (skewed.kind, skewed.clock_skewed) == (Outcome.NOT_PLACED, True)
@@ -358,91 +264,3 @@ async def test_market_facts(client: OkxClient) -> None:
     assert {each.inst_id for each in tickers} == {each.inst_id for each in swaps}
     assert {each.price for each in marks if each.inst_id == BTC} == {PRICE}
     assert abs(await client.sync_clock()) < 200
-
-
-async def test_a_private_stream_tells_what_happens(
-    simulator: Simulator, client: OkxClient, alice: Credentials
-) -> None:
-    heard, request = Heard(), order()
-
-    async with (
-        pool_of(simulator.endpoint) as pool,
-        running(pool.private(alice, on_event=heard)),
-    ):
-        await heard.state(StreamState.SUBSCRIBED)
-        snapshot = (await heard.count(PositionsEvent))[0]
-        outcome = await client.place_order(alice, request, exp_at_ms=soon(client))
-        await heard.count(OrderEvent, 2)
-        positions = (await heard.count(PositionsEvent, 2))[-1]
-        await heard.count(BalanceEvent, 2)
-        orders = [event.report for event in heard.of(OrderEvent)]
-
-    assert snapshot == PositionsEvent((), snapshot=True)
-    assert [each.state for each in orders] == [OrderState.LIVE, OrderState.FILLED]
-    assert {each.exchange_order_id for each in orders} == {outcome.exchange_order_id}
-    assert positions.reports[0].quantity == Decimal("1.5")
-    assert not positions.snapshot
-    assert heard.of(Malformed) == []
-    pushed = [each.last_fill for each in orders if each.last_fill is not None]
-    asked = await client.fetch_fills(alice, exchange_order_id=outcome.exchange_order_id)
-    assert sorted(pushed, key=repr) == sorted(asked, key=repr)
-
-
-@pytest.mark.parametrize("fault", ["ws_disconnect", "ws_notice"])
-async def test_a_broken_stream_comes_back_with_the_whole_truth(
-    simulator: Simulator, client: OkxClient, alice: Credentials, fault: str
-) -> None:
-    heard = Heard()
-
-    async with (
-        pool_of(simulator.endpoint) as pool,
-        running(pool.private(alice, on_event=heard)),
-    ):
-        await heard.state(StreamState.SUBSCRIBED)
-        await simulator.fault(fault, account=alice.api_key, channel="orders")
-        await client.place_order(alice, order(), exp_at_ms=soon(client))
-        await heard.state(StreamState.SUBSCRIBED, 2)
-        await heard.count(PositionsEvent, 2)
-
-    last = heard.of(PositionsEvent)[-1]
-    assert last.snapshot
-    assert [each.quantity for each in last.reports] == [Decimal("1.5")]
-
-
-async def test_a_stream_with_a_wrong_secret_says_so(
-    simulator: Simulator, alice: Credentials
-) -> None:
-    heard = Heard()
-    forged = Credentials(alice.api_key, "not-the-secret", alice.passphrase)
-
-    async with (
-        pool_of(simulator.endpoint) as pool,
-        running(pool.private(forged, on_event=heard)),
-    ):
-        await heard.state(StreamState.AUTH_FAILED)
-
-    assert StreamState.SUBSCRIBED not in heard.states
-
-
-async def test_a_public_stream_tells_prices(simulator: Simulator, client: OkxClient) -> None:
-    heard = Heard()
-
-    async with pool_of(simulator.endpoint) as pool:
-        stream = pool.public(
-            [BTC, "NO-SUCH-SWAP"], inst_types=[InstrumentType.SWAP], on_event=heard
-        )
-        async with running(stream):
-            await heard.state(StreamState.SUBSCRIBED)
-            await heard.count(InstrumentsEvent)
-            await simulator.tell("/prices", **{BTC: "60500"})
-            await heard.count(TickerEvent, 2)
-            await heard.count(MarkPriceEvent, 2)
-
-    assert heard.of(MarkPriceEvent)[-1].report.price == Decimal(60500)
-    assert heard.of(Malformed) == []
-
-
-def sample_behind(client: OkxClient, *, by_ms: int) -> ClockSample:
-    """A sample that makes the client think the exchange's clock is behind."""
-    now = client.clock.host_ms()
-    return ClockSample(now, now, now - by_ms)
