@@ -41,7 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_arguments(parser)
     given = parser.parse_args(arguments)
     setcontext(EXACT.copy())
-    _runner()(serve(_options(given), _announce))
+    try:
+        _runner()(serve(_options(given), _announce))
+    except BadAccountError as error:
+        parser.error(str(error))
     return 0
 
 

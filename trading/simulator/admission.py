@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any, Final
 
 from trading.simulator.codes import OkxError, parameter
+from trading.simulator.decimals import parse_whole
 from trading.simulator.instruments import BY_CODE
 from trading.simulator.operations import MAX_BATCH
 from trading.simulator.state import Account
@@ -21,9 +22,10 @@ def check_expiry(text: str, now_ms: int, code: str) -> None:
     """`code` is 50036 on arrival and 50037 when the time ran out inside."""
     if not text:
         return
-    if not text.isascii() or not text.isdigit() or len(text) > 20:
+    expires = parse_whole(text)
+    if expires is None:
         raise parameter("expTime")
-    if int(text) < now_ms:
+    if expires < now_ms:
         raise OkxError(code)
 
 

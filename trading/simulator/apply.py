@@ -88,9 +88,7 @@ def position_id(uid: str, key: PositionKey) -> str:
 def _add_account(state: State, entry: Entry) -> None:
     fields = ("secret", "passphrase", "uid", "label", "acct_lv", "pos_mode", "perm", "ip", "env")
     values = {name: entry[name] for name in fields}
-    state.accounts[entry["account"]] = Account(
-        key=entry["account"], **values, u_time=entry["ts"]
-    )
+    state.accounts[entry["account"]] = Account(key=entry["account"], **values, u_time=entry["ts"])
 
 
 def _deposit(state: State, entry: Entry) -> None:
@@ -166,13 +164,9 @@ def _fill(state: State, entry: Entry) -> None:
 
 
 def _read_fill(entry: Entry) -> Fill:
-    texts = (
-        "account inst_id ord_id cl_ord_id tag trade_id bill_id side pos_side"
-        " mgn_mode exec_type sub_type fee_ccy ts"
-    ).split()
-    numbers = ("sz", "px", "mark", "fee", "fee_rate", "pnl")
-    values = {name: entry[name] for name in texts}
-    return Fill(**values, **{name: Decimal(entry[name]) for name in numbers})
+    values: Entry = {name: entry[name] for name in _FILL_TEXTS.split()}
+    values |= {name: Decimal(entry[name]) for name in _FILL_NUMBERS}
+    return Fill(**values)
 
 
 def _fill_order(order: Order, fill: Fill, state: str) -> None:
@@ -267,6 +261,11 @@ def _retire(state: State, account: Account, order: Order) -> None:
     state.resting.get(order.inst_id, {}).pop(order.ord_id, None)
 
 
+_FILL_TEXTS: Final = (
+    "account inst_id ord_id cl_ord_id tag trade_id bill_id side pos_side"
+    " mgn_mode exec_type sub_type fee_ccy ts"
+)
+_FILL_NUMBERS: Final = ("sz", "px", "mark", "fee", "fee_rate", "pnl")
 _CHANGES: Final[dict[str, Callable[[State, Entry], None]]] = {
     "account": _add_account,
     "deposit": _deposit,

@@ -72,10 +72,14 @@ _TABLE: Final[dict[str, tuple[int, str]]] = {
     "51029": (200, "Contract is being settled."),
     "51030": (200, "Funding fee is being settled."),
     "51054": (500, "Request timed out. Please try again."),
-    "51101": (200, "Order failed, the sz of the current order can't be more than {0} (contracts)."),
+    "51101": (
+        200,
+        "Order failed, the sz of the current order can't be more than {0} (contracts).",
+    ),
     "51102": (
         200,
-        "Order failed, the number of pending orders for this instId can't be more than {0} (orders)",
+        "Order failed, the number of pending orders for this instId can't be more than {0}"
+        " (orders)",
     ),
     "51111": (200, "Maximum {0} orders can be placed in bulk."),
     "51112": (200, "Close order size exceeds available size for this position."),
@@ -125,7 +129,10 @@ _TABLE: Final[dict[str, tuple[int, str]]] = {
     "51500": (200, "You must enter a price, quantity, or TP/SL"),
     "51503": (200, "Your order has already been filled or canceled."),
     "51506": (200, "Order modification unavailable for the order type."),
-    "51511": (200, "Modification failed as the order price did not meet the Post Only requirement."),
+    "51511": (
+        200,
+        "Modification failed as the order price did not meet the Post Only requirement.",
+    ),
     "51603": (200, "Order does not exist."),
     "59000": (
         200,

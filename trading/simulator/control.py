@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from aiohttp import web
 
 from trading.simulator import opening
-from trading.simulator.decimals import parse_number, plain
+from trading.simulator.decimals import parse_number, parse_whole, plain
 from trading.simulator.faults import BadFaultError
 from trading.simulator.hub import Hub
 from trading.simulator.instruments import BY_ID
@@ -30,7 +31,9 @@ class BadInputError(ValueError):
 
 async def handle(hub: Hub, request: web.Request) -> web.Response:
     """Every refusal is a 4xx with `error` and `field`; nothing was changed then."""
-    handlers = {path: each for (method, path), each in _HANDLERS.items() if method == request.method}
+    handlers = {
+        path: each for (method, path), each in _HANDLERS.items() if method == request.method
+    }
     handler = handlers.get(request.path)
     if handler is None:
         known = any(path == request.path for _, path in _HANDLERS)
@@ -101,7 +104,9 @@ async def _limits(hub: Hub, request: web.Request) -> web.Response:
     """Only the names that are given change; everything is checked first."""
     body = await _body(request)
     venue, rules = hub.venue, hub.venue.exchange.rules
-    mode = _choice(body, ("mode", "limits"), ("okx", "off"), "okx" if venue.limiter.enabled else "off")
+    mode = _choice(
+        body, ("mode", "limits"), ("okx", "off"), "okx" if venue.limiter.enabled else "off"
+    )
     policy = _choice(body, ("dup_clordid",), ("live_only", "ever", "never"), rules.dup_clordid)
     lag = _whole(body, "read_lag_ms", 0, _LATENCY_LARGEST, rules.read_lag_ms)
     offset = _whole(body, "clock_offset_ms", -(10**10), 10**10, venue.clock.offset_ms)
@@ -156,8 +161,6 @@ async def _body(request: web.Request, *, exact_numbers: bool = True) -> dict[str
 
 
 def _decode_numbers(data: bytes) -> Any:
-    import json
-
     try:
         return json.loads(data)
     except RecursionError as error:
@@ -175,18 +178,22 @@ def _price(inst_id: str, value: Any) -> Any:
 
 
 def _whole(body: dict[str, Any], name: str, low: int, high: int, default: int | None = None) -> int:
-    value = body.get(name, default)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    digits = value.removeprefix("-") if isinstance(value, str) else ""
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 12):
+    if name not in body and default is not None:
+        return default
+    value = body.get(name)
+    text = value if isinstance(value, str) else ""
+    size = parse_whole(text.removeprefix("-"), 11)
+    if size is None:
         raise BadInputError(name, "a whole number is expected")
-    if not low <= int(str(value)) <= high:
+    number = -size if text.startswith("-") else size
+    if not low <= number <= high:
         raise BadInputError(name, f"a number from {low} to {high} is expected")
-    return int(str(value))
+    return number
 
 
-def _choice(body: dict[str, Any], names: tuple[str, ...], allowed: tuple[str, ...], now: str) -> str:
+def _choice(
+    body: dict[str, Any], names: tuple[str, ...], allowed: tuple[str, ...], now: str
+) -> str:
     for name in names:
         if name in body:
             if body[name] not in allowed:
@@ -199,9 +206,10 @@ def _query(request: web.Request, name: str) -> int | None:
     value = request.query.get(name, "")
     if not value:
         return None
-    if not (value.isascii() and value.isdigit() and len(value) < 16):
+    number = parse_whole(value, 15)
+    if number is None:
         raise BadInputError(name, "a whole number is expected")
-    return int(value)
+    return number
 
 
 def _json(value: Any, status: int = 200) -> web.Response:

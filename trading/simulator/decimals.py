@@ -17,6 +17,12 @@ def parse_number(text: str) -> Decimal | None:
     return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 
+def parse_whole(text: str, most_digits: int = 20) -> int | None:
+    """A whole non-negative number in ASCII digits, or None for anything else."""
+    fits = text.isascii() and text.isdigit() and len(text) <= most_digits
+    return int(text) if fits else None
+
+
 def plain(value: Decimal) -> str:
     """The number without exponent and without trailing zeros."""
     if not value:

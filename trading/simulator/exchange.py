@@ -257,7 +257,7 @@ class Exchange:
             self._fill(account, order, part, price, "T", quantity)
         self._fill(account, order, quantity - order.filled, price, "T", quantity)
 
-    def _fill(  # noqa: PLR0913 - an execution has this many terms
+    def _fill(
         self,
         account: Account,
         order: Order,

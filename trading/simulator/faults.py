@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
+from trading.simulator.decimals import parse_whole
+
 REST_KINDS: Final = frozenset(
     (
         "drop_before",
@@ -29,9 +31,7 @@ REST_KINDS: Final = frozenset(
 WS_KINDS: Final = frozenset(("ws_disconnect", "ws_drop", "ws_duplicate", "ws_stall", "ws_notice"))
 
 _BEFORE: Final = frozenset(("drop_before", "http", "code", "scode", "redirect"))
-_MATCHED: Final = frozenset(
-    ("path", "account", "inst", "cl_ord_id", "method", "nth", "channel")
-)
+_MATCHED: Final = frozenset(("path", "account", "inst", "cl_ord_id", "method", "nth", "channel"))
 _ARGUMENT: Final = {
     "hang": "ms",
     "late_accept": "ms",
@@ -98,7 +98,9 @@ class Fault:
 
     def matches(self, subject: Subject) -> bool:
         plain = ("path", "method", "account", "channel")
-        named = all(self.match[name] == getattr(subject, name) for name in plain if name in self.match)
+        named = all(
+            self.match[name] == getattr(subject, name) for name in plain if name in self.match
+        )
         inst, cl_ord_id = self.match.get("inst"), self.match.get("cl_ord_id")
         return (
             named
@@ -183,7 +185,7 @@ def _read_kind(value: Any) -> tuple[str, str, dict[str, Any]]:
     if kind not in REST_KINDS | WS_KINDS:
         raise BadFaultError("fault", f"unknown fault {kind}")
     argument = argument or _DEFAULTS.get(kind, "")
-    if kind in _ARGUMENT and not (argument.isascii() and argument.isdigit() and len(argument) < 8):
+    if kind in _ARGUMENT and parse_whole(argument, 7) is None:
         raise BadFaultError("fault", f"{_ARGUMENT[kind]} must be a whole number")
     _check_argument(kind, argument)
     return kind, argument, options
@@ -222,6 +224,6 @@ def _read_prob(value: Any) -> float:
 def _read_count(name: str, value: Any) -> int | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise BadFaultError(name, "a whole number of at least 1 is expected")
-    return value
+    return int(value)

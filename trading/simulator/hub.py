@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from trading.simulator import pushes
-from trading.simulator.channels import PRIVATE, Subscription, public_instruments
+from trading.simulator.channels import BUSINESS, PRIVATE, PUBLIC, Subscription, public_instruments
 from trading.simulator.faults import WS_KINDS, Subject
 from trading.simulator.instruments import BY_ID
 from trading.simulator.rows_trade import order_push_row
@@ -23,6 +23,7 @@ class Hub:
     def __init__(self, venue: Venue) -> None:
         self.venue = venue
         self.sessions: set[Session] = set()
+        self._by_account: dict[str, set[Session]] = defaultdict(set)
         self._by_instrument: dict[str, set[Session]] = defaultdict(set)
         self._dirty: dict[str, set[PositionKey]] = {}
         self._scheduled: set[str] = set()
@@ -33,8 +34,14 @@ class Hub:
     def open(self, session: Session) -> None:
         self.sessions.add(session)
 
+    def logged_in(self, session: Session) -> None:
+        for key in session.accounts:
+            self._by_account[key].add(session)
+
     def close(self, session: Session) -> None:
         self.sessions.discard(session)
+        for key in session.accounts:
+            self._by_account[key].discard(session)
         for listeners in self._by_instrument.values():
             listeners.discard(session)
 
@@ -48,8 +55,8 @@ class Hub:
             return
         for inst_id in public_instruments(subscription):
             self._by_instrument[inst_id].add(session)
-        if subscription.channel not in PRIVATE:
-            for frame in pushes.public_snapshot(self.venue, subscription):
+        if subscription.channel in PUBLIC | BUSINESS:
+            for frame in pushes.public_snapshot(self.venue, subscription, session):
                 self._send(session, frame, subscription)
 
     def order_changed(self, account: Account, order: Order, fill: Fill | None) -> None:
@@ -69,13 +76,12 @@ class Hub:
 
     def account_changed(self, account: Account, event: str) -> None:
         """Several changes of one call become one push."""
-        waiting = account.key in self._dirty and account.key in self._scheduled
         self._dirty.setdefault(account.key, set())
         if event == "set_leverage":
             open_keys = [key for key, each in account.positions.items() if each.qty]
             self._dirty[account.key].update(open_keys)
             self._events[account.key].append((event, None))
-        if not waiting:
+        if account.key not in self._scheduled:
             self._schedule(account)
 
     def prices_moved(self, inst_ids: Iterable[str]) -> None:
@@ -137,11 +143,10 @@ class Hub:
             )
 
     def _listeners(self, account: Account, channel: str) -> Iterator[tuple[Session, Subscription]]:
-        for session in self.sessions:
-            if account.key in session.accounts:
-                for subscription in session.subscriptions.values():
-                    if subscription.channel == channel:
-                        yield session, subscription
+        for session in self._by_account.get(account.key, ()):
+            for subscription in session.subscriptions.values():
+                if subscription.channel == channel:
+                    yield session, subscription
 
     def _send(
         self,

@@ -195,9 +195,9 @@ def instrument_row(listed: Instrument) -> dict[str, Any]:
 
 
 def account_instrument_row(listed: Instrument) -> dict[str, Any]:
-    """The private variant: no alias, with the platform's position limits."""
+    """The private variant: no alias and category, with the platform's position limits."""
     row = instrument_row(listed)
-    del row["alias"]
+    del row["alias"], row["category"]
     limits = {
         "elp": "0",
         "maxPlatOICoinLmt": "",

@@ -54,8 +54,8 @@ class Ledger:
     async def _write_through(self) -> None:
         """Whoever waits for the lock finds its entries written by the one before."""
         async with self._lock:
-            if self._write():
-                await asyncio.to_thread(os.fsync, self._descriptor())
+            if self._write() and self._file is not None:
+                await asyncio.to_thread(os.fsync, self._file)
 
     def close(self) -> None:
         if self._file is None:
@@ -63,10 +63,6 @@ class Ledger:
         self._write()
         os.close(self._file)
         self._file = None
-
-    def _descriptor(self) -> int:
-        assert self._file is not None
-        return self._file
 
     def _write(self) -> bool:
         if not self._waiting or self._file is None:

@@ -166,7 +166,5 @@ def _first_quote(listed: Instrument, now_ms: int) -> Quote:
         low_24h=floor_to(price * Decimal("0.984"), listed.tick),
     )
     trade_id = quote.take_trade_id()
-    quote.trades.append(
-        PublicTrade(listed.inst_id, trade_id, price, listed.minimum, "buy", now_ms)
-    )
+    quote.trades.append(PublicTrade(listed.inst_id, trade_id, price, listed.minimum, "buy", now_ms))
     return quote

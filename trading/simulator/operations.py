@@ -31,7 +31,7 @@ def amend(venue: Venue, account: Account, params: Params, _slices: int) -> Row:
     return {"clOrdId": order.cl_ord_id, "ordId": order.ord_id, "reqId": order.req_id}
 
 
-def run(  # noqa: PLR0913 - the operation, who asks, what for
+def run(
     venue: Venue,
     operation: Operation,
     account: Account,

@@ -73,20 +73,25 @@ def both_update(
     return private(account, subscription, [row])
 
 
-def public_snapshot(venue: Venue, subscription: Subscription) -> list[Frame]:
+def public_snapshot(venue: Venue, subscription: Subscription, session: Session) -> list[Frame]:
     if subscription.channel == "instruments":
         rows = [instrument_row(each) for each in of_type(subscription.inst_type)]
+        for row in rows:
+            del row["tradeQuoteCcyList"]
         return [{"arg": subscription.arg, "data": rows}]
     if subscription.channel == "books":
-        return [_book_frame(venue, subscription, "snapshot", -1)]
+        book = session.books[subscription.name] = _book(venue, subscription)
+        return [_book_frame(subscription, "snapshot", book, -1)]
     return [{"arg": subscription.arg, "data": _public_rows(venue, subscription)}]
 
 
 def public_update(venue: Venue, subscription: Subscription, session: Session) -> list[Frame]:
     if subscription.channel != "books":
         return [{"arg": subscription.arg, "data": _public_rows(venue, subscription)}]
-    del session
-    return [_book_frame(venue, subscription, "snapshot", -1)]
+    before = session.books[subscription.name]
+    book = session.books[subscription.name] = _book(venue, subscription)
+    changes = {side: _changed(before[side], book[side]) for side in ("asks", "bids")}
+    return [_book_frame(subscription, "update", {**book, **changes}, before["seqId"])]
 
 
 def _public_rows(venue: Venue, subscription: Subscription) -> list[Any]:
@@ -115,10 +120,21 @@ def _public_rows(venue: Venue, subscription: Subscription) -> list[Any]:
     return [makers[channel]()]
 
 
-def _book_frame(venue: Venue, subscription: Subscription, action: str, previous: int) -> Frame:
-    row = rows_market.book_row(venue.market, subscription.inst_id, 400, venue.clock.ms())
-    row |= {"checksum": 0, "prevSeqId": previous}
+def _book(venue: Venue, subscription: Subscription) -> Frame:
+    return rows_market.book_row(venue.market, subscription.inst_id, 400, venue.clock.ms())
+
+
+def _book_frame(subscription: Subscription, action: str, book: Frame, previous: int) -> Frame:
+    row = {**book, "checksum": 0, "prevSeqId": previous}
     return {"arg": subscription.arg, "action": action, "data": [row]}
+
+
+def _changed(before: list[list[str]], now: list[list[str]]) -> list[list[str]]:
+    """Levels that are new or different, and those that are gone, with size 0."""
+    known = {level[0]: level for level in before}
+    prices = {level[0] for level in now}
+    gone = [[price, "0", "0", "0"] for price in known if price not in prices]
+    return [level for level in now if known.get(level[0]) != level] + gone
 
 
 def _without_type(row: Frame) -> Frame:

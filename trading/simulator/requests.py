@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from trading.simulator.codes import OkxError, missing, parameter
-from trading.simulator.decimals import is_multiple, parse_number
+from trading.simulator.decimals import is_multiple, parse_number, parse_whole
 from trading.simulator.instruments import BY_CODE, BY_ID, Instrument
 
 ORDER_TYPES: Final = ("market", "limit", "post_only", "fok", "ioc", "optimal_limit_ioc")
@@ -78,9 +78,10 @@ class Params:
         value = self.text(name)
         if not value:
             return None
-        if not value.isascii() or not value.isdigit() or len(value) > 20:
+        number = parse_whole(value)
+        if number is None:
             raise parameter(name)
-        return int(value)
+        return number
 
     def instrument(self) -> Instrument:
         """By `instIdCode` or `instId`; the code wins when both are given."""

@@ -70,7 +70,7 @@ async def _answer(venue: Venue, received: Received, fault: Fault | None) -> Answ
     """Never raises: what goes wrong is an OKX envelope."""
     try:
         route = _route(received)
-        call, items = _admit(venue, received, route)
+        call = _admit(venue, received, route)
         if fault is not None and not fault.after and fault.kind != "late_accept":
             return Answer([])
         if fault is not None and fault.kind == "late_accept":
@@ -113,7 +113,7 @@ def _route(received: Received) -> Route:
     return route
 
 
-def _admit(venue: Venue, received: Received, route: Route) -> tuple[Call, list[Any]]:
+def _admit(venue: Venue, received: Received, route: Route) -> Call:
     """Signature, body, expiry and limits, before anything is done."""
     now = received.in_us // 1000
     account = None
@@ -132,7 +132,7 @@ def _admit(venue: Venue, received: Received, route: Route) -> tuple[Call, list[A
         count_orders(venue, call.account, route.order, items, now)
     elif not _within_limit(venue, received, route, call):
         raise OkxError("50011")
-    return call, items
+    return call
 
 
 def _read(received: Received) -> tuple[Any, Params]:
@@ -141,6 +141,9 @@ def _read(received: Received) -> tuple[Any, Params]:
         return None, Params(dict(parse_qsl(query, keep_blank_values=True)))
     if not received.body:
         raise OkxError("50000")
+    kind = received.headers.get("Content-Type", "").lower()
+    if kind and "json" not in kind:
+        raise OkxError("50006")
     try:
         body = decode(received.body)
     except ValueError as error:

@@ -24,6 +24,10 @@ from trading.simulator.routing import (
 
 Row = dict[str, Any]
 
+_EMPTY_CURRENCY: Final = (
+    "burningFeeRate ctAddr depEstOpenTime depQuotaFixed depQuoteDailyLayer2"
+    " maxFeeForCtAddr minFeeForCtAddr usedDepQuotaFixed wdEstOpenTime"
+)
 _CHAINS: Final = {"USDT": "TRC20", "BTC": "Bitcoin", "ETH": "ERC20"}
 
 
@@ -161,12 +165,8 @@ def _currencies(call: Call) -> list[Any]:
 
 
 def _currency_row(ccy: str) -> Row:
-    empty = (
-        "burningFeeRate ctAddr depEstOpenTime depQuotaFixed depQuoteDailyLayer2"
-        " maxFeeForCtAddr minFeeForCtAddr usedDepQuotaFixed wdEstOpenTime"
-    ).split()
     return {
-        **dict.fromkeys(empty, ""),
+        **rows.fill_in(_EMPTY_CURRENCY, ""),
         "canDep": True,
         "canInternal": True,
         "canWd": True,

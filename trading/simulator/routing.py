@@ -84,10 +84,7 @@ def page_size(params: Params, largest: int = _PAGE, default: int = _PAGE) -> int
 
 
 def page(params: Params, rows: list[Any], row_id: str, time: str) -> list[Any]:
-    """Newest first; `after` and `before` exclusive by id, `begin` and `end` inclusive by time.
-
-    With `before` alone the page holds the rows nearest to it.
-    """
+    """Newest first; `after` and `before` exclusive by id, `begin` and `end` inclusive by time."""
     after, before = params.ms("after"), params.ms("before")
     begin, end = params.ms("begin"), params.ms("end")
     kept = [

@@ -14,25 +14,25 @@ from trading.simulator.state import Account, Position
 
 Row = dict[str, Any]
 
-_EMPTY_GREEKS = ("deltaBS", "deltaPA", "gammaBS", "gammaPA", "thetaBS", "thetaPA", "vegaBS", "vegaPA")
+_GREEKS = "deltaBS deltaPA gammaBS gammaPA thetaBS thetaPA vegaBS vegaPA"
 _EMPTY_POSITION = (
     "availPos baseBal baseBorrowed baseInterest bizRefId bizRefType clSpotInUseAmt hedgedPos liab"
     " liabCcy maxSpotInUseAmt optVal posCcy quoteBal quoteBorrowed quoteInterest spotInUseAmt"
     " spotInUseCcy nonSettleAvgPx settledPnl"
-).split()
+)
 _ZERO_DETAIL = (
     "autoLendMtAmt borrowFroz crossLiab colRes colBorrAutoConversion smtSyncEq spotCopyTradingEq"
     " fixedBal frpType interest isoLiab liab maxLoan rewardBal spotIsoBal stgyEq twap uplLiab"
-).split()
+)
 _EMPTY_DETAIL = (
     "spotInUseAmt clSpotInUseAmt maxSpotInUse spotBal openAvgPx accAvgPx spotUpl"
     " spotUplRatio totalPnl totalPnlRatio"
-).split()
+)
 _EMPTY_BALANCE = (
     "adjEq availEq borrowFroz delta deltaLever imr mgnRatio mmr notionalUsd"
     " notionalUsdForBorrow notionalUsdForFutures notionalUsdForOption notionalUsdForSwap"
     " ordFroz upl"
-).split()
+)
 
 
 def config_row(account: Account) -> Row:
@@ -52,7 +52,7 @@ def config_row(account: Account) -> Row:
         "liquidationGear": "-1",
         "mainUid": account.uid,
         "mgnIsoMode": "automatic",
-        "opAuth": "1" if "trade" in account.perm else "0",
+        "opAuth": "0",
         "perm": account.perm,
         "posMode": account.pos_mode,
         "roleType": "0",
@@ -77,7 +77,7 @@ def balance_row(account: Account, market: Market, wanted: list[str], now_ms: int
     total = sum((_usd(view, market) for view in every), ZERO)
     iso = sum((view.iso_eq * market.usd_price(view.ccy) for view in every), ZERO)
     return {
-        **dict.fromkeys(_EMPTY_BALANCE, ""),
+        **fill_in(_EMPTY_BALANCE, ""),
         "deltaNeutralStatus": "0",
         "details": [detail_row(account, view, market) for view in views],
         "isoEq": plain(round_money(iso)),
@@ -95,8 +95,8 @@ def detail_row(account: Account, view: Funds, market: Market) -> Row:
     has_cross = bool(view.notional)
     fee_share = view.mmr + round_money(view.notional * margin.SWAP_TAKER)
     return {
-        **dict.fromkeys(_ZERO_DETAIL, "0"),
-        **dict.fromkeys(_EMPTY_DETAIL, ""),
+        **fill_in(_ZERO_DETAIL, "0"),
+        **fill_in(_EMPTY_DETAIL, ""),
         "autoLendStatus": "off",
         "availBal": plain(view.available),
         "availEq": plain(view.available),
@@ -130,8 +130,8 @@ def position_row(account: Account, position: Position, market: Market) -> Row:
     cross = position.mgn_mode == "cross"
     realized = position.pnl + position.fee + position.funding
     return {
-        **dict.fromkeys(_EMPTY_GREEKS, ""),
-        **dict.fromkeys(_EMPTY_POSITION, ""),
+        **fill_in(_GREEKS, ""),
+        **fill_in(_EMPTY_POSITION, ""),
         "adl": "1",
         "avgPx": average(position),
         "bePx": break_even(position),
@@ -207,6 +207,11 @@ def closed_row(account: Account, position: Position) -> Row:
         "uTime": str(position.u_time),
         "uly": listed.family,
     }
+
+
+def fill_in(names: str, value: str) -> Row:
+    """Fields that are always the same here: unused parts of OKX's objects."""
+    return dict.fromkeys(names.split(), value)
 
 
 def shown_quantity(position: Position) -> str:

@@ -137,7 +137,11 @@ def candle(market: Market, inst_id: str, bar: str, start: int, now_ms: int) -> l
 
 
 def candles(
-    market: Market, inst_id: str, bar: str, window: tuple[int | None, int | None], limit: int,
+    market: Market,
+    inst_id: str,
+    bar: str,
+    window: tuple[int | None, int | None],
+    limit: int,
     now_ms: int,
 ) -> list[list[str]]:
     """Newest first; `window` is exclusive: older than the first, newer than the second."""

@@ -27,9 +27,8 @@ class Session:
         self.conn_id = secrets.token_hex(4)
         self.accounts: dict[str, Account] = {}
         self.subscriptions: dict[str, Subscription] = {}
+        self.books: dict[str, dict[str, Any]] = {}
         self.active_at = time.monotonic()
-        self.calls = 0
-        self.calls_from = time.monotonic()
         self._request = request
         self._stalled = False
         self._waiting: asyncio.Queue[str] = asyncio.Queue(_QUEUE)

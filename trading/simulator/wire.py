@@ -55,16 +55,16 @@ def drop(transport: asyncio.BaseTransport | None, *, reset: bool = False) -> Non
     transport.close()
 
 
-def _rewritten(
-    fault: Fault, body: dict[str, Any], items: list[Any]
-) -> tuple[int, dict[str, Any]]:
+def _rewritten(fault: Fault, body: dict[str, Any], items: list[Any]) -> tuple[int, dict[str, Any]]:
     if fault.kind == "data_empty":
         return 200, {**body, "code": "0", "msg": "", "data": []}
     if fault.kind == "code":
         message = message_of(fault.argument)
         return http_of(fault.argument), {"code": fault.argument, "msg": message, "data": []}
+    now_ms = int(body.get("outTime", "0")) // 1000
     rows = [
-        failed_row(place, item, fault.argument, message_of(fault.argument), 0) for item in items
+        failed_row(place, item, fault.argument, message_of(fault.argument), now_ms)
+        for item in items
     ]
     msg = "" if fault.outer == "0" else message_of(fault.outer)
     return 200, {**body, "code": fault.outer, "msg": msg, "data": rows}

@@ -52,7 +52,7 @@ async def handle(venue: Venue, session: Session, frame: dict[str, Any]) -> None:
     venue.later(_answer(venue, session, account, frame, fault, in_us))
 
 
-async def _answer(  # noqa: PLR0913 - one call with everything known about it
+async def _answer(
     venue: Venue,
     session: Session,
     account: Account,
@@ -68,7 +68,7 @@ async def _answer(  # noqa: PLR0913 - one call with everything known about it
     if fault is not None and fault.kind in _SILENCING:
         return
     if fault is not None and fault.kind in ("code", "scode", "data_empty"):
-        answer = _rewritten(fault, frame, answer)
+        answer = _rewritten(fault, frame, answer, in_us // 1000)
     body = answer.body(in_us, venue.clock.us())
     session.send({"id": _id(frame), "op": frame["op"], **body})
 
@@ -95,7 +95,9 @@ async def _run(
 def _admit(venue: Venue, account: Account, frame: dict[str, Any], now_ms: int) -> list[Any]:
     _, bucket, _, batch = OPERATIONS[frame["op"]]
     items = frame.get("args")
-    well_formed = isinstance(items, list) and items and all(isinstance(each, dict) for each in items)
+    well_formed = (
+        isinstance(items, list) and items and all(isinstance(each, dict) for each in items)
+    )
     if not well_formed or (not batch and len(items or []) != 1):
         raise OkxError("60013")
     if "trade" not in account.perm.split(","):
@@ -147,7 +149,7 @@ def _pick_fault(venue: Venue, account: Account, frame: dict[str, Any]) -> Fault 
     return venue.faults.pick(REST_KINDS, subject)
 
 
-def _rewritten(fault: Fault, frame: dict[str, Any], answer: Answer) -> Answer:
+def _rewritten(fault: Fault, frame: dict[str, Any], answer: Answer, now_ms: int) -> Answer:
     if fault.kind == "data_empty":
         return Answer([], timed=True)
     if fault.kind == "code":
@@ -155,7 +157,9 @@ def _rewritten(fault: Fault, frame: dict[str, Any], answer: Answer) -> Answer:
     operation = OPERATIONS[frame["op"]][0]
     message = message_of(fault.argument)
     items = frame.get("args") or []
-    rows = [operations.failed_row(operation, each, fault.argument, message, 0) for each in items]
+    rows = [
+        operations.failed_row(operation, each, fault.argument, message, now_ms) for each in items
+    ]
     return Answer(rows, fault.outer, answer.msg, timed=True)
 
 

@@ -1,0 +1,80 @@
+"""Running simulators for the tests of this folder; none of them needs a database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from decimal import localcontext
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.simulator.client import Client, Simulator, Socket, start
+from trading.simulator.decimals import EXACT
+
+SHAPES = Path(__file__).resolve().parents[1] / "payloads" / "okx"
+_numbers = count(1)
+
+OpenSocket = Callable[[str], Awaitable[Socket]]
+
+
+@pytest.fixture(autouse=True)
+def _exact() -> Iterator[None]:
+    """The arithmetic of the simulator's process, for tests of its pure core."""
+    with localcontext(EXACT):
+        yield
+
+
+@pytest.fixture(scope="session")
+def still() -> Iterator[Simulator]:
+    """Prices stand still and nothing is limited; shared by the tests that change neither."""
+    simulator = start("--no-market", "--limits", "off", "--account", "K:S:P:10000")
+    yield simulator
+    assert simulator.stop() == 0
+
+
+@pytest.fixture
+def own() -> Iterator[Simulator]:
+    """A simulator of its own for tests that move prices or install faults."""
+    simulator = start("--no-market", "--limits", "off")
+    yield simulator
+    assert simulator.stop() == 0
+
+
+@pytest.fixture
+def client(still: Simulator) -> Client:
+    """A fresh account with 100,000 USDT in net mode."""
+    return still.account(f"net{next(_numbers)}")
+
+
+@pytest.fixture
+def hedged(still: Simulator) -> Client:
+    """A fresh account in long-short mode."""
+    return still.account(f"hedged{next(_numbers)}", pos_mode="long_short_mode")
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[OpenSocket]:
+    async with aiohttp.ClientSession() as session:
+
+        async def open_socket(url: str) -> Socket:
+            return Socket(await session.ws_connect(url))
+
+        yield open_socket
+
+
+@pytest.fixture(scope="session")
+def rest_rows() -> dict[str, dict[str, str]]:
+    return _shapes("rest_rows.json")
+
+
+@pytest.fixture(scope="session")
+def push_rows() -> dict[str, dict[str, str]]:
+    return _shapes("push_rows.json")
+
+
+def _shapes(name: str) -> dict[str, Any]:
+    return dict(json.loads((SHAPES / name).read_text()))
