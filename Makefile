@@ -6,18 +6,23 @@ BIN := .venv/bin
 PYTHON := $(BIN)/python
 
 # Everything the installation prints goes to standard error: `make -s demo ONCE=1 JSON=1`
-# leaves one line of JSON on standard output.
+# leaves one line of JSON on standard output. uv is many times faster than pip; it does not read
+# pip's configuration, so it is told pip's index, and where it does not work pip does.
+PIP := $(PYTHON) -m pip --disable-pip-version-check
+stamp = .venv/.$(1)-$(shell cat requirements/bootstrap.txt requirements/$(1).txt | cksum | cut -d' ' -f1)
 define install
-	@{ sum=$$(cat requirements/bootstrap.txt requirements/$(1).txt | cksum | cut -d' ' -f1); \
-	stamp=.venv/.$(1)-$$sum; \
-	if [ ! -e "$$stamp" ] && [ ! -e ".venv/.dev-$$(cat requirements/bootstrap.txt requirements/dev.txt | cksum | cut -d' ' -f1)" ]; then \
-		$(MAKE) --no-print-directory $(PYTHON) && \
-		if $(PYTHON) -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt \
-			&& $(BIN)/uv pip install -q --python $(PYTHON) --require-hashes -r requirements/$(1).txt; then :; \
-		else echo "uv did not work here; installing with pip"; \
-			$(PYTHON) -m pip install -q --disable-pip-version-check --require-hashes -r requirements/$(1).txt; \
-		fi && touch "$$stamp"; \
-	fi; } >&2
+	@if [ ! -e $(call stamp,$(1)) ] && [ ! -e $(call stamp,dev) ]; then { \
+		$(MAKE) --no-print-directory $(PYTHON) || exit 1; \
+		index=$$($(PIP) config get global.index-url 2>/dev/null || true); \
+		index=$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$index}}; \
+		if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
+		$(PIP) install -q --require-hashes -r requirements/bootstrap.txt \
+			&& $(BIN)/uv pip install -q --python $(PYTHON) --require-hashes -r requirements/$(1).txt \
+			|| { echo "uv did not work here; installing with pip"; \
+				$(PIP) install -q --require-hashes -r requirements/$(1).txt; } \
+			|| exit 1; \
+		touch $(call stamp,$(1)); \
+	} >&2; fi
 endef
 
 .PHONY: help

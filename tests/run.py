@@ -85,19 +85,9 @@ def driver_installed() -> bool:
     """Whether mysqlclient is there; it has no wheel and is built on first need."""
     if find_spec("MySQLdb"):
         return True
-    requirements = ["--require-hashes", "-r", "requirements/mysql.txt"]
-    ways = [
-        [
-            str(Path(sys.executable).parent / "uv"),
-            "pip",
-            "install",
-            "-q",
-            "--python",
-            sys.executable,
-        ],
-        [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check"],
-    ]
-    return any(_succeeds([*way, *requirements]) for way in ways)
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    command = [*pip, "--require-hashes", "-r", "requirements/mysql.txt"]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode == 0
 
 
 def run_session(
@@ -142,13 +132,6 @@ def close(outcome: Outcome, seconds: float) -> int:
         parts.append(f"{len(set(outcome.not_run))} NOT RUN")
     print(f"\n=== {'FAILED' if failed else 'OK'}: {', '.join(parts)} ===", flush=True)
     return 1 if failed else 0
-
-
-def _succeeds(command: list[str]) -> bool:
-    try:
-        return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode == 0
-    except OSError:
-        return False
 
 
 if __name__ == "__main__":
