@@ -23,6 +23,10 @@ from accounts.models import Membership, Tenant, User
 from accounts.roles import Ability, may
 from accounts.scope import current_scope, current_tenant_id
 
+_FILTER_LOOKUPS = {
+    *("exact", "in", "isnull", "gt", "gte", "lt", "lte", "range"),
+    *("date", "year", "month", "day", "id", "pk"),
+}
 _HIDDEN_PARTS = {"tenant", "tenant_id", "password"}
 
 
@@ -85,6 +89,9 @@ class TenantModelAdmin(ScopedChoicesMixin, ModelAdmin):
         rows: models.QuerySet[Any] = super().get_queryset(request)
         return rows.none() if current_scope() is None else rows
 
+    def get_ordering(self, request: HttpRequest) -> Any:
+        return super().get_ordering(request) or self.opts.ordering or ("-pk",)
+
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
 
@@ -119,9 +126,7 @@ class TenantModelAdmin(ScopedChoicesMixin, ModelAdmin):
             return False
         if not self._is_field(parts[0]):
             return bool(super().lookup_allowed(lookup, value, request))
-        return any(
-            lookup == name or lookup.startswith(f"{name}__") for name in self._lookups(request)
-        )
+        return any(_offered(lookup, name) for name in self._lookups(request))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change and obj.tenant_id is None:
@@ -231,6 +236,14 @@ class TenantInline(ScopedChoicesMixin, TabularInline):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+def _offered(lookup: str, name: str) -> bool:
+    """Whether a filter on this name could have asked this; no text search through relations."""
+    if lookup == name:
+        return True
+    asked = lookup.removeprefix(f"{name}__")
+    return asked != lookup and set(asked.split("__")) <= _FILTER_LOOKUPS
 
 
 def _own(obj: Any) -> bool:

@@ -13,8 +13,8 @@ from django.db import models
 from accounts.sealed import MASK, Secret
 
 _SECRET_NAMES: Final = re.compile(
-    r"(api_?key|secret|passphrase|pass_?word|passwd|token|signature|private_?key|authorization"
-    r"|credential|cookie|otp|ok[-_]access)",
+    r"(api[_-]?key|secret|passphrase|pass[_-]?word|passwd|token|signature|private[_-]?key"
+    r"|authorization|credential|cookie|totp|(^|[_-])otp($|[_-])|ok[_-]access)",
     re.IGNORECASE,
 )
 # Names that only sound like it: they identify a secret without telling it.

@@ -1,0 +1,59 @@
+"""Ids and identity hashes."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from accounts.fields import fingerprint, hash_identity, uuid7, uuid7_pk
+from tests.accounts.library.models import Identity
+
+VARIANTS = ["abc", "ABC", "abc ", " abc", "äbc", "a\u0308bc", "abc\u200b", ""]
+
+
+@pytest.mark.django_db
+@pytest.mark.database
+def test_variants_that_a_collation_takes_for_one_stay_apart() -> None:
+    for text in VARIANTS:
+        Identity.objects.create(key=hash_identity(text))
+
+    assert Identity.objects.count() == len(VARIANTS)
+    assert Identity.objects.get(key=hash_identity("abc")).key == hash_identity("abc")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Identity.objects.create(key=hash_identity("ABC"))
+
+
+def test_an_identity_is_lower_case_hex() -> None:
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+    assert hash_identity("abc") == expected
+
+
+def test_uuid7_follows_time() -> None:
+    made = [uuid7() for _ in range(1000)]
+
+    assert all(isinstance(value, uuid.UUID) and value.version == 7 for value in made)
+    assert sorted(made) == made
+    assert len(set(made)) == 1000
+
+
+def test_a_uuid7_key_is_made_by_the_application() -> None:
+    field = uuid7_pk()
+    _, path, _, kwargs = field.deconstruct()
+
+    assert isinstance(field.get_default(), uuid.UUID)
+    assert path == "accounts.fields.UUID7Field"
+    assert "default" not in kwargs
+
+
+def test_fingerprints_need_the_key(settings: pytest.FixtureRequest) -> None:
+    settings.FINGERPRINT_KEY = "one"
+    one = fingerprint("secret")
+    settings.FIELD_KEYS = "t9:another-ring-altogether-0123456789"
+    assert fingerprint("secret") == one
+    settings.FINGERPRINT_KEY = "two"
+
+    assert fingerprint("secret") != one
+    assert len(one) == 64
