@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, Any
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 from django.core.asgi import get_asgi_application
+from django.urls import re_path
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 # First, because what follows may import models.
 pages = get_asgi_application()
 
+
+async def refuse(
+    scope: dict[str, Any],
+    receive: Callable[[], Awaitable[dict[str, Any]]],
+    send: Callable[[dict[str, Any]], Awaitable[None]],
+) -> None:
+    """Close a socket that asks for an address nobody serves."""
+    await receive()
+    await send({"type": "websocket.close", "code": 4404})
+
+
+# channels routes to applications, which Django's types do not know.
+sockets = [re_path(r"", refuse)]  # type: ignore[arg-type]
+
 application = ProtocolTypeRouter(
     {
         "http": pages,
-        "websocket": AllowedHostsOriginValidator(URLRouter([])),
+        "websocket": AllowedHostsOriginValidator(URLRouter(sockets)),
     }
 )

@@ -10,7 +10,7 @@ from django.urls import reverse
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponseBase
 
-DIRECTIVES = {
+DIRECTIVES: dict[str, list[str]] = {
     "default-src": ["'self'"],
     "base-uri": ["'self'"],
     "form-action": ["'self'"],
@@ -20,7 +20,7 @@ DIRECTIVES = {
 }
 
 # unfold's Alpine.js build evaluates expressions, and its theme colours are an inline style.
-ADMIN_ADDITIONS = {
+ADMIN_ADDITIONS: dict[str, list[str]] = {
     "script-src": ["'self'", "'unsafe-eval'"],
     "style-src": ["'self'", "'unsafe-inline'"],
 }

@@ -10,7 +10,7 @@ process=${1:-web}
 case "$process" in
 web)
 	# No access log here: its lines would hold webhook tokens. config.requests writes its own.
-	exec daphne --bind 0.0.0.0 --port "${PORT:-8000}" --verbosity 0 \
+	exec daphne --bind 0.0.0.0 --port "${PORT:-8000}" --verbosity 0 --no-server-name \
 		--ping-interval 10 --ping-timeout 10 \
 		--websocket-max-message-size 16384 --websocket-max-frame-size 16384 \
 		--application-close-timeout 20 "$@" config.asgi:application

@@ -12,8 +12,11 @@ APPS = ("accounts", "config", "customers", "notifications", "signals", "strategi
 MONEY = ("accounts", "customers", "signals", "strategies", "trading")
 # Here numbers are seconds, rates and probabilities.
 NOT_MONEY = {
-    f"trading/simulator/{name}.py"
-    for name in ("__main__", "clock", "faults", "limits", "rest", "settings", "websocket")
+    f"trading/{name}.py"
+    for name in (
+        "faults",
+        *(f"simulator/{part}" for part in ("__main__", "clock", "faults", "limits", "settings")),
+    )
 }
 
 

@@ -6,6 +6,9 @@ import logging
 from typing import TYPE_CHECKING
 
 import pytest
+from channels.testing import WebsocketCommunicator
+
+from config.asgi import application
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -55,3 +58,16 @@ def test_the_access_log_hides_webhook_tokens(
     lines = [r.getMessage() for r in caplog.records if r.name == "copydesk.requests"]
     assert len(lines) == 1
     assert lines[0].startswith("GET /hooks/t/***/unknown/deeper 404 in ")
+
+
+@pytest.mark.parametrize(
+    ("label", "origin", "code"),
+    [("ours", "http://testserver", 4404), ("theirs", "http://evil.example", 1000)],
+)
+async def test_a_socket_nobody_serves_is_closed(label: str, origin: str, code: int) -> None:
+    headers = [(b"origin", origin.encode()), (b"host", b"testserver")]
+    socket = WebsocketCommunicator(application, "/ws/nothing/", headers=headers)
+
+    connected, answer = await socket.connect()
+
+    assert (connected, answer) == (False, code), label
