@@ -6,7 +6,7 @@ import uuid
 from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
-from django.core.validators import MinValueValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -115,6 +115,8 @@ class ExchangeAccount(TenantModel):
         _("API host"),
         max_length=120,
         blank=True,
+        # Or a stored key could be sent to whoever edits this field.
+        validators=[RegexValidator(r"\A(?:[a-z0-9-]+\.)+okx\.com\Z", _("A host of okx.com."))],
         help_text=_("Only when OKX gave this account a host of its own."),
     )
 
@@ -122,7 +124,7 @@ class ExchangeAccount(TenantModel):
     api_secret = EncryptedTextField(_("API secret"), blank=True)
     passphrase = EncryptedTextField(_("passphrase"), blank=True)
     key_last4 = models.CharField(_("key ends in"), max_length=4, blank=True, editable=False)
-    key_fingerprint = models.CharField(max_length=64, null=True, unique=True, editable=False)
+    key_fingerprint = models.CharField(max_length=64, null=True, unique=True, editable=False)  # noqa: DJ001 - many rows have none
     key_version = models.PositiveIntegerField(default=0, editable=False)
     key_status = models.CharField(
         _("key"), max_length=16, choices=KeyStatus, default=KeyStatus.MISSING, editable=False
@@ -172,7 +174,9 @@ class ExchangeAccount(TenantModel):
         verbose_name_plural = _("exchange accounts")
         ordering = ("customer__name", "label")
         constraints = (
-            models.UniqueConstraint(fields=("customer", "label"), name="account_label_per_customer"),
+            models.UniqueConstraint(
+                fields=("customer", "label"), name="account_label_per_customer"
+            ),
         )
         indexes = (
             models.Index(fields=("tenant", "key_status", "status"), name="account_by_key_status"),

@@ -54,7 +54,7 @@ class SignalSource(TenantModel):
 
     secret = EncryptedTextField(_("signing secret"), blank=True)
     previous_secret = EncryptedTextField(_("previous signing secret"), blank=True)
-    token_hash = models.CharField(max_length=64, null=True, unique=True, editable=False)
+    token_hash = models.CharField(max_length=64, null=True, unique=True, editable=False)  # noqa: DJ001 - many rows have none
     rate_per_second = models.PositiveIntegerField(
         _("signals per second at most"),
         default=20,
@@ -107,7 +107,7 @@ class Signal(TenantModel):
         SignalSource, verbose_name=_("source"), on_delete=models.PROTECT, related_name="signals"
     )
     external_id = models.CharField(_("sender's id"), max_length=128, blank=True)
-    dedupe_hash = models.CharField(max_length=64, null=True, editable=False)
+    dedupe_hash = models.CharField(max_length=64, null=True, editable=False)  # noqa: DJ001 - many rows have none
 
     inst_id = models.CharField(_("instrument"), max_length=40, blank=True)
     intent = models.CharField(_("intent"), max_length=8, choices=Intent, blank=True)

@@ -244,7 +244,7 @@ def _not_from(before: Any, after: Any) -> ValidationError:
     return ValidationError({"status": words})
 
 
-def _record_status(  # noqa: PLR0913 - the parts of one diary line
+def _record_status(
     kind: str,
     row: Strategy | Subscription,
     before: str,

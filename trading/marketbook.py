@@ -23,11 +23,7 @@ class StoredMarketBook:
         )
 
     def mark_price(self, market: str, inst_id: str) -> PricePoint | None:
-        row = (
-            MarketPrice.objects.filter(market=market, inst_id=inst_id)
-            .values_list("mark", "mark_at")
-            .first()
-        )
-        if row is None or row[0] is None or row[1] is None:
+        row = MarketPrice.objects.filter(market=market, inst_id=inst_id).first()
+        if row is None or row.inst_id != inst_id or row.mark is None or row.mark_at is None:
             return None
-        return PricePoint(*row)
+        return PricePoint(row.mark, row.mark_at)
