@@ -15,6 +15,7 @@ import environ
 from config import csp, environment
 from config.backoffice.theme import UNFOLD  # noqa: F401 - a setting, defined where the admin is
 from config.logging import logging_config
+from config.schedule import BEAT_SCHEDULE, EXECUTOR_TASKS
 
 # Mode -----------------------------------------------------------------------------------------
 
@@ -41,10 +42,10 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 INSTALLED_APPS = [
     "daphne",
     "config",
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
-    "django.contrib.admin",
+    "config.backoffice.apps.BackofficeConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -185,7 +186,7 @@ CELERY_TASK_CREATE_MISSING_QUEUES = True
 # Only these may decrypt exchange keys, so only the executor's processes need FIELD_KEYS for them.
 CELERY_TASK_ROUTES = {
     f"trading.tasks.{name}": {"queue": "executor"}
-    for name in ("copy_signal", "send_shard", "sweep_orders", "verify_account", "reconcile_account")
+    for name in EXECUTOR_TASKS
 }
 # The row is the truth and a sweep finds what a dead worker left: nothing is redelivered.
 CELERY_TASK_ACKS_LATE = False
@@ -201,7 +202,7 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 25
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
-CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {}
+CELERY_BEAT_SCHEDULE = BEAT_SCHEDULE
 
 # People and browsers --------------------------------------------------------------------------
 

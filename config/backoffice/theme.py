@@ -1,15 +1,36 @@
-"""How the admin looks: the theme's settings, with the steps of static/css/tokens.css."""
+"""How the admin looks; its colours are the steps of static/css/tokens.css."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.templatetags.static import static
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Copydesk",
     "SITE_HEADER": "Copydesk",
-    "SHOW_HISTORY": True,
+    "SITE_SUBHEADER": "config.backoffice.sidebar.desk_name",
+    "SITE_ICON": lambda _request: static("img/logo.svg"),
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("img/logo.svg")}
+    ],
+    "SITE_DROPDOWN": "config.backoffice.sidebar.desk_links",
+    "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "8px",
+    "ENVIRONMENT": "config.backoffice.sidebar.environment",
+    "DASHBOARD_CALLBACK": "config.backoffice.dashboard.context",
+    "STYLES": [
+        lambda _request: static("css/tokens.css"),
+        lambda _request: static("css/components.css"),
+    ],
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": "config.backoffice.sidebar.navigation",
+    },
     "COLORS": {
         "base": {
             "50": "#f7f8fa",

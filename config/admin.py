@@ -1,0 +1,7 @@
+"""Pages that show several rooms at once take the place of the rooms' own."""
+
+from __future__ import annotations
+
+from config.backoffice import pages, schedules
+
+__all__ = ["pages", "schedules"]

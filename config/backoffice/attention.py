@@ -1,0 +1,176 @@
+"""What a person must do, worst first, each with its age and one way to do it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts.display import figure
+from accounts.enums import ApprovalStatus
+from accounts.models import Approval
+from customers.enums import AccountStatus, KeyStatus
+from customers.models import ExchangeAccount
+from signals.enums import SignalStatus, SourceStatus
+from signals.models import Signal, SignalSource
+from trading.admin.limits import applies_to
+from trading.enums import FINAL_STATES, OrderState, TradingMode
+from trading.models import Order, StreamLease, TradingState
+
+SOCKET_SILENT_AFTER: Final = timedelta(seconds=60)
+LOOK_BACK: Final = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Matter:
+    """One line of the list. `since` is None where nobody can say."""
+
+    kind: str
+    icon: str
+    title: str
+    text: str
+    since: datetime | None
+    url: str
+    button: str
+
+
+def matters() -> list[Matter]:
+    """Everything that waits for a person in the open desk; a few small queries."""
+    found = [
+        *_orders_to_settle(),
+        *_switches(),
+        *_keys(),
+        *_sockets(),
+        *_sources(),
+        *_signals(),
+        *_approvals(),
+    ]
+    return found
+
+
+def _list(model: str, query: str) -> str:
+    return f"{reverse(f'admin:{model}_changelist')}?{query}"
+
+
+def _orders_to_settle() -> list[Matter]:
+    rows = Order.objects.filter(state__in=(OrderState.UNKNOWN, OrderState.MANUAL))
+    orders = list(rows.select_related("account__customer").order_by("sent_at", "created_at"))
+    if not orders:
+        return []
+    first = orders[0]
+    behind = (
+        Order.objects.filter(lane_key__in={o.lane_key for o in orders})
+        .exclude(state__in=[*FINAL_STATES, OrderState.UNKNOWN, OrderState.MANUAL])
+        .count()
+    )
+    title = ngettext(
+        "%(n)d order with an unknown outcome", "%(n)d orders with an unknown outcome", len(orders)
+    )
+    what = f"{first.account.customer.name}, {first.inst_id}, "
+    what += f"{first.get_side_display().lower()} {figure(first.quantity)}."
+    wait = ngettext("%(n)d later order waits behind.", "%(n)d later orders wait behind.", behind)
+    url = reverse("admin:trading_order_change", args=(first.pk,))
+    if len(orders) > 1:
+        url = _list("trading_order", "word=settle")
+    text = f"{what} {wait % {'n': behind}}" if behind else what
+    since = first.sent_at or first.created_at
+    return [Matter("unknown", "help", title % {"n": len(orders)}, text, since, url, _("Review"))]
+
+
+def _switches() -> list[Matter]:
+    states = TradingState.objects.exclude(mode=TradingMode.ACTIVE).select_related(
+        "strategy", "customer", "account__customer", "tenant"
+    )
+    found = []
+    for state in states.order_by("changed_at")[:5]:
+        halted = state.mode in {TradingMode.HALTED, TradingMode.FLATTEN}
+        title = _("%(what)s: %(mode)s") % {
+            "what": applies_to(state),
+            "mode": state.get_mode_display().lower(),
+        }
+        kind, icon = ("danger", "stop_circle") if halted else ("warn", "arrow_downward")
+        text = state.reason or _("No reason was given.")
+        url = reverse("admin:switch")
+        found.append(Matter(kind, icon, title, text, state.changed_at, url, _("Open switch")))
+    return found
+
+
+def _keys() -> list[Matter]:
+    refused = ExchangeAccount.objects.filter(key_status=KeyStatus.REFUSED).exclude(
+        status=AccountStatus.ARCHIVED
+    )
+    accounts = list(refused.select_related("customer").order_by("updated_at"))
+    if not accounts:
+        return []
+    title = ngettext("%(n)d key refused", "%(n)d keys refused", len(accounts))
+    names = ", ".join(a.customer.name for a in accounts[:3])
+    url = _list("customers_exchangeaccount", "key_status__exact=refused")
+    if len(accounts) == 1:
+        url = reverse("admin:customers_exchangeaccount_change", args=(accounts[0].pk,))
+    text = f"{names}: {accounts[0].key_reason}"
+    since = accounts[0].updated_at
+    return [Matter("danger", "key", title % {"n": len(accounts)}, text, since, url, _("Open keys"))]
+
+
+def _sockets() -> list[Matter]:
+    now = timezone.now()
+    ids = list(ExchangeAccount.objects.streamed().order_by().values_list("pk", flat=True))
+    leases = StreamLease.objects.filter(account_id__in=ids).values_list("until", "last_event_at")
+    quiet = [heard for until, heard in leases if until is None or until < now - SOCKET_SILENT_AFTER]
+    if not quiet:
+        return []
+    title = ngettext("%(n)d private socket is stale", "%(n)d private sockets are stale", len(quiet))
+    text = _("Fills and positions come by REST until it is back. Figures may be late.")
+    since = min((heard for heard in quiet if heard), default=None)
+    url = reverse("admin:trading_streamlease_changelist")
+    return [Matter("warn", "cable", title % {"n": len(quiet)}, text, since, url, _("Open sockets"))]
+
+
+def _sources() -> list[Matter]:
+    rows = SignalSource.objects.filter(status=SourceStatus.QUARANTINED).order_by("updated_at")
+    return [
+        Matter(
+            "warn",
+            "rss_feed",
+            _("Source %(name)s is set aside") % {"name": source.name},
+            _("Its signals failed again and again. Nothing of it is copied."),
+            source.updated_at,
+            reverse("admin:signals_signalsource_change", args=(source.pk,)),
+            _("Open source"),
+        )
+        for source in rows[:5]
+    ]
+
+
+def _signals() -> list[Matter]:
+    rows = Signal.objects.filter(
+        status=SignalStatus.QUARANTINED, received_at__gte=timezone.now() - LOOK_BACK
+    ).order_by("received_at")
+    count = rows.count()
+    first: Any = rows.first() if count else None
+    if first is None:
+        return []
+    title = ngettext("%(n)d signal set aside", "%(n)d signals set aside", count) % {"n": count}
+    text = first.reason_text or _("It could not be copied in five tries.")
+    url = _list("signals_signal", "status__exact=quarantined")
+    return [Matter("warn", "front_hand", title, text, first.received_at, url, _("Open signals"))]
+
+
+def _approvals() -> list[Matter]:
+    rows = Approval.objects.filter(status=ApprovalStatus.PENDING, expires_at__gt=timezone.now())
+    first = rows.select_related("requested_by").order_by("requested_at").first()
+    if first is None:
+        return []
+    count = rows.count()
+    title = ngettext(
+        "%(n)d request waits for a second person", "%(n)d requests wait for a second person", count
+    )
+    text = f"{first.action}, {first.requested_by}: {first.reason}"
+    url = _list("accounts_approval", "status__exact=pending")
+    title %= {"n": count}
+    return [Matter("warn", "how_to_reg", title, text, first.requested_at, url, _("Review"))]

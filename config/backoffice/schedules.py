@@ -1,0 +1,83 @@
+"""The schedules of beat, in the theme: superusers change them, nobody else sees them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_celery_beat.admin as beat_admin
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+from django_celery_beat.models import (
+    ClockedSchedule,
+    CrontabSchedule,
+    IntervalSchedule,
+    PeriodicTask,
+    SolarSchedule,
+)
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from accounts.admin import GlobalAdmin
+from accounts.display import badge, moment, num
+
+for _model in (PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule):
+    admin.site.unregister(_model)
+
+
+class TaskChoice(UnfoldAdminSelectWidget, beat_admin.TaskSelectWidget):
+    """The registered tasks, in the theme's select."""
+
+
+class PeriodicTaskForm(beat_admin.PeriodicTaskForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["task"].widget = UnfoldAdminTextInputWidget()
+        self.fields["regtask"].widget = TaskChoice()
+
+
+@admin.register(PeriodicTask)
+class PeriodicTaskAdmin(GlobalAdmin, beat_admin.PeriodicTaskAdmin):
+    form = PeriodicTaskForm
+
+    list_display = ("name", "state", "scheduler", "queue_shown", "last_run", "runs", "one_off")
+    list_filter = ("enabled", "one_off")
+    list_select_related = ("interval", "crontab", "solar", "clocked")
+    search_fields = ("name", "task")
+    ordering = ("name",)
+
+    @admin.display(description=_("state"), ordering="enabled")
+    def state(self, row: PeriodicTask) -> str:
+        if row.enabled:
+            return badge("ok", "check", _("Enabled"))
+        return badge("idle", "pause", _("Disabled"))
+
+    @admin.display(description=_("queue"))
+    def queue_shown(self, row: PeriodicTask) -> str:
+        return row.queue or str(_("by its route"))
+
+    @admin.display(description=_("last run"), ordering="last_run_at")
+    def last_run(self, row: PeriodicTask) -> str:
+        return moment(row.last_run_at)
+
+    @admin.display(description=_("runs"), ordering="total_run_count")
+    def runs(self, row: PeriodicTask) -> str:
+        return num(row.total_run_count)
+
+
+@admin.register(IntervalSchedule)
+class IntervalScheduleAdmin(GlobalAdmin):
+    list_display = ("__str__", "every", "period")
+
+
+@admin.register(CrontabSchedule)
+class CrontabScheduleAdmin(GlobalAdmin):
+    list_display = ("__str__", "human_readable", "timezone")
+
+
+@admin.register(SolarSchedule)
+class SolarScheduleAdmin(GlobalAdmin):
+    list_display = ("__str__", "event")
+
+
+@admin.register(ClockedSchedule)
+class ClockedScheduleAdmin(GlobalAdmin):
+    list_display = ("__str__", "clocked_time")

@@ -1,0 +1,168 @@
+"""What the sidebar and the header show, for the person and the desk at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from accounts.enums import ApprovalStatus
+from accounts.models import Approval
+from config.backoffice.desks import desks_of
+from customers.enums import KeyStatus
+from customers.models import ExchangeAccount
+from signals.enums import SourceStatus
+from signals.models import SignalSource
+from trading.enums import OrderState, TradingMode
+from trading.models import Order, TradingState
+
+ENVIRONMENTS: Final = {"demo": (_("Demo"), "info"), "test": (_("Test"), "info")}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line: a list of rows when `model` names one, else the page `view`."""
+
+    title: Any
+    icon: str
+    model: str = ""
+    view: str = ""
+    count: Callable[[], int] | None = None
+    kind: str = "warn"
+
+
+def orders_to_settle() -> int:
+    return Order.objects.filter(state__in=(OrderState.UNKNOWN, OrderState.MANUAL)).count()
+
+
+def keys_refused() -> int:
+    return ExchangeAccount.objects.filter(key_status=KeyStatus.REFUSED).count()
+
+
+def sources_set_aside() -> int:
+    return SignalSource.objects.filter(status=SourceStatus.QUARANTINED).count()
+
+
+def switches_on() -> int:
+    return TradingState.objects.exclude(mode=TradingMode.ACTIVE).count()
+
+
+def approvals_open() -> int:
+    return Approval.objects.filter(status=ApprovalStatus.PENDING).count()
+
+
+GROUPS: Final = (
+    (
+        _("Desk"),
+        (
+            Item(_("Dashboard"), "speed", view="index"),
+            Item(_("Signals"), "cell_tower", "signals.Signal"),
+            Item(_("Decisions"), "rule", "trading.Decision"),
+            Item(
+                _("Orders"),
+                "receipt_long",
+                "trading.Order",
+                count=orders_to_settle,
+                kind="unknown",
+            ),
+            Item(_("Fills"), "done_all", "trading.Fill"),
+            Item(_("Positions"), "layers", "trading.Position"),
+            Item(_("Balances"), "account_balance_wallet", "trading.Balance"),
+        ),
+    ),
+    (
+        _("Setup"),
+        (
+            Item(_("Customers"), "group", "customers.Customer"),
+            Item(
+                _("Exchange accounts"),
+                "key",
+                "customers.ExchangeAccount",
+                count=keys_refused,
+                kind="danger",
+            ),
+            Item(_("Sources"), "rss_feed", "signals.SignalSource", count=sources_set_aside),
+            Item(_("Strategies"), "account_tree", "strategies.Strategy"),
+            Item(_("Subscriptions"), "link", "strategies.Subscription"),
+            Item(_("Instruments"), "candlestick_chart", "trading.Instrument"),
+        ),
+    ),
+    (
+        _("Safety"),
+        (
+            Item(_("Trading switch"), "stop_circle", view="switch", count=switches_on),
+            Item(_("Limits"), "tune", "trading.Limit"),
+            Item(_("Audit trail"), "menu_book", "accounts.AuditEntry"),
+            Item(_("Approvals"), "how_to_reg", "accounts.Approval", count=approvals_open),
+            Item(_("Quarantined reports"), "report", "trading.QuarantinedReport"),
+            Item(_("Reconcile runs"), "sync_problem", "trading.ReconcileRun"),
+        ),
+    ),
+    (
+        _("System"),
+        (
+            Item(_("Processes"), "memory", "trading.Heartbeat"),
+            Item(_("Private sockets"), "cable", "trading.StreamLease"),
+            Item(_("Schedules"), "schedule", "django_celery_beat.PeriodicTask"),
+            Item(_("Users"), "person", "accounts.User"),
+            Item(_("Desks"), "domain", "accounts.Tenant"),
+        ),
+    ),
+)
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The groups with the items this person may see, with counts of what wants attention."""
+    return [
+        {
+            "title": title,
+            "separator": index > 0,
+            "items": [_entry(item, request) for item in items if _may_see(item, request)],
+        }
+        for index, (title, items) in enumerate(GROUPS)
+    ]
+
+
+def environment(_request: HttpRequest) -> tuple[Any, str] | None:
+    """The badge beside the title; production has none."""
+    return ENVIRONMENTS.get(settings.COPYDESK_ENV)
+
+
+def desk_name(request: HttpRequest) -> str:
+    tenant = getattr(request, "tenant", None)
+    return tenant.name if tenant else str(_("No desk chosen"))
+
+
+def desk_links(request: HttpRequest) -> list[dict[str, Any]] | None:
+    """The menu under the logo, for those who have more than one desk."""
+    user: Any = getattr(request, "user", None)
+    if user is None or not user.is_authenticated or len(desks_of(user)) < 2:  # noqa: PLR2004
+        return None
+    return [{"title": _("Change desk"), "icon": "domain", "link": reverse("admin:choose_desk")}]
+
+
+def _may_see(item: Item, request: HttpRequest) -> bool:
+    if not item.model:
+        return getattr(request, "tenant", None) is not None
+    model = apps.get_model(item.model)
+    registered = admin.site._registry.get(model)  # noqa: SLF001 - the site offers no lookup
+    return registered is not None and registered.has_view_permission(request)
+
+
+def _entry(item: Item, request: HttpRequest) -> dict[str, Any]:
+    view = item.view or f"{item.model.replace('.', '_').lower()}_changelist"
+    in_desk = getattr(request, "tenant", None) is not None
+    return {
+        "title": item.title,
+        "icon": item.icon,
+        "link": reverse(f"admin:{view}"),
+        "badge": item.count() if item.count and in_desk else 0,
+        "badge_variant": item.kind,
+    }

@@ -1,0 +1,124 @@
+"""Decisions and cycles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin_base import RecordAdmin
+from accounts.display import link_to, moment, num, two
+from trading.admin.states import decision_badge, reason_words
+from trading.models import Cycle, Decision
+
+
+@admin.register(Decision)
+class DecisionAdmin(RecordAdmin):
+    allowed_lookups = ("signal", "account", "subscription", "account__customer")
+
+    list_display = (
+        "decided", "result", "why", "instrument", "customer", "quantity", "strategy", "signal_link",
+    )  # fmt: skip
+    list_filter = ("outcome", "reason")
+    list_select_related = ("signal", "account__customer", "subscription__strategy")
+    search_fields = ("signal__inst_id", "account__customer__name", "reason")
+    search_help_text = _("Instrument, customer or reason code")
+    ordering = ("-decided_at", "-id")
+    list_per_page = 50
+    fieldsets = ((_("All fields"), {"fields": ("id", "link_uid", "outcome", "reason", "decided_at")}),)
+
+    @admin.display(description=_("decided"), ordering="decided_at")
+    def decided(self, row: Decision) -> str:
+        return moment(row.decided_at)
+
+    @admin.display(description=_("outcome"), ordering="outcome")
+    def result(self, row: Decision) -> str:
+        return decision_badge(row.outcome, row.reason)
+
+    @admin.display(description=_("reason"), ordering="reason")
+    def why(self, row: Decision) -> str:
+        return reason_words(row.reason)
+
+    @admin.display(description=_("instrument"), ordering="signal__inst_id")
+    def instrument(self, row: Decision) -> str:
+        return two(row.signal.inst_id, f"{row.signal.intent} {row.signal.direction}")
+
+    @admin.display(description=_("customer"), ordering="account__customer__name")
+    def customer(self, row: Decision) -> str:
+        link = link_to("customers_exchangeaccount", row.account_id, row.account.label)
+        return two(row.account.customer.name, link)
+
+    @admin.display(description=_("quantity"))
+    def quantity(self, row: Decision) -> str:
+        return num(as_number(row.numbers.get("quantity")), why=str(_("Nothing was ordered")))
+
+    @admin.display(description=_("strategy"), ordering="subscription__strategy__name")
+    def strategy(self, row: Decision) -> str:
+        if row.subscription is None:
+            return str(_("Manual"))
+        return link_to("strategies_strategy", row.subscription.strategy_id, row.subscription.strategy)
+
+    @admin.display(description=_("signal"))
+    def signal_link(self, row: Decision) -> str:
+        return link_to("signals_signal", row.signal_id, _("Signal"))
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        obj: Decision = kwargs.get("obj") or args[-1]
+        context |= {
+            "decision": obj,
+            "badge_html": decision_badge(obj.outcome, obj.reason),
+            "reason_html": reason_words(obj.reason),
+            "numbers": [(spoken(key), value) for key, value in obj.numbers.items()],
+            "orders": list(obj.orders.order_by("created_at")),
+        }
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+@admin.register(Cycle)
+class CycleAdmin(RecordAdmin):
+    allowed_lookups = ("account", "subscription", "source")
+
+    list_display = ("opened", "inst_id", "direction", "account_link", "base", "leader", "ended")
+    list_filter = ("direction",)
+    list_select_related = ("account__customer",)
+    search_fields = ("inst_id", "account__customer__name")
+    ordering = ("-opened_at",)
+
+    @admin.display(description=_("opened"), ordering="opened_at")
+    def opened(self, row: Cycle) -> str:
+        return moment(row.opened_at)
+
+    @admin.display(description=_("account"))
+    def account_link(self, row: Cycle) -> str:
+        return link_to("customers_exchangeaccount", row.account_id, row.account)
+
+    @admin.display(description=_("follower's base"))
+    def base(self, row: Cycle) -> str:
+        return num(row.follower_base)
+
+    @admin.display(description=_("leader's base"))
+    def leader(self, row: Cycle) -> str:
+        return num(row.leader_base)
+
+    @admin.display(description=_("ended"), ordering="ended_at")
+    def ended(self, row: Cycle) -> str:
+        return moment(row.ended_at)
+
+
+def as_number(value: object) -> Any:
+    """A decimal string of the numbers used, or None where it is none."""
+    from decimal import Decimal, InvalidOperation
+
+    try:
+        return None if value is None else Decimal(str(value))
+    except InvalidOperation:
+        return None
+
+
+def spoken(key: str) -> str:
+    """`follower_base` as `Follower base`."""
+    return key.replace("_", " ").capitalize()

@@ -1,0 +1,75 @@
+"""Instruments and prices: shared by all desks, written by the market book only."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from accounts.display import badge, moment, num
+from trading.admin.base import GlobalRecordAdmin
+from trading.models import Instrument, MarketPrice
+
+
+@admin.register(Instrument)
+class InstrumentAdmin(GlobalRecordAdmin):
+    list_display = (
+        "inst_id", "market", "inst_type", "value", "lot", "tick", "smallest", "leverage", "status",
+    )  # fmt: skip
+    list_filter = ("market", "inst_type", "state", "settle_currency")
+    search_fields = ("inst_id",)
+    ordering = ("market", "inst_id")
+    list_per_page = 50
+
+    @admin.display(description=_("contract value"))
+    def value(self, row: Instrument) -> str:
+        return num(row.contract_value, unit=row.base_currency)
+
+    @admin.display(description=_("lot size"))
+    def lot(self, row: Instrument) -> str:
+        return num(row.lot_size)
+
+    @admin.display(description=_("tick size"))
+    def tick(self, row: Instrument) -> str:
+        return num(row.tick_size)
+
+    @admin.display(description=_("minimum"))
+    def smallest(self, row: Instrument) -> str:
+        return num(row.min_size)
+
+    @admin.display(description=_("leverage"))
+    def leverage(self, row: Instrument) -> str:
+        return num(row.max_leverage, unit="×", why=str(_("Spot")))
+
+    @admin.display(description=_("state"), ordering="state")
+    def status(self, row: Instrument) -> str:
+        if row.is_live:
+            return badge("ok", "check", _("Trading"))
+        return badge("warn", "pause", _("Not trading"), row.state)
+
+
+@admin.register(MarketPrice)
+class MarketPriceAdmin(GlobalRecordAdmin):
+    list_display = ("inst_id", "market", "mark_shown", "last_shown", "bid_shown", "ask_shown", "at")
+    list_filter = ("market",)
+    search_fields = ("inst_id",)
+    ordering = ("market", "inst_id")
+
+    @admin.display(description=_("mark price"))
+    def mark_shown(self, row: MarketPrice) -> str:
+        return num(row.mark, why=str(_("No mark price yet")))
+
+    @admin.display(description=_("last"))
+    def last_shown(self, row: MarketPrice) -> str:
+        return num(row.last, why=str(_("No trade yet")))
+
+    @admin.display(description=_("bid"))
+    def bid_shown(self, row: MarketPrice) -> str:
+        return num(row.bid, why=str(_("Nobody bids")))
+
+    @admin.display(description=_("ask"))
+    def ask_shown(self, row: MarketPrice) -> str:
+        return num(row.ask, why=str(_("Nobody asks")))
+
+    @admin.display(description=_("mark price time"), ordering="mark_at")
+    def at(self, row: MarketPrice) -> str:
+        return moment(row.mark_at)

@@ -1,0 +1,268 @@
+"""Orders with their story, their attempts and fills, and orders that are not ours."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin_base import RecordAdmin
+from accounts.display import link_to, moment, num, short, two
+from trading.admin.states import order_badge, order_icon, order_kind, reason_words, side_mark
+from trading.enums import FINAL_STATES, OrderState
+from trading.models import ExternalOrder, Fill, Order, OrderAttempt, OrderEvent
+
+
+class WordFilter(admin.SimpleListFilter):
+    """The five words people see, and what a person must settle."""
+
+    title = _("status")
+    parameter_name = "word"
+    words = {
+        "open": (_("Open"), [s for s in OrderState.values if s not in FINAL_STATES]),
+        "settle": (_("To be settled"), [OrderState.UNKNOWN, OrderState.MANUAL]),
+        "filled": (_("Filled"), [OrderState.FILLED, OrderState.PARTIALLY_FILLED]),
+        "canceled": (_("Canceled"), [OrderState.CANCELED, OrderState.EXPIRED]),
+        "failed": (_("Failed"), [OrderState.REJECTED, OrderState.DENIED]),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(key, label) for key, (label, _states) in self.words.items()]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        chosen = self.words.get(self.value() or "")
+        return queryset.filter(state__in=chosen[1]) if chosen else queryset
+
+
+@admin.register(Order)
+class OrderAdmin(RecordAdmin):
+    allowed_lookups = (
+        "signal", "decision", "account", "subscription", "account__customer", "cycle", "inst_id",
+    )  # fmt: skip
+
+    list_display = (
+        "instrument", "side_shown", "ordered", "filled", "average", "status", "why", "customer",
+        "created", "signal_link",
+    )  # fmt: skip
+    list_filter = (WordFilter, "state", "side", "leg", "market", "reason")
+    list_select_related = ("account__customer", "signal__source")
+    search_fields = (
+        "client_order_id", "exchange_order_id", "inst_id", "account__customer__name",
+        "exchange_code",
+    )  # fmt: skip
+    search_help_text = _("Instrument, customer, order id or exchange code")
+    ordering = ("-created_at", "-id")
+    list_per_page = 50
+    fieldsets = (
+        (
+            _("All fields"),
+            {
+                "classes": ["tab"],
+                "fields": (
+                    ("client_order_id", "exchange_order_id"),
+                    ("market", "order_type", "margin_mode", "leverage"),
+                    ("position_side", "reduce_only", "price", "reference_price"),
+                    ("notional", "fee", "fee_currency", "realized_pnl"),
+                    ("state", "reason", "attempt", "cancel_requested"),
+                    ("created_at", "sent_at", "acked_at", "finished_at"),
+                    ("expires_at", "exchange_updated_at", "lease_until", "version"),
+                ),
+            },
+        ),
+    )
+
+    @admin.display(description=_("instrument"), ordering="inst_id")
+    def instrument(self, row: Order) -> str:
+        return two(row.inst_id, f"{row.get_leg_display()} · {row.get_order_type_display()}")
+
+    @admin.display(description=_("side"), ordering="side")
+    def side_shown(self, row: Order) -> str:
+        return side_mark(row.side, row.position_side)
+
+    @admin.display(description=_("quantity"))
+    def ordered(self, row: Order) -> str:
+        return num(row.quantity)
+
+    @admin.display(description=_("filled"))
+    def filled(self, row: Order) -> str:
+        return num(row.filled_quantity)
+
+    @admin.display(description=_("average price"))
+    def average(self, row: Order) -> str:
+        return num(row.average_price, why=str(_("Nothing filled")))
+
+    @admin.display(description=_("status"), ordering="state")
+    def status(self, row: Order) -> str:
+        return order_badge(row.state)
+
+    @admin.display(description=_("reason"), ordering="reason")
+    def why(self, row: Order) -> str:
+        if row.exchange_code:
+            return two(reason_words(row.reason), f"OKX {row.exchange_code}")
+        return reason_words(row.reason)
+
+    @admin.display(description=_("customer"), ordering="account__customer__name")
+    def customer(self, row: Order) -> str:
+        link = link_to("customers_exchangeaccount", row.account_id, row.account.label)
+        return two(row.account.customer.name, link)
+
+    @admin.display(description=_("created"), ordering="created_at")
+    def created(self, row: Order) -> str:
+        return moment(row.created_at)
+
+    @admin.display(description=_("signal"))
+    def signal_link(self, row: Order) -> str:
+        return link_to("signals_signal", row.signal_id, row.signal.source)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("account__customer", "signal__source")
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        context |= order_story(kwargs.get("obj") or args[-1])
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+def order_story(order: Order) -> dict[str, Any]:
+    """What the page of an order tells: states in order, attempts, fills, and who waits."""
+    events = list(OrderEvent.objects.filter(order=order).order_by("at", "id"))
+    attempts = list(OrderAttempt.objects.filter(order=order).order_by("number"))
+    behind = Order.objects.filter(lane_key=order.lane_key, lane_at__gte=order.lane_at)
+    waiting = behind.exclude(pk=order.pk).exclude(state__in=FINAL_STATES)
+    return {
+        "order": order,
+        "source": order.signal.source,
+        "strategy": order.subscription.strategy if order.subscription else None,
+        "status_html": order_badge(order.state),
+        "side_html": side_mark(order.side, order.position_side),
+        "reason_html": reason_words(order.reason),
+        "to_settle": order.state in {OrderState.UNKNOWN, OrderState.MANUAL},
+        "sent_for": (order.acked_at - order.signal.received_at) if order.acked_at else None,
+        "events": [(e, order_kind(e.to_state), order_icon(e.to_state)) for e in events],
+        "attempts": [(a, datetime.fromtimestamp(a.exp_at_ms / 1000, tz=UTC)) for a in attempts],
+        "fills": list(Fill.objects.filter(order=order).order_by("filled_at", "id")),
+        "lane": [(w, order_badge(w.state)) for w in waiting.order_by("lane_at", "id")[:20]],
+    }
+
+
+@admin.register(Fill)
+class FillAdmin(RecordAdmin):
+    allowed_lookups = ("order", "account", "account__customer")
+
+    list_display = (
+        "filled", "inst_id", "side_shown", "amount", "at_price", "charged", "pnl", "customer",
+        "order_link",
+    )  # fmt: skip
+    list_display_links = ("filled",)
+    list_filter = ("side", "liquidity")
+    list_select_related = ("account__customer", "order")
+    search_fields = ("inst_id", "trade_id", "exchange_order_id", "account__customer__name")
+    search_help_text = _("Instrument, customer, trade id or exchange order id")
+    ordering = ("-filled_at", "-id")
+    list_per_page = 50
+    readonly_fields = ("order_link", "account_link")
+    exclude = ("order", "account")
+
+    @admin.display(description=_("filled"), ordering="filled_at")
+    def filled(self, row: Fill) -> str:
+        return moment(row.filled_at)
+
+    @admin.display(description=_("side"), ordering="side")
+    def side_shown(self, row: Fill) -> str:
+        return side_mark(row.side, row.position_side)
+
+    @admin.display(description=_("quantity"))
+    def amount(self, row: Fill) -> str:
+        return num(row.quantity)
+
+    @admin.display(description=_("price"))
+    def at_price(self, row: Fill) -> str:
+        return num(row.price)
+
+    @admin.display(description=_("fee"))
+    def charged(self, row: Fill) -> str:
+        return num(row.fee, unit=row.fee_currency)
+
+    @admin.display(description=_("realized PnL"))
+    def pnl(self, row: Fill) -> str:
+        return num(row.realized_pnl, 2, sign=True)
+
+    @admin.display(description=_("customer"), ordering="account__customer__name")
+    def customer(self, row: Fill) -> str:
+        return two(row.account.customer.name, row.account.label)
+
+    @admin.display(description=_("order"))
+    def order_link(self, row: Fill) -> str:
+        if row.order is None:
+            return str(_("not ours"))
+        return link_to("trading_order", row.order_id, row.order.client_order_id)
+
+    @admin.display(description=_("account"))
+    def account_link(self, row: Fill) -> str:
+        return link_to("customers_exchangeaccount", row.account_id, row.account)
+
+
+@admin.register(OrderAttempt)
+class OrderAttemptAdmin(RecordAdmin):
+    allowed_lookups = ("order",)
+
+    list_display = ("started", "number", "outcome", "http_status", "code", "message", "order_link")
+    list_filter = ("outcome",)
+    list_select_related = ("order",)
+    search_fields = ("code", "order__client_order_id")
+    ordering = ("-started_at", "-id")
+
+    @admin.display(description=_("started"), ordering="started_at")
+    def started(self, row: OrderAttempt) -> str:
+        return moment(row.started_at)
+
+    @admin.display(description=_("order"))
+    def order_link(self, row: OrderAttempt) -> str:
+        return link_to("trading_order", row.order_id, row.order)
+
+
+@admin.register(OrderEvent)
+class OrderEventAdmin(RecordAdmin):
+    allowed_lookups = ("order",)
+
+    list_display = ("happened", "to_state", "from_state", "source", "note", "order_link")
+    list_filter = ("to_state", "source")
+    list_select_related = ("order",)
+    ordering = ("-at", "-id")
+
+    @admin.display(description=_("at"), ordering="at")
+    def happened(self, row: OrderEvent) -> str:
+        return moment(row.at)
+
+    @admin.display(description=_("order"))
+    def order_link(self, row: OrderEvent) -> str:
+        return link_to("trading_order", row.order_id, row.order)
+
+
+@admin.register(ExternalOrder)
+class ExternalOrderAdmin(RecordAdmin):
+    list_display = ("seen", "inst_id", "side", "amount", "state", "account_link", "their_id")
+    list_filter = ("state", "foreign_deployment")
+    list_select_related = ("account__customer",)
+    search_fields = ("exchange_order_id", "client_order_id", "inst_id")
+    ordering = ("-seen_at",)
+
+    @admin.display(description=_("seen"), ordering="seen_at")
+    def seen(self, row: ExternalOrder) -> str:
+        return moment(row.seen_at)
+
+    @admin.display(description=_("quantity"))
+    def amount(self, row: ExternalOrder) -> str:
+        return num(row.quantity)
+
+    @admin.display(description=_("account"))
+    def account_link(self, row: ExternalOrder) -> str:
+        return link_to("customers_exchangeaccount", row.account_id, row.account)
+
+    @admin.display(description=_("exchange order id"))
+    def their_id(self, row: ExternalOrder) -> str:
+        return short(row.exchange_order_id)

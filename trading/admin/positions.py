@@ -1,0 +1,158 @@
+"""Positions, balances and the equity they add up to."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin_base import RecordAdmin
+from accounts.display import link_to, moment, num, two
+from trading.admin.states import side_mark
+from trading.models import Balance, EquitySnapshot, Position
+
+
+class HeldFilter(admin.SimpleListFilter):
+    """Open positions unless all are asked for."""
+
+    title = _("held")
+    parameter_name = "held"
+
+    def lookups(self, request, model_admin):  # type: ignore[no-untyped-def]
+        return [("open", _("Open")), ("flat", _("Flat"))]
+
+    def queryset(self, request, queryset):  # type: ignore[no-untyped-def]
+        match self.value():
+            case "open":
+                return queryset.exclude(quantity=0)
+            case "flat":
+                return queryset.filter(quantity=0)
+        return queryset
+
+
+@admin.register(Position)
+class PositionAdmin(RecordAdmin):
+    allowed_lookups = ("account", "account__customer", "inst_id")
+
+    list_display = (
+        "instrument", "side_shown", "held", "entry", "mark", "worth", "pnl", "multiple",
+        "liquidation", "customer", "changed",
+    )  # fmt: skip
+    list_filter = (HeldFilter, "position_side", "margin_mode")
+    list_select_related = ("account__customer",)
+    search_fields = ("inst_id", "account__customer__name", "account__label")
+    search_help_text = _("Instrument, customer or account")
+    ordering = ("inst_id", "account")
+    list_per_page = 50
+    readonly_fields = ("customer",)
+    exclude = ("account",)
+
+    @admin.display(description=_("instrument"), ordering="inst_id")
+    def instrument(self, row: Position) -> str:
+        return two(row.inst_id, row.margin_mode)
+
+    @admin.display(description=_("side"))
+    def side_shown(self, row: Position) -> str:
+        if row.position_side == "net":
+            return side_mark("short" if row.quantity < 0 else "long")
+        return side_mark(row.position_side)
+
+    @admin.display(description=_("contracts"))
+    def held(self, row: Position) -> str:
+        return num(row.quantity)
+
+    @admin.display(description=_("entry"))
+    def entry(self, row: Position) -> str:
+        return num(row.average_price, why=str(_("No position")))
+
+    @admin.display(description=_("mark"))
+    def mark(self, row: Position) -> str:
+        return num(row.mark_price, why=str(_("Not told by the exchange yet")))
+
+    @admin.display(description=_("value"))
+    def worth(self, row: Position) -> str:
+        return num(row.notional, 2, unit="USDT", why=str(_("Not told by the exchange yet")))
+
+    @admin.display(description=_("unrealized PnL"))
+    def pnl(self, row: Position) -> str:
+        return num(row.unrealized_pnl, 2, sign=True)
+
+    @admin.display(description=_("leverage"))
+    def multiple(self, row: Position) -> str:
+        return num(row.leverage, unit="×", why=str(_("Not told by the exchange yet")))
+
+    @admin.display(description=_("liquidation"))
+    def liquidation(self, row: Position) -> str:
+        return num(row.liquidation_price, why=str(_("None at this size")))
+
+    @admin.display(description=_("customer"), ordering="account__customer__name")
+    def customer(self, row: Position) -> str:
+        link = link_to("customers_exchangeaccount", row.account_id, row.account.label)
+        return two(row.account.customer.name, link)
+
+    @admin.display(description=_("updated"), ordering="updated_at")
+    def changed(self, row: Position) -> str:
+        return moment(row.updated_at)
+
+
+@admin.register(Balance)
+class BalanceAdmin(RecordAdmin):
+    allowed_lookups = ("account", "account__customer")
+
+    list_display = ("customer", "currency", "total", "free", "held_back", "pnl", "changed")
+    list_filter = ("currency",)
+    list_select_related = ("account__customer",)
+    search_fields = ("account__customer__name", "account__label", "currency")
+    search_help_text = _("Customer, account or currency")
+    ordering = ("account", "currency")
+    list_per_page = 50
+
+    @admin.display(description=_("customer"), ordering="account__customer__name")
+    def customer(self, row: Balance) -> str:
+        link = link_to("customers_exchangeaccount", row.account_id, row.account.label)
+        return two(row.account.customer.name, link)
+
+    @admin.display(description=_("equity"))
+    def total(self, row: Balance) -> str:
+        return num(row.equity, 2)
+
+    @admin.display(description=_("available"))
+    def free(self, row: Balance) -> str:
+        return num(row.available, 2)
+
+    @admin.display(description=_("frozen"))
+    def held_back(self, row: Balance) -> str:
+        return num(row.frozen, 2)
+
+    @admin.display(description=_("unrealized PnL"))
+    def pnl(self, row: Balance) -> str:
+        return num(row.unrealized_pnl, 2, sign=True)
+
+    @admin.display(description=_("updated"), ordering="updated_at")
+    def changed(self, row: Balance) -> str:
+        return moment(row.updated_at)
+
+
+@admin.register(EquitySnapshot)
+class EquitySnapshotAdmin(RecordAdmin):
+    allowed_lookups = ("account", "account__customer")
+
+    list_display = ("taken", "account_link", "total", "pnl")
+    list_select_related = ("account__customer",)
+    search_fields = ("account__customer__name",)
+    ordering = ("-at",)
+
+    @admin.display(description=_("at"), ordering="at")
+    def taken(self, row: EquitySnapshot) -> str:
+        return moment(row.at)
+
+    @admin.display(description=_("account"))
+    def account_link(self, row: EquitySnapshot) -> str:
+        return link_to("customers_exchangeaccount", row.account_id, row.account)
+
+    @admin.display(description=_("equity"))
+    def total(self, row: EquitySnapshot) -> str:
+        return num(row.equity, 2)
+
+    @admin.display(description=_("unrealized PnL"))
+    def pnl(self, row: EquitySnapshot) -> str:
+        return num(row.unrealized_pnl, 2, sign=True)
