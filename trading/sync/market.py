@@ -125,6 +125,8 @@ def _apply(
 def _write(changed: list[MarketPrice], fresh: list[MarketPrice], names: list[str]) -> None:
     if changed:
         MarketPrice.objects.bulk_update(changed, names, batch_size=_BATCH)
+    if not fresh:
+        return
     try:
         with transaction.atomic():
             MarketPrice.objects.bulk_create(fresh)

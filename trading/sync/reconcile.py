@@ -95,7 +95,7 @@ def forget_old_runs() -> int:
     with all_tenants("reconcile: old runs of every desk"):
         old = ReconcileRun.objects.filter(started_at__lt=db_now() - KEPT).order_by()
         ids = list(old.values_list("id", flat=True)[:5000])
-        return int(ReconcileRun.objects.filter(id__in=ids).delete()[0])
+        return int(ReconcileRun.objects.filter(id__in=ids).delete()[0]) if ids else 0
 
 
 def _due(now: datetime) -> QuerySet[ExchangeAccount]:

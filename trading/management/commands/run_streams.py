@@ -9,8 +9,9 @@ import signal
 import threading
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 
+from trading.exchange.okx.constants import CONNECTIONS_PER_SECOND
 from trading.sync.streams import run_streams
 
 _GRACE_S = 1.0
@@ -19,18 +20,26 @@ _GRACE_S = 1.0
 class Command(BaseCommand):
     help = "Keep the exchange's sockets until SIGTERM. Several copies share the accounts."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--connections-per-second",
+            type=float,
+            default=CONNECTIONS_PER_SECOND,
+            help="new sockets a second; OKX counts them per address",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         with asyncio.Runner(loop_factory=_new_loop) as runner:
-            runner.run(_until_told())
+            runner.run(_until_told(options["connections_per_second"]))
         _leave()
 
 
-async def _until_told() -> None:
+async def _until_told(connections_per_second: float) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await run_streams(stop)
+    await run_streams(stop, connections_per_second=connections_per_second)
 
 
 def _leave() -> None:

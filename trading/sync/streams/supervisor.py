@@ -6,6 +6,7 @@ import asyncio
 import logging
 import uuid
 
+from trading.exchange.okx.constants import CONNECTIONS_PER_SECOND
 from trading.exchange.okx.websocket import SocketPool
 from trading.exchange.runner import stop_exchange_loop
 from trading.sync.endpoints import endpoint_of_market
@@ -22,9 +23,11 @@ BEAT_S = 10.0
 _LEAVE_S = 1.5
 
 
-async def run_streams(stop: asyncio.Event) -> None:
+async def run_streams(
+    stop: asyncio.Event, *, connections_per_second: float = CONNECTIONS_PER_SECOND
+) -> None:
     """Keep the sockets until `stop` is set, then leave within a few seconds."""
-    supervisor = Supervisor()
+    supervisor = Supervisor(connections_per_second)
     try:
         await supervisor.run(stop)
     finally:
@@ -32,8 +35,9 @@ async def run_streams(stop: asyncio.Event) -> None:
 
 
 class Supervisor:
-    def __init__(self) -> None:
+    def __init__(self, connections_per_second: float) -> None:
         self._owner = uuid.uuid4()
+        self._pace = connections_per_second
         self._threads = DatabaseThreads()
         # Readings wait for the network: they must not hold up the news.
         self._reading_threads = DatabaseThreads(2)
@@ -119,5 +123,7 @@ class Supervisor:
 
     def _pool(self, market: str) -> SocketPool:
         if market not in self._sockets:
-            self._sockets[market] = SocketPool(endpoint_of_market(market))
+            self._sockets[market] = SocketPool(
+                endpoint_of_market(market), connections_per_second=self._pace
+            )
         return self._sockets[market]
