@@ -20,7 +20,7 @@ _MOST_WAITING = 2000
 _TOGETHER = 200
 _LAST_WORDS_S = 1.5
 _STATES = {
-    StreamState.CONNECTED: "connecting",
+    StreamState.CONNECTED: rows.CONNECTING,
     StreamState.SUBSCRIBED: "live",
     StreamState.DISCONNECTED: "disconnected",
     StreamState.AUTH_FAILED: rows.REFUSED,
@@ -72,7 +72,7 @@ class AccountFeed:
 
     async def _listen(self) -> None:
         try:
-            keys = await self._threads.insist(rows.read_keys, self.watched)
+            keys = await self._threads.insist(rows.begin_socket, self.watched)
         except NoKey:
             return
         self._stream = self._sockets.private(keys, on_event=self._on_event)

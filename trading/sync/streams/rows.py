@@ -34,7 +34,7 @@ from trading.sync.endpoints import keys_of
 
 KIND = "streams"
 LEASE_S = 20
-REFUSED = "refused"
+CONNECTING, REFUSED = "connecting", "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,12 @@ def leave(owner: uuid.UUID, markets: Collection[str]) -> None:
     end_heartbeat(KIND)
 
 
-def read_keys(watched: Watched) -> Credentials:
+def begin_socket(watched: Watched) -> Credentials:
+    """The key for a socket that is about to be opened. Raises NoKey."""
     with tenant_scope(watched.tenant_id):
+        StreamLease.objects.filter(pk=watched.account_id).update(
+            state=CONNECTING, reason="", changed_at=db_now()
+        )
         account = ExchangeAccount.objects.get(pk=watched.account_id)
         return keys_of(account, purpose="streams")
 
@@ -104,11 +108,13 @@ def set_news_aside(watched: Watched, events: Sequence[StreamEvent], error: Excep
 
 
 def mark_socket(watched: Watched, state: str, reason: str = "") -> None:
-    """Note a socket's state; a refused login goes into the diary once."""
+    """Note a socket's state; a refused key goes into the diary once, however often it is tried."""
     now = db_now()
     with tenant_scope(watched.tenant_id), transaction.atomic():
         row = StreamLease.objects.filter(pk=watched.account_id).first()
         if row is None or (row.state == state and row.reason == reason[:200]):
+            return
+        if row.state == REFUSED and state == CONNECTING:
             return
         StreamLease.objects.filter(pk=row.pk).update(
             state=state, reason=reason[:200], changed_at=now
