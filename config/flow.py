@@ -1,7 +1,61 @@
-"""The map on the wall: every event and what it sets in motion."""
+"""The map on the wall: every event and what it sets in motion.
+
+This is the only place with `.connect()` calls. An event carries primary keys and is sent
+on commit; losing one is harmless, since a sweep finds what is undone.
+"""
 
 from __future__ import annotations
+
+import logging
+from typing import Any
+
+from accounts.events import tenant_created
+from accounts.models import Tenant
+from customers.events import exchange_account_changed
+from signals import ports
+from signals.events import signal_accepted
+from signals.services import ensure_builtin_sources
+from trading import tasks
+from trading.events import orders_finished
+from trading.marketbook import StoredMarketBook
+
+NUDGE_EXPIRES_S = 15
+
+log = logging.getLogger(__name__)
 
 
 def connect() -> None:
     """Connect every event to its receivers. Called once, when all apps are loaded."""
+    ports.use_market_book(StoredMarketBook())
+    tenant_created.connect(give_sources, dispatch_uid="give_sources")
+    exchange_account_changed.connect(verify, dispatch_uid="verify")
+    signal_accepted.connect(copy, dispatch_uid="copy")
+    orders_finished.connect(go_on, dispatch_uid="go_on")
+
+
+def give_sources(tenant_id: int, **_: Any) -> None:
+    """A new desk gets its manual and system sources."""
+    ensure_builtin_sources(Tenant.objects.get(pk=tenant_id))
+
+
+def verify(account_id: int, **_: Any) -> None:
+    """A saved key is checked at the exchange."""
+    nudge(tasks.verify_account, account_id)
+
+
+def copy(signal_id: Any, **_: Any) -> None:
+    """An accepted signal is copied to its followers, and the orders are sent."""
+    nudge(tasks.copy_signal, str(signal_id))
+
+
+def go_on(order_ids: Any, **_: Any) -> None:
+    """Finished orders settle their cycles and let their lanes go on."""
+    nudge(tasks.follow_up, [str(order_id) for order_id in order_ids])
+
+
+def nudge(task: Any, *args: Any) -> None:
+    """Wake a worker. A broker that is away costs a second or two, never the work."""
+    try:
+        task.apply_async(args, retry=False, expires=NUDGE_EXPIRES_S)
+    except Exception as error:  # noqa: BLE001 - any broker, any error: the sweep does the work
+        log.warning("%s could not be nudged: %s", task.name, error)

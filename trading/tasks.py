@@ -16,6 +16,7 @@ from trading.execution import send_orders, sweep
 from trading.execution.lanes import successors
 from trading.leases import alive_count, beat_heartbeat, single_flight
 from trading.sync.reconcile import reconcile_account as reconcile
+from trading.sync.reconcile import forget_old_runs as forget_runs
 from trading.sync.reconcile import reconcile_due
 from trading.verification import verify_account as verify
 from trading.verification import verify_pending_accounts
@@ -82,6 +83,11 @@ def reconcile_account(account_id: int, cause: str = "requested") -> None:
 @shared_task
 def reconcile_accounts() -> None:
     reconcile_due()
+
+
+@shared_task
+def forget_old_runs() -> None:
+    forget_runs()
 
 
 @shared_task

@@ -46,9 +46,9 @@ def record(answered: Sequence[Answered]) -> None:
     done = _write(answered, now)
     for one in answered:
         if one.marked.order.id not in done:
-            _record_late(one, now)
+            _record_late(one)
         if one.outcome.kind == Outcome.AUTH:
-            _pause(one, now)
+            _pause(one)
     faultpoint("S7.recorded")
 
 
@@ -57,15 +57,15 @@ def record(answered: Sequence[Answered]) -> None:
 def _write(answered: Sequence[Answered], now: datetime) -> set[UUID]:
     """The ids of the orders that still were as they were marked."""
     for one in answered:
-        _finish_attempt(one, now)
-    changes = [_change(one.marked.order, one.outcome, now) for one in answered]
+        _finish_attempt(one)
+    changes = [_change(one, now) for one in answered]
     return {c.order.id for c in transition(changes, source=EventSource.ENGINE, at=now)}
 
 
-def _finish_attempt(one: Answered, now: datetime) -> None:
+def _finish_attempt(one: Answered) -> None:
     outcome, attempt = one.outcome, one.marked.attempt
     OrderAttempt.objects.filter(id=attempt.id, signal_at=attempt.signal_at).update(
-        finished_at=now,
+        finished_at=one.at,
         outcome=AttemptOutcome(outcome.kind.value),
         http_status=outcome.http_status,
         code=outcome.reason_code[:16],
@@ -74,20 +74,22 @@ def _finish_attempt(one: Answered, now: datetime) -> None:
     )
 
 
-def _change(order: Order, outcome: SendOutcome, now: datetime) -> Change:
-    verdict = _verdict(order, outcome, now)
+def _change(one: Answered, now: datetime) -> Change:
+    order = one.marked.order
+    verdict = _verdict(one, now)
     columns = {"claim_token": None, "lease_until": None, **verdict.columns}
     return Change(order, verdict.to, columns, verdict.note, verdict.proved_not_placed)
 
 
-def _verdict(order: Order, outcome: SendOutcome, now: datetime) -> _Verdict:
+def _verdict(one: Answered, now: datetime) -> _Verdict:
+    order, outcome = one.marked.order, one.outcome
     words = {
         "exchange_code": outcome.reason_code[:16],
         "exchange_message": outcome.message[:300],
     }
     match outcome.kind:
         case Outcome.ACK:
-            placed = {"exchange_order_id": outcome.exchange_order_id, "acked_at": now}
+            placed = {"exchange_order_id": outcome.exchange_order_id, "acked_at": one.at}
             return _Verdict(OrderState.LIVE, placed)
         case Outcome.REJECTED | Outcome.AUTH:
             note = f"{outcome.reason_code} {outcome.message}".strip()
@@ -124,18 +126,18 @@ def _backoff(attempt: int, outcome: SendOutcome) -> timedelta:
     return min(BACKOFF * 2 ** min(attempt, 6), LONGEST_BACKOFF)
 
 
-def _record_late(one: Answered, now: datetime) -> None:
+def _record_late(one: Answered) -> None:
     """The socket was faster than the answer: keep what it said, add what only we know."""
     if one.outcome.kind != Outcome.ACK:
         return
     order = Order.objects.filter(id=one.marked.order.id, signal_at=one.marked.order.signal_at)
-    order.filter(acked_at__isnull=True).update(acked_at=now)
+    order.filter(acked_at__isnull=True).update(acked_at=one.at)
     order.filter(exchange_order_id="").update(exchange_order_id=one.outcome.exchange_order_id)
 
 
 @retried
 @transaction.atomic
-def _pause(one: Answered, now: datetime) -> None:
+def _pause(one: Answered) -> None:
     """A key that the exchange refuses pauses its account, and nobody else's."""
     account = ExchangeAccount.objects.select_related("customer").get(
         pk=one.marked.order.account_id

@@ -6,6 +6,9 @@ import asyncio
 import queue
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
 
 from trading.exchange.client import ExchangeClient
 from trading.exchange.runner import exchange_loop
@@ -32,10 +35,11 @@ PATIENCE_S = 30
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What became of one attempt."""
+    """What became of one attempt, and when we heard."""
 
     marked: Marked
     outcome: SendOutcome
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ async def _send_one(ready: _Ready, answers: queue.SimpleQueue[Answered]) -> None
     except Exception as error:  # noqa: BLE001 - whatever happened, the order may have been placed
         outcome = SendOutcome(kind=Outcome.UNKNOWN, excerpt=type(error).__name__)
     finally:
-        answers.put(Answered(ready.marked, outcome))
+        answers.put(Answered(ready.marked, outcome, timezone.now()))
 
 
 async def _place(ready: _Ready) -> SendOutcome:

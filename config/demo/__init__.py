@@ -1,0 +1,1 @@
+"""The whole product on one machine: two desks, a simulated exchange, and one signal to watch."""

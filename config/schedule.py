@@ -1,0 +1,33 @@
+"""What beat does when. The rows it makes of this are seen, and may be changed, in the admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def _every(seconds: float, task: str) -> dict[str, Any]:
+    # An old tick is worth nothing: the next one does all that it would have done.
+    return {"task": task, "schedule": seconds, "options": {"expires": max(seconds, 5)}}
+
+
+BEAT_SCHEDULE = {
+    "sweep orders": _every(2, "trading.tasks.sweep_orders"),
+    "executor heartbeat": _every(10, "trading.tasks.executor_heartbeat"),
+    "reconcile accounts": _every(10, "trading.tasks.reconcile_accounts"),
+    "check pending keys": _every(10, "trading.tasks.verify_pending"),
+    "forget old nonces": _every(60, "signals.tasks.prune_nonces"),
+    "forget old reconcile runs": _every(3600, "trading.tasks.forget_old_runs"),
+}
+
+# These may decrypt exchange keys, so they run on the executor's queue only.
+EXECUTOR_TASKS = (
+    "copy_signal",
+    "executor_heartbeat",
+    "follow_up",
+    "reconcile_account",
+    "reconcile_accounts",
+    "send_shard",
+    "sweep_orders",
+    "verify_account",
+    "verify_pending",
+)

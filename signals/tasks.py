@@ -1,0 +1,16 @@
+"""Nudges of the signals room."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from celery import shared_task
+from django.conf import settings
+
+from signals import intake
+
+
+@shared_task
+def prune_nonces() -> None:
+    """Forget the nonces whose time is over."""
+    intake.prune_nonces(keep=timedelta(seconds=settings.WEBHOOK_NONCE_KEEP_S))
