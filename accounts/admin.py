@@ -27,7 +27,7 @@ if admin.site.is_registered(Group):  # roles are memberships
     admin.site.unregister(Group)
 
 
-class GlobalAdmin(ModelAdmin):
+class GlobalAdmin(ModelAdmin):  # type: ignore[misc]
     """Rows above the desks: superusers only, and never deleted."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:

@@ -69,7 +69,7 @@ def choices_in_scope(model: type[models.Model]) -> models.QuerySet[Any]:
     return rows
 
 
-class TenantModelAdmin(ScopedChoicesMixin, ModelAdmin):
+class TenantModelAdmin(ScopedChoicesMixin, ModelAdmin):  # type: ignore[misc]
     """One desk's rows. Abilities decide what is shown; nothing is deleted unless `deletable`.
 
     Actions name an ability as their permission: `@admin.action(permissions=["operate_orders"])`.
@@ -139,7 +139,10 @@ class TenantModelAdmin(ScopedChoicesMixin, ModelAdmin):
         """The diary of this object; absent and foreign objects are answered alike."""
         obj = self.get_object(request, object_id)
         if obj is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            absent: HttpResponse = self._get_obj_does_not_exist_redirect(
+                request, self.opts, object_id
+            )
+            return absent
         if not self.has_view_permission(request, obj) or not may(request, Ability.VIEW_AUDIT):
             raise PermissionDenied
         query = urlencode({"object_type": self.opts.label_lower, "object_id": obj.pk})
@@ -176,11 +179,11 @@ class TenantModelAdmin(ScopedChoicesMixin, ModelAdmin):
         if self.date_hierarchy:
             names.append(self.date_hierarchy)
         for item in self.get_list_filter(request) if request else self.list_filter:
-            name = item[0] if isinstance(item, (tuple, list)) else item
+            name: Any = item[0] if isinstance(item, (tuple, list)) else item
             if isinstance(name, str):
                 names.append(name)
             elif isinstance(name, type) and not issubclass(name, FieldListFilter):
-                names.append(str(name.parameter_name))
+                names.append(str(getattr(name, "parameter_name", "")))
         return names
 
     def _is_field(self, name: str) -> bool:
@@ -214,7 +217,7 @@ class RecordAdmin(TenantModelAdmin):
         return False
 
 
-class TenantInline(ScopedChoicesMixin, TabularInline):
+class TenantInline(ScopedChoicesMixin, TabularInline):  # type: ignore[misc]
     """A child table inside its parent's page, under the same rules."""
 
     view_ability: ClassVar[Ability] = Ability.VIEW_DESK

@@ -164,15 +164,11 @@ class AuditMiddleware:
         request_id = getattr(request, "request_id", None) or _request_id(request)
         request.request_id = request_id  # type: ignore[attr-defined]
         user = getattr(request, "user", None)
-        actor = user if isinstance(user, User) else _unwrapped(user)
+        actor = user if isinstance(user, User) else None
         with acting(actor=actor, label="anonymous", request_id=request_id):
             response = self.get_response(request)
         response.headers.setdefault("X-Request-ID", request_id)
         return response
-
-
-def _unwrapped(user: Any) -> User | None:
-    return User(pk=user.pk, username=user.get_username()) if getattr(user, "pk", None) else None
 
 
 def _request_id(request: HttpRequest) -> str:

@@ -12,7 +12,7 @@ from django.db import connection, models
 
 def check_tenant_model(model: type[models.Model]) -> Iterator[checks.CheckMessage]:
     """What would open a way around the tenant filter, found when the project starts."""
-    from accounts.tenancy import TenantManager, TenantModel
+    from accounts.tenancy import TenantManager
 
     for manager in {*model._meta.managers, model._base_manager, model._default_manager}:
         if not isinstance(manager, TenantManager):
@@ -21,13 +21,8 @@ def check_tenant_model(model: type[models.Model]) -> Iterator[checks.CheckMessag
     if model._meta.parents and not model._meta.proxy:
         message = "A tenant's table cannot use multi-table inheritance."
         yield checks.Error(message, obj=model, id="accounts.E002")
-    for field in model._meta.local_fields:
-        if not isinstance(field, models.ForeignKey) or issubclass(field.related_model, TenantModel):
-            continue
-        if not field.remote_field.hidden:
-            message = "A foreign key from a tenant's table to a global one needs related_name='+'."
-            hint = "Otherwise queries of the global table could join other tenants' rows."
-            yield checks.Error(message, hint=hint, obj=field, id="accounts.E003")
+    yield from _check_foreign_keys(model)
+    yield from _check_many_to_many(model)
 
 
 @checks.register(checks.Tags.database)
@@ -39,7 +34,7 @@ def check_field_keys(databases: Any = None, **kwargs: Any) -> list[checks.CheckM
     if "default" not in (databases or ()):
         return []
     tables = set(connection.introspection.table_names())
-    found = []
+    found: list[checks.CheckMessage] = []
     for model, field in sealed_fields():
         if model._meta.db_table not in tables:
             continue
@@ -60,3 +55,26 @@ def check_key_ring(**kwargs: Any) -> list[checks.CheckMessage]:
     except ImproperlyConfigured as error:
         return [checks.Error(str(error), id="accounts.E012")]
     return []
+
+
+def _check_foreign_keys(model: type[models.Model]) -> Iterator[checks.CheckMessage]:
+    from accounts.tenancy import TenantModel
+
+    for field in model._meta.local_fields:
+        parent: Any = field.related_model
+        if not isinstance(field, models.ForeignKey) or issubclass(parent, TenantModel):
+            continue
+        if not field.remote_field.hidden:
+            message = "A foreign key from a tenant's table to a global one needs related_name='+'."
+            hint = "Otherwise queries of the global table could join other tenants' rows."
+            yield checks.Error(message, hint=hint, obj=field, id="accounts.E003")
+
+
+def _check_many_to_many(model: type[models.Model]) -> Iterator[checks.CheckMessage]:
+    from accounts.tenancy import TenantModel
+
+    for link in model._meta.local_many_to_many:
+        through: Any = link.remote_field.through
+        if not issubclass(through, TenantModel):
+            message = "A many-to-many relation of a tenant's table needs a TenantModel between."
+            yield checks.Error(message, obj=link, id="accounts.E004")

@@ -190,7 +190,7 @@ class EncryptedTextField(EncryptedMixin, models.TextField):
     base_class = models.TextField
     wasinstance = True
     descriptor_class = SecretAttribute
-    description = "Encrypted text"  # type: ignore[assignment]
+    description = "Encrypted text"
 
     def deconstruct(self) -> Any:
         return models.TextField.deconstruct(self)
@@ -261,14 +261,14 @@ class EncryptedTextField(EncryptedMixin, models.TextField):
 
     def clean(self, value: Any, model_instance: models.Model | None) -> Any:
         secret = self.to_python(value)
-        self.validate(secret, model_instance)  # type: ignore[arg-type]
+        self.validate(secret, model_instance)
         return secret
 
     def save_form_data(self, instance: models.Model, data: Any) -> None:
         if data and not isinstance(data, Secret):
             setattr(instance, self.attname, data)
 
-    def formfield(self, **kwargs: Any) -> Any:
+    def formfield(self, *args: Any, **kwargs: Any) -> Any:
         options = {
             "required": not self.blank,
             "label": self.verbose_name,

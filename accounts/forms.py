@@ -36,8 +36,8 @@ class TenantModelForm(forms.ModelForm):
     def _post_clean(self) -> None:
         if self.instance.tenant_id is None:
             self.instance.tenant_id = current_tenant_id()
-        super()._post_clean()
+        super()._post_clean()  # type: ignore[misc]
 
     def _get_validation_exclusions(self) -> set[str]:
-        excluded: set[str] = super()._get_validation_exclusions()
+        excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
         return excluded - {"tenant"}

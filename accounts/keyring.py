@@ -7,6 +7,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
@@ -68,7 +69,7 @@ def _fingerprint_key() -> bytes:
 
 
 def _ring() -> Mapping[str, Fernet]:
-    entries = settings.FIELD_KEYS
+    entries: Any = settings.FIELD_KEYS
     return _build(entries if isinstance(entries, str) else tuple(entries))
 
 

@@ -52,16 +52,18 @@ class ScopedQuery(sql.Query):
         scope = self.checked_scope()
         if scope.is_all or self.start_trimmed:
             return self
-        clone = self.clone()
+        clone: Any = self.clone()
         condition = self._condition(clone.get_initial_alias(), scope)
         children = [clone.where, condition] if clone.where.children else [condition]
         clone.where = WhereNode(children, AND)
-        return clone
+        restricted: ScopedQuery = clone
+        return restricted
 
     def _condition(self, alias: str, scope: Scope) -> Any:
-        field = self.model._meta.get_field("tenant")
+        model: Any = self.model
+        field = model._meta.get_field("tenant")
         own = field.get_lookup("exact")(field.get_col(alias), scope.tenant_id)
-        if not (self.reads_rows and self.model.reads_system_rows):
+        if not (self.reads_rows and model.reads_system_rows):
             return own
         return WhereNode([own, field.get_lookup("isnull")(field.get_col(alias), True)], OR)
 

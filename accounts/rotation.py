@@ -82,7 +82,7 @@ def _rotate_row(row: Any, field: EncryptedTextField) -> bool:
         return False
     text = old.reveal()
     new = Secret(plain=text).seal(field.context_of(row))
-    if new.reveal() != text:
+    if new.sealed is None or old.sealed is None or new.reveal() != text:
         raise SecretUnreadable("the text did not survive its re-encryption")
     return _replace(row, field, old.sealed, new.sealed)
 
@@ -95,7 +95,7 @@ def _replace(row: Any, field: EncryptedTextField, old: bytes, new: bytes) -> boo
         f"UPDATE {quote(row._meta.db_table)} SET {column} = %s "  # noqa: S608
         f"WHERE {quote(key.column)} = %s AND {column} = %s"
     )
-    binary = connection.Database.Binary
+    binary = connection.Database.Binary  # type: ignore[attr-defined]
     with connection.cursor() as cursor:
         pk = key.get_db_prep_value(row.pk, connection)
         cursor.execute(statement, [binary(new), pk, binary(old)])

@@ -30,7 +30,7 @@ def is_fresh(request: HttpRequest) -> bool:
         return False
     user_id, at = mark
     age = timezone.now().timestamp() - at
-    return user_id == request.user.pk and 0 <= age <= FRESH_SECONDS
+    return bool(user_id == request.user.pk and 0 <= age <= FRESH_SECONDS)
 
 
 def mark_fresh(request: HttpRequest) -> None:
@@ -54,7 +54,7 @@ def redirect_to_step_up(request: HttpRequest) -> HttpResponseRedirect:
 
 def step_up_required(
     view: Callable[Concatenate[HttpRequest, P], HttpResponseBase],
-) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+) -> Callable[..., HttpResponseBase]:
     """Decorate a view that is reached only after a recent password."""
 
     @wraps(view)

@@ -61,9 +61,8 @@ class TenantQuerySet(models.QuerySet[_M]):
         self._fetched_in: Scope | None = None
 
     @property
-    def query(self) -> ScopedQuery:
-        query: ScopedQuery = models.QuerySet.query.fget(self)  # type: ignore[attr-defined]
-        return query
+    def query(self) -> Any:
+        return models.QuerySet.query.fget(self)  # type: ignore[attr-defined]
 
     @query.setter
     def query(self, value: Any) -> None:
@@ -209,7 +208,7 @@ class SystemTenantModel(TenantModel):
 
     reads_system_rows: ClassVar[bool] = True
 
-    tenant = models.ForeignKey(
+    tenant = models.ForeignKey(  # type: ignore[assignment]
         "accounts.Tenant",
         on_delete=models.PROTECT,
         editable=False,
@@ -218,7 +217,7 @@ class SystemTenantModel(TenantModel):
         blank=True,
     )
 
-    objects = SystemTenantManager()
+    objects = SystemTenantManager()  # type: ignore[misc]
 
     class Meta:
         abstract = True
@@ -259,7 +258,8 @@ class TenantScopeMiddleware:
         with tenant_scope(entry.tenant):
             response = self.get_response(request)
         if isinstance(response, StreamingHttpResponse) and not response.is_async:
-            response.streaming_content = _in_scope(response.streaming_content, entry.tenant.pk)
+            chunks: Any = response.streaming_content
+            response.streaming_content = _in_scope(chunks, entry.tenant.pk)
         return response
 
 

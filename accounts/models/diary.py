@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.enums import AuditLevel
 from accounts.fields import uuid7_pk
-from accounts.tenancy import TenantManager, TenantModel
+from accounts.tenancy import TenantModel
 
 
 class AuditEntry(TenantModel):
@@ -23,7 +23,7 @@ class AuditEntry(TenantModel):
     append_only: ClassVar[bool] = True
 
     id = uuid7_pk()
-    tenant = models.ForeignKey(
+    tenant = models.ForeignKey(  # type: ignore[assignment]
         "accounts.Tenant",
         on_delete=models.PROTECT,
         editable=False,
@@ -52,8 +52,6 @@ class AuditEntry(TenantModel):
     after = models.JSONField(_("after"), default=dict, blank=True)
     reason = models.TextField(_("reason"), blank=True)
     request_id = models.CharField(_("request id"), max_length=64, blank=True)
-
-    objects = TenantManager()
 
     class Meta:
         base_manager_name = "objects"

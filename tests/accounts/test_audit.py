@@ -77,9 +77,9 @@ def test_outside_a_transaction_it_raises() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_rolled_back_change_leaves_no_entry() -> None:
-    with pytest.raises(RuntimeError), transaction.atomic():
+    with transaction.atomic():
         audit.record(action="x")
-        raise RuntimeError
+        transaction.set_rollback(True)
 
     assert entries() == []
     assert not AuditPending.objects.exists()
@@ -151,10 +151,21 @@ def test_nothing_changes_or_deletes_an_entry(world: World, change: Any, whole: b
 
 def test_secrets_are_stripped_by_name_wherever_they_hide() -> None:
     canary = "CANARY"
-    names = (
-        "api_key apiKey API-KEY secret api_secret passphrase password token webhook_token "
-        "signature OK-ACCESS-SIGN private_key authorization"
-    ).split()
+    names = [
+        "api_key",
+        "apiKey",
+        "API-KEY",
+        "secret",
+        "api_secret",
+        "passphrase",
+        "password",
+        "token",
+        "webhook_token",
+        "signature",
+        "OK-ACCESS-SIGN",
+        "private_key",
+        "authorization",
+    ]
     values: dict[str, Any] = dict.fromkeys(names, canary)
     values |= {
         "deep": {"token": canary, "list": [{"secret": canary}]},

@@ -107,7 +107,7 @@ def test_a_fixture_keeps_the_value() -> None:
 def test_the_column_survives_a_migration() -> None:
     field = ExactDecimalField(null=True)
 
-    name, path, args, kwargs = field.clone().deconstruct()
+    _, path, args, kwargs = field.clone().deconstruct()
 
     assert path == "accounts.fields.ExactDecimalField"
     assert kwargs == {"null": True, "max_digits": 38, "decimal_places": 18}

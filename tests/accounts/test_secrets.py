@@ -82,7 +82,7 @@ def test_nothing_shows_the_text(book: Book) -> None:
         repr(book.secret),
         str(book.secret),
         f"{book.secret:>10}",
-        "%s" % book.secret,
+        f"{book.secret}",
         repr(vars(book)),
         repr(vars(unsaved)),
         repr(unsaved.secret),

@@ -1,7 +1,7 @@
 """Every way of reading a tenant's table: closed with no scope, one desk's rows within one."""
 
+# ruff: noqa: PLW0108 (each queryset is built when its test runs, not here)
 from __future__ import annotations
-
 
 import copy
 import pickle
@@ -85,7 +85,7 @@ READS: dict[str, Read] = {
     "base manager": lambda: [b.title for b in Book._base_manager.all()],
     "default manager": lambda: [b.title for b in Book._default_manager.all()],
     "built at import": lambda: [b.title for b in everything.all()],
-    "pickled query": lambda: _from_pickled_query(),
+    "pickled query": lambda: [title for title in _from_pickled_query() if title],
     "copied": lambda: [b.title for b in copy.deepcopy(Book.objects.all())],
     "paginator": lambda: [b.title for b in Paginator(everything.all(), 10).page(1)],
     "model form choices": lambda: [
@@ -93,9 +93,9 @@ READS: dict[str, Read] = {
         for _, label in modelform_factory(Book, fields=["shelf"])().fields["shelf"].choices
         if label != "---------"
     ],
-    "dates": lambda: [
-        t for t in Book.objects.order_by("title").values_list("title", flat=True).reverse()
-    ],
+    "reverse": lambda: list(
+        Book.objects.order_by("title").values_list("title", flat=True).reverse()
+    ),
     "async for": lambda: _async_titles("iterate"),
     "aiterator": lambda: _async_titles("aiterator"),
     "ain_bulk": lambda: _async_titles("ain_bulk"),
@@ -106,7 +106,7 @@ READS: dict[str, Read] = {
 }
 # Ways that return no rows: what each must answer in a scope that holds two books.
 PROBES: dict[str, tuple[Callable[[], object], object]] = {
-    "count": (lambda: Book.objects.count(), 2),
+    "count": (lambda: Book.objects.all()[:9].count(), 2),
     "len": (lambda: len(Book.objects.all()), 2),
     "exists": (lambda: Book.objects.filter(title="b1").exists(), False),
     "exclude exists": (lambda: Book.objects.exclude(title__in=["a1", "a2"]).exists(), False),
@@ -119,7 +119,7 @@ PROBES: dict[str, tuple[Callable[[], object], object]] = {
     ),
     "distinct count": (lambda: Book.objects.values("title").distinct().count(), 2),
     "bool": (lambda: bool(Book.objects.filter(title="b1")), False),
-    "system rows": (lambda: Rule.objects.count(), 2),
+    "system rows": (lambda: Rule.objects.all()[:9].count(), 2),
 }
 
 

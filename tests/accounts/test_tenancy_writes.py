@@ -1,4 +1,4 @@
-"""Every way of writing a tenant's table: closed with no scope, foreign rows untouched within one."""
+"""Every way of writing a tenant's table: closed with no scope, one desk's rows within one."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from collections.abc import Callable
 import pytest
 from asgiref.sync import async_to_sync
 from django.core import serializers
-from django.db import models, transaction
-from django.db.models import F, sql
+from django.db import connection, transaction
+from django.db.models import F
 from django.db.utils import DatabaseError
 
-from accounts import ownership, tenancy
+from accounts import tenancy
 from accounts.bulk import insert_many
 from accounts.models import Tenant
-from accounts.queries import ScopedQuery, ScopedUpdateQuery
 from accounts.scope import ScopeError, all_tenants, tenant_scope
-from accounts.tenancy import TenantModel, TenantQuerySet
-from tests.accounts.library.models import Book, Loan, Rule, Shelf
+from tests.accounts.library.models import Book, Loan, Rule
 from tests.accounts.worlds import World, make_world, titles
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -113,7 +111,7 @@ ATTACKS: dict[str, Write] = {
         [Book(shelf_id=w.b.shelf.pk, title="new")]
     ),
     "bulk_create over a foreign row": lambda w: Book.objects.bulk_create(
-        [_stolen(w)], update_conflicts=True, update_fields=["title"], unique_fields=["pk"]
+        [_stolen(w)], update_conflicts=True, update_fields=["title"], unique_fields=_conflict()
     ),
     "bulk_create over a foreign row, by position": lambda w: Book.objects.bulk_create(
         [_stolen(w)], None, False, True, ["title"], ["pk"]
@@ -161,6 +159,11 @@ def _stolen(world: World) -> Book:
     book = Book(pk=foreign.pk, uid=uuid.uuid4(), shelf=world.a.shelf, title="stolen")
     book.tenant = world.a.tenant
     return book
+
+
+def _conflict() -> list[str] | None:
+    # MySQL does not let one name the key whose conflict is meant.
+    return ["pk"] if connection.features.supports_update_conflicts_with_target else None
 
 
 def _moved(world: World) -> Book:
@@ -295,105 +298,3 @@ def test_scopes_nest_and_close(world: World) -> None:
     with pytest.raises(ValueError, match="boom"), tenant_scope(world.a.tenant):
         raise ValueError("boom")
     assert tenancy.current_scope() is None
-
-
-# What the tests above must notice: each guard, and a write that gets through without it.
-
-
-def _gets_through(world: World, write: Write, *, scope: bool) -> bool:
-    try:
-        with transaction.atomic():
-            if scope:
-                with tenant_scope(world.a.tenant):
-                    write(world)
-            else:
-                write(world)
-            return (titles(), _loans()) != (ALL, 2) or _foreign_parent()
-    except ScopeError:
-        return False
-
-
-def _foreign_parent() -> bool:
-    with all_tenants("test"):
-        return Book.objects.exclude(tenant=F("shelf__tenant")).exists()
-
-
-GUARDS: dict[str, tuple[object, str, object, str, bool]] = {
-    "insert": (TenantQuerySet, "_insert", models.QuerySet._insert, "load a fixture", False),
-    "own row": (
-        ownership,
-        "assert_own",
-        lambda obj, scope: None,
-        "create for another desk",
-        True,
-    ),
-    "parents": (
-        ownership,
-        "_assert_parents",
-        lambda *a: None,
-        "create under a foreign parent's key",
-        True,
-    ),
-    "update values": (
-        tenancy,
-        "assert_values",
-        lambda *a: None,
-        "update to a foreign parent's key",
-        True,
-    ),
-    "instance delete": (
-        TenantModel,
-        "delete",
-        models.Model.delete,
-        "delete a foreign row as one's own",
-        True,
-    ),
-    "bulk_create": (
-        TenantQuerySet,
-        "bulk_create",
-        models.QuerySet.bulk_create,
-        "bulk_create over a foreign row",
-        True,
-    ),
-    "raw delete": (
-        TenantQuerySet,
-        "_raw_delete",
-        models.QuerySet._raw_delete,
-        "raw delete",
-        False,
-    ),
-}
-
-
-@pytest.mark.parametrize("guard", GUARDS)
-def test_the_attack_is_noticed_when_its_guard_is_gone(
-    world: World, monkeypatch: pytest.MonkeyPatch, guard: str
-) -> None:
-    owner, name, replacement, path, scoped = GUARDS[guard]
-    write = (ATTACKS if scoped else WRITES)[path]
-    assert not _gets_through(world, write, scope=scoped)
-
-    monkeypatch.setattr(owner, name, replacement)
-    if guard == "own row":
-        monkeypatch.setattr(tenancy, name, replacement)
-
-    assert _gets_through(world, write, scope=scoped)
-
-
-@pytest.mark.parametrize("path", ["update", "update by key", "update through a join"])
-def test_the_reach_is_noticed_when_updates_are_not_narrowed(
-    world: World, monkeypatch: pytest.MonkeyPatch, path: str
-) -> None:
-    monkeypatch.setattr(ScopedQuery, "chain", sql.Query.chain)
-
-    with tenant_scope(world.a.tenant):
-        assert MISSES[path](world) > 0
-
-
-def test_the_reach_is_noticed_when_writes_see_system_rows(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ScopedUpdateQuery, "reads_rows", True)
-
-    with tenant_scope(world.a.tenant):
-        assert MISSES["change a system row"](world) == 1
