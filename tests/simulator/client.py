@@ -26,8 +26,8 @@ SWAP = "BTC-USDT-SWAP"
 SPOT = "BTC-USDT"
 
 
-def signature(secret: str, text: str) -> str:
-    digest = hmac.new(secret.encode(), text.encode(), hashlib.sha256).digest()
+def signature(secret: str, text: str, body: bytes = b"") -> str:
+    digest = hmac.new(secret.encode(), text.encode() + body, hashlib.sha256).digest()
     return base64.b64encode(digest).decode()
 
 
@@ -112,10 +112,9 @@ class Client:
 
     def call(self, method: str, path: str, body: bytes, **headers: Any) -> Answer:
         timestamp = headers.pop("timestamp", iso())
-        text = timestamp + method + path + body.decode("utf-8", "surrogateescape")
         made: dict[str, str | None] = {
             "OK-ACCESS-KEY": self.key,
-            "OK-ACCESS-SIGN": signature(self.secret, text),
+            "OK-ACCESS-SIGN": signature(self.secret, timestamp + method + path, body),
             "OK-ACCESS-TIMESTAMP": timestamp,
             "OK-ACCESS-PASSPHRASE": self.passphrase,
             "Content-Type": "application/json",
@@ -154,18 +153,18 @@ class Socket:
         text = frame if isinstance(frame, str) else json.dumps(frame)
         await self.socket.send_str(text)
 
-    async def frame(self, timeout: float = 3) -> Any:
-        message = await self.socket.receive(timeout=timeout)
+    async def frame(self, within: float = 3) -> Any:
+        message = await self.socket.receive(timeout=within)
         assert message.type == aiohttp.WSMsgType.TEXT, message
         read = message.data if message.data == "pong" else json.loads(message.data)
         self.seen.append(read)
         return read
 
-    async def find(self, timeout: float = 3, **match: Any) -> Any:
+    async def find(self, within: float = 3, **match: Any) -> Any:
         """The next frame with these members; `channel` looks into `arg`."""
         channel = match.pop("channel", None)
         while True:
-            read = await self.frame(timeout)
+            read = await self.frame(within)
             if not isinstance(read, dict):
                 continue
             fits = all(read.get(name) == value for name, value in match.items())
@@ -189,9 +188,7 @@ def order(**terms: Any) -> dict[str, Any]:
     return base | terms
 
 
-def send(
-    base: str, method: str, path: str, body: bytes | None, headers: dict[str, str]
-) -> Answer:
+def send(base: str, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
     address = urlparse(base)
     connection = HTTPConnection(str(address.hostname), address.port, timeout=10)
     try:

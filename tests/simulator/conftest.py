@@ -18,6 +18,13 @@ from trading.simulator.decimals import EXACT
 SHAPES = Path(__file__).resolve().parents[1] / "payloads" / "okx"
 _numbers = count(1)
 
+DEFAULTS = {
+    "mode": "off",
+    "dup_clordid": "live_only",
+    "read_lag_ms": 0,
+    "clock_offset_ms": 0,
+    "ws_idle_s": 30,
+}
 OpenSocket = Callable[[str], Awaitable[Socket]]
 
 
@@ -36,12 +43,21 @@ def still() -> Iterator[Simulator]:
     assert simulator.stop() == 0
 
 
-@pytest.fixture
-def own() -> Iterator[Simulator]:
-    """A simulator of its own for tests that move prices or install faults."""
+@pytest.fixture(scope="session")
+def _shaken() -> Iterator[Simulator]:
     simulator = start("--no-market", "--limits", "off")
     yield simulator
     assert simulator.stop() == 0
+
+
+@pytest.fixture
+def own(_shaken: Simulator) -> Iterator[Simulator]:
+    """For tests that move prices, install faults or turn settings; put back afterwards."""
+    yield _shaken
+    _shaken.ask("DELETE", "/faults")
+    _shaken.ask("POST", "/latency", {"ms": 0})
+    _shaken.ask("POST", "/limits", DEFAULTS)
+    _shaken.ask("POST", "/prices", {"BTC-USDT-SWAP": "64000"})
 
 
 @pytest.fixture

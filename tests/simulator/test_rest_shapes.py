@@ -153,16 +153,14 @@ def test_changed_rows_have_the_documented_members(
 def test_settings_rows_have_the_documented_members(client: Client, rest_rows: Shapes) -> None:
     lever = {"instId": SWAP, "lever": "7", "mgnMode": "cross"}
 
-    assert shape(client.post("account/set-leverage", lever).row) == rest_rows[
-        "account/set-leverage"
-    ]
+    assert (
+        shape(client.post("account/set-leverage", lever).row) == rest_rows["account/set-leverage"]
+    )
     mode = client.post("account/set-position-mode", {"posMode": "long_short_mode"})
     assert mode.data == [{"posMode": "long_short_mode"}]
 
 
-def test_closing_a_position_answers_without_an_order_id(
-    client: Client, rest_rows: Shapes
-) -> None:
+def test_closing_a_position_answers_without_an_order_id(client: Client, rest_rows: Shapes) -> None:
     client.order()
 
     answer = client.post("trade/close-position", {"instId": SWAP, "mgnMode": "cross"})

@@ -6,10 +6,12 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal
+from ipaddress import ip_address
 from typing import Any, Final
 
 from trading.simulator.decimals import parse_number, plain
 from trading.simulator.exchange import Exchange
+from trading.simulator.requests import Numeral
 from trading.simulator.state import Account
 
 _CCY: Final = re.compile(r"[A-Z0-9]{1,12}", re.ASCII)
@@ -99,9 +101,9 @@ def parse_account(text: str) -> Opening:
 
 def _name(body: dict[str, Any], name: str) -> str:
     value = body.get(name)
-    if not isinstance(value, str) or not value or len(value) > _LONGEST or not value.isprintable():
+    if not _is_text(value) or not value or len(value) > _LONGEST or not value.isprintable():
         raise BadAccountError(name, "text is expected")
-    return value
+    return str(value)
 
 
 def _balances(value: Any) -> dict[str, Decimal]:
@@ -134,8 +136,8 @@ def _choice(body: dict[str, Any], name: str, allowed: tuple[str, ...]) -> str:
 def _perm(value: Any) -> str:
     if value in (None, ""):
         return "read_only,trade"
-    parts = value.split(",") if isinstance(value, str) else value
-    if not isinstance(parts, list) or not all(each in _PERMISSIONS for each in parts):
+    parts = _texts("perm", value)
+    if not _PERMISSIONS.issuperset(parts):
         raise BadAccountError("perm", "read_only, trade and withdraw are known")
     return ",".join(parts)
 
@@ -143,10 +145,23 @@ def _perm(value: Any) -> str:
 def _ip(value: Any) -> str:
     if value in (None, ""):
         return ""
-    parts = value.split(",") if isinstance(value, str) else value
-    if not isinstance(parts, list) or not all(isinstance(each, str) for each in parts):
-        raise BadAccountError("ip", "addresses are expected")
-    return ",".join(each.strip() for each in parts)
+    parts = _texts("ip", value)
+    try:
+        return ",".join(str(ip_address(each)) for each in parts)
+    except ValueError as error:
+        raise BadAccountError("ip", "addresses are expected") from error
+
+
+def _texts(name: str, value: Any) -> list[str]:
+    """A list of texts, or one text with commas."""
+    parts = value.split(",") if _is_text(value) else value
+    if not isinstance(parts, list) or not all(_is_text(each) for each in parts):
+        raise BadAccountError(name, "text or a list of texts is expected")
+    return [each.strip() for each in parts]
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and not isinstance(value, Numeral)
 
 
 def _uid(key: str) -> str:

@@ -38,6 +38,12 @@ class OrderRequest:
     amend_px: bool
 
 
+class Numeral(str):
+    """A JSON number, kept as the text it was written in."""
+
+    __slots__ = ()
+
+
 class Params:
     """One request's parameters: empty strings and nulls count as absent."""
 
@@ -95,7 +101,7 @@ class Params:
 def decode(text: str | bytes) -> Any:
     """JSON with every number kept as its text, or ValueError."""
     try:
-        return json.loads(text, parse_float=str, parse_int=str, parse_constant=_refuse)
+        return json.loads(text, parse_float=Numeral, parse_int=Numeral, parse_constant=_refuse)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 

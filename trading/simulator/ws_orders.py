@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import replace
 from typing import Any, Final
 
 from trading.simulator import operations, wire
@@ -120,7 +121,10 @@ def _execute(
     if bucket != "cancel":
         check_expiry(_exp_time(frame), venue.clock.ms(), "50037")
     slices = fault.number if fault is not None and fault.kind == "partial" else 1
-    return operations.run(venue, operation, account, items, single=not batch, slices=slices)
+    made = operations.run(venue, operation, account, items, single=not batch, slices=slices)
+    # Over the socket the message stays empty when rows say what is wrong: ccxt
+    # reads the rows' codes only then.
+    return replace(made, msg="")
 
 
 async def _land_late(

@@ -1,0 +1,270 @@
+"""Faults on request: on the wire of REST, in order operations and in pushes."""
+
+from __future__ import annotations
+
+import json
+import time
+from http.client import BadStatusLine, HTTPException, IncompleteRead
+from itertools import count
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.simulator.client import SWAP, Client, Simulator, order
+from tests.simulator.conftest import OpenSocket
+from tests.simulator.test_websocket import listening, logged_in
+
+pytestmark = pytest.mark.simulator
+
+NUMBERS = count(1)
+PLACE = {"path": "/api/v5/trade/order"}
+
+
+@pytest.fixture
+def client(own: Simulator) -> Client:
+    return own.account(f"faulty{next(NUMBERS)}")
+
+
+def install(simulator: Simulator, fault: Any, **more: Any) -> str:
+    answer = simulator.ask("POST", "/faults", {"match": PLACE, "fault": fault, **more})
+    assert answer.status == 200, answer.body
+    return str(answer.body["id"])
+
+
+def placed(client: Client) -> int:
+    return len(client.simulator.entries(kind="order", account=client.key))
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "orders"),
+    [
+        ("drop_before", (ConnectionError, BadStatusLine), 0),
+        ("drop_after_accept", (ConnectionError, BadStatusLine), 1),
+        ("rst_after_accept", (ConnectionResetError,), 1),
+        ("hang:200", (ConnectionError, BadStatusLine), 1),
+        ({"kind": "hang", "ms": 100, "after": False}, (ConnectionError, BadStatusLine), 0),
+        ("truncate", (IncompleteRead,), 1),
+    ],
+)
+def test_answers_that_never_arrive(
+    client: Client, fault: Any, error: tuple[type[Exception], ...], orders: int
+) -> None:
+    install(client.simulator, fault)
+
+    with pytest.raises((*error, HTTPException) if fault != "rst_after_accept" else error):
+        client.order()
+
+    assert placed(client) == orders
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "orders"),
+    [
+        ("http:502", 502, 0),
+        ({"kind": "http", "status": 529}, 529, 0),
+        ({"kind": "http", "status": 504, "after": True}, 504, 1),
+        ("html_200", 200, 1),
+        ("empty_200", 200, 1),
+    ],
+)
+def test_answers_that_are_not_json(client: Client, fault: Any, status: int, orders: int) -> None:
+    install(client.simulator, fault)
+
+    answer = client.order()
+
+    assert answer.status == status
+    assert isinstance(answer.body, bytes)
+    assert placed(client) == orders
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "code", "orders"),
+    [
+        ("code:50026", 500, "50026", 0),
+        ("code:50011", 429, "50011", 0),
+        ("code:51149", 500, "51149", 0),
+        ({"kind": "code", "code": "50004", "after": True}, 400, "50004", 1),
+        ("data_empty", 200, "0", 1),
+    ],
+)
+def test_envelopes_that_lie(
+    client: Client, fault: Any, status: int, code: str, orders: int
+) -> None:
+    install(client.simulator, fault)
+
+    answer = client.order()
+
+    assert (answer.status, answer.code, answer.data) == (status, code, [])
+    assert placed(client) == orders
+
+
+def test_row_codes_under_any_outer_code(client: Client) -> None:
+    install(client.simulator, {"kind": "scode", "code": "51008", "outer": "0"})
+
+    answer = client.order(clOrdId="lie")
+
+    assert answer.code == "0"
+    assert (answer.row["sCode"], answer.row["clOrdId"], answer.row["ordId"]) == ("51008", "lie", "")
+    assert placed(client) == 0
+
+
+def test_a_redirect_points_back(client: Client) -> None:
+    install(client.simulator, "redirect:307")
+
+    answer = client.order()
+
+    assert (answer.status, answer.headers["Location"]) == (307, "/api/v5/trade/order")
+    assert placed(client) == 0
+
+
+def test_a_slow_body_arrives_whole(client: Client) -> None:
+    install(client.simulator, "slow_body:20")
+
+    began = time.monotonic()
+
+    assert client.order().code == "0"
+    assert time.monotonic() - began > 0.15
+
+
+def test_a_late_order_lands_after_its_answer(client: Client) -> None:
+    install(client.simulator, "late_accept:200", times=1)
+
+    answer = client.order(clOrdId="late")
+
+    assert (answer.status, answer.code) == (400, "50004")
+    assert placed(client) == 0
+    time.sleep(0.4)
+    asked = {"instId": SWAP, "clOrdId": "late"}
+    assert client.get("trade/order", asked).row["state"] == "filled"
+
+
+def test_a_late_order_still_honors_its_expiry(client: Client) -> None:
+    install(client.simulator, "late_accept:300")
+    expires = str(int(time.time() * 1000) + 100)
+
+    client.post("trade/order", order(), expTime=expires)
+    time.sleep(0.5)
+
+    assert placed(client) == 0
+
+
+def test_partial_fills(client: Client) -> None:
+    install(client.simulator, "partial:3")
+
+    ord_id = client.order(sz="1").row["ordId"]
+
+    fills = client.get("trade/fills", {"ordId": ord_id}).data
+    assert [fill["fillSz"] for fill in fills] == ["0.34", "0.33", "0.33"]
+    assert client.get("trade/order", {"instId": SWAP, "ordId": ord_id}).row["accFillSz"] == "1"
+
+
+def test_times_nth_account_and_clearing(client: Client) -> None:
+    simulator = client.simulator
+    other = simulator.account("other")
+    install(simulator, "http:503", times=1)
+    assert [client.order().status for _ in range(2)] == [503, 200]
+    body = {"match": {"account": client.key, "nth": 2}, "fault": "http:504"}
+    simulator.ask("POST", "/faults", body)
+    assert [client.order().status for _ in range(3)] == [200, 504, 200]
+    assert other.order().status == 200
+    simulator.ask("POST", "/faults", {"match": {"cl_ord_id": "me"}, "fault": "http:500"})
+    assert client.order(clOrdId="me").status == 500
+    assert simulator.ask("DELETE", "/faults").status == 200
+    assert client.order(clOrdId="me").status == 200
+
+
+def test_chance_is_seeded(own: Simulator) -> None:
+    client = own.account("lucky")
+    install(own, "code:50013", prob=0.5)
+
+    hits = [client.order(sz="0.01").status for _ in range(40)]
+
+    assert 8 < hits.count(429) < 32
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"fault": "nope"},
+        {"fault": 5},
+        {"fault": {"kind": "http", "status": "x"}},
+        {"fault": "http:99"},
+        {"fault": "code:1e9"},
+        {"fault": "hang", "prob": 2},
+        {"fault": "hang", "prob": "often"},
+        {"fault": "hang", "times": 0},
+        {"fault": "hang", "times": True},
+        {"fault": "hang", "match": []},
+        {"fault": "hang", "match": {"color": "red"}},
+        {"fault": "hang", "match": {"path": 5}},
+        {"fault": "hang", "match": {"nth": -1}},
+    ],
+)
+def test_bad_faults_are_refused(own: Simulator, body: Any) -> None:
+    answer = own.ask("POST", "/faults", body)
+
+    assert answer.status == 400
+    assert sorted(answer.body) == ["error", "field"]
+    assert own.ask("GET", "/faults").body == {"faults": []}
+
+
+@pytest.mark.parametrize(
+    ("fault", "heard"),
+    [("ws_drop", []), ("ws_duplicate", ["live", "live"])],
+)
+async def test_pushes_that_are_lost_or_doubled(
+    connect: OpenSocket, client: Client, fault: str, heard: list[str]
+) -> None:
+    socket = await listening(connect, client, {"channel": "orders", "instType": "ANY"})
+    body = {"match": {"channel": "orders", "account": client.key}, "fault": fault}
+    client.simulator.ask("POST", "/faults", body)
+
+    client.order(ordType="limit", px="61000")
+
+    states = [(await socket.find(channel="orders"))["data"][0]["state"] for _ in heard]
+    assert states == heard
+    assert await socket.quiet(0.2)
+
+
+async def test_a_cut_connection_and_a_silent_one(connect: OpenSocket, client: Client) -> None:
+    arg = {"channel": "orders", "instType": "ANY"}
+    cut = await listening(connect, client, arg)
+    body = {"match": {"channel": "orders"}, "fault": "ws_disconnect", "times": 1}
+    client.simulator.ask("POST", "/faults", body)
+    client.order(ordType="limit", px="61000")
+    message = await cut.socket.receive(timeout=3)
+    assert message.type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
+
+    silent = await listening(connect, client, arg)
+    client.simulator.ask("POST", "/faults", {"match": {"channel": "orders"}, "fault": "ws_stall"})
+    client.order(ordType="limit", px="61000")
+    await silent.say("ping")
+    assert await silent.quiet(0.3)
+
+
+async def test_faults_reach_order_operations_of_the_socket(
+    connect: OpenSocket, client: Client
+) -> None:
+    socket = await logged_in(connect, client)
+    install(client.simulator, "code:50026", times=1)
+    await socket.say({"id": "1", "op": "order", "args": [order()]})
+    assert (await socket.find(id="1"))["code"] == "50026"
+    assert placed(client) == 0
+    install(client.simulator, "drop_after_accept")
+    await socket.say({"id": "2", "op": "order", "args": [order()]})
+    message = await socket.socket.receive(timeout=3)
+    assert message.type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
+    assert placed(client) == 1
+
+
+def test_the_ledger_shows_requests_that_were_dropped(client: Client) -> None:
+    install(client.simulator, "drop_before")
+
+    with pytest.raises((ConnectionError, HTTPException)):
+        client.order(clOrdId="gone")
+
+    (entry,) = client.simulator.entries(kind="request", cl_ord_id="gone")
+    assert (entry["method"], entry["path"]) == ("POST", "/api/v5/trade/order")
+    assert json.dumps(entry)

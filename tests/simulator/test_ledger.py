@@ -1,0 +1,112 @@
+"""State survives a restart: it is rebuilt from the ledger file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.simulator.client import SPOT, SWAP, Client, Simulator, start
+
+pytestmark = pytest.mark.simulator
+
+
+ISOLATED = {"instId": SWAP, "mgnMode": "isolated"}
+
+
+def picture(client: Client) -> dict[str, Any]:
+    return {
+        "balance": [
+            {name: row[name] for name in ("ccy", "cashBal", "eq", "availBal", "ordFrozen")}
+            for row in client.get("account/balance").row["details"]
+        ],
+        "positions": client.get("account/positions").data,
+        "closed": client.get("account/positions-history").data,
+        "pending": client.get("trade/orders-pending").data,
+        "swaps": client.get("trade/orders-history", {"instType": "SWAP"}).data,
+        "spots": client.get("trade/orders-history", {"instType": "SPOT"}).data,
+        "fills": client.get("trade/fills").data,
+        "leverage": client.get(
+            "account/leverage-info", {"instId": SWAP, "mgnMode": "isolated"}
+        ).data,
+        "config": client.get("account/config").data,
+    }
+
+
+def trade(client: Client) -> None:
+    lever = {"instId": SWAP, "lever": "9", "mgnMode": "isolated"}
+    client.post("account/set-leverage", lever)
+    client.order(sz="3", tdMode="isolated")
+    client.order(sz="1", side="sell", tdMode="isolated")
+    client.order(sz="2", instId="ETH-USDT-SWAP")
+    client.order(sz="2", instId="ETH-USDT-SWAP", side="sell")
+    client.order(instId=SPOT, sz="500")
+    client.order(ordType="limit", px="61000", clOrdId="stays")
+    client.order(ordType="limit", px="61000", clOrdId="amended")
+    amend = {"instId": SWAP, "clOrdId": "amended", "newSz": "4", "newPx": "60500"}
+    client.post("trade/amend-order", amend)
+    client.order(ordType="limit", px="61000", clOrdId="goes")
+    client.post("trade/cancel-order", {"instId": SWAP, "clOrdId": "goes"})
+
+
+def run(path: Path, *flags: str) -> Simulator:
+    return start("--no-market", "--limits", "off", "--ledger", str(path), *flags)
+
+
+@pytest.mark.parametrize("flags", [(), ("--fsync",)])
+def test_everything_is_there_after_a_kill(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    path = tmp_path / "ledger.jsonl"
+    first = run(path, "--account", "K:S:P:1000", *flags)
+    client = first.account("kept", pos_mode="net_mode")
+    trade(client)
+    first.ask("POST", "/prices", {SWAP: "64500"})
+    before = picture(client)
+    seqs = [each["seq"] for each in first.entries()]
+    first.kill()
+    with path.open("ab") as file:
+        file.write(b'{"seq": 999, "kind": "fill", "cut')
+
+    second = run(path, "--account", "K:S:P:1000", *flags)
+    again = Client(second, client.key, client.secret, client.passphrase)
+
+    assert picture(again) == before
+    assert Client(second, "K", "S", "P").balance()["cashBal"] == "1000"
+    assert [each["seq"] for each in second.entries()][: len(seqs)] == seqs
+    last = before["fills"][0]
+    fill = again.get("trade/fills", {"ordId": again.order(sz="1").row["ordId"]}).row
+    assert int(fill["tradeId"]) > 0
+    assert int(fill["billId"]) > int(last["billId"])
+    assert len({each["trade_id"] for each in second.entries(kind="fill", inst_id=SWAP)}) == 3
+    assert second.stop() == 0
+
+
+def test_an_answered_order_is_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    simulator = run(path, "--account", "K:S:P:1000")
+
+    ord_id = Client(simulator, "K", "S", "P").order(sz="0.1").row["ordId"]
+
+    text = path.read_text()
+    simulator.kill()
+    assert text.count(f'"ord_id":"{ord_id}"') == 2
+
+
+def test_a_ledger_with_another_secret_for_the_key_is_refused(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    path = tmp_path / "ledger.jsonl"
+    run(path, "--account", "K:S:P:1000").stop()
+
+    command = [sys.executable, "-m", "trading.simulator", "--ledger", str(path)]
+    refused = subprocess.run(
+        [*command, "--account", "K:other:P:1000"],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+    assert refused.returncode == 2
+    assert "another secret" in refused.stderr

@@ -1,0 +1,395 @@
+"""WebSocket: keepalive, login, subscriptions, pushes, order operations."""
+
+from __future__ import annotations
+
+import time
+from decimal import Decimal
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.simulator.client import SPOT, SWAP, Client, Simulator, Socket, order
+from tests.simulator.conftest import OpenSocket
+from tests.simulator.shapes import shape
+
+pytestmark = pytest.mark.simulator
+
+Shapes = dict[str, dict[str, str]]
+
+PUBLIC = (
+    {"channel": "tickers", "instId": SWAP},
+    {"channel": "books5", "instId": SWAP},
+    {"channel": "books", "instId": SWAP},
+    {"channel": "bbo-tbt", "instId": SWAP},
+    {"channel": "trades", "instId": SWAP},
+    {"channel": "mark-price", "instId": SWAP},
+    {"channel": "instruments", "instType": "SPOT"},
+    {"channel": "price-limit", "instId": SWAP},
+    {"channel": "funding-rate", "instId": SWAP},
+    {"channel": "open-interest", "instId": SWAP},
+)
+
+
+async def logged_in(connect: OpenSocket, client: Client, at: Any = None) -> Socket:
+    socket = await connect(client.simulator.ws["private"])
+    await socket.say(client.login(at))
+    answer = await socket.frame()
+    assert (answer["event"], answer["code"], answer["msg"]) == ("login", "0", ""), answer
+    assert len(answer["connId"]) == 8
+    return socket
+
+
+async def listening(connect: OpenSocket, client: Client, *args: dict[str, str]) -> Socket:
+    socket = await logged_in(connect, client)
+    await socket.say({"id": "7", "op": "subscribe", "args": list(args)})
+    for arg in args:
+        await socket.find(event="subscribe", arg=arg, id="7")
+        await socket.find(event="channel-conn-count", channel=None)
+    return socket
+
+
+async def test_text_ping_is_answered_with_text_pong(connect: OpenSocket, still: Simulator) -> None:
+    for url in still.ws.values():
+        socket = await connect(url + "?brokerId=9999")
+        await socket.say("ping")
+        assert await socket.frame() == "pong"
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        lambda: str(int(time.time())),
+        lambda: f"{time.time():.3f}",
+        lambda: int(time.time()),
+    ],
+)
+async def test_login_takes_epoch_seconds_in_every_form(
+    connect: OpenSocket, client: Client, at: Any
+) -> None:
+    await logged_in(connect, client, at())
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"timestamp": "soon"}, "60004"),
+        ({"timestamp": "1597026383"}, "60006"),
+        ({"apiKey": ""}, "60005"),
+        ({"apiKey": "nobody"}, "60032"),
+        ({"passphrase": "wrong"}, "60024"),
+        ({"sign": "wrong"}, "60007"),
+        ({"sign": None}, "60007"),
+    ],
+)
+async def test_bad_logins(
+    connect: OpenSocket, client: Client, change: dict[str, Any], code: str
+) -> None:
+    socket = await connect(client.simulator.ws["private"])
+    login = client.login()
+    login["args"][0] |= change
+
+    await socket.say(login)
+
+    answer = await socket.frame()
+    assert (answer["event"], answer["code"]) == ("error", code)
+    assert "connId" in answer
+
+
+async def test_a_second_login_is_refused(connect: OpenSocket, client: Client) -> None:
+    socket = await logged_in(connect, client)
+
+    await socket.say(client.login())
+
+    assert (await socket.frame())["code"] == "60031"
+
+
+@pytest.mark.parametrize(
+    ("url", "said", "code"),
+    [
+        ("public", "hello", "60012"),
+        ("public", "[1]", "60012"),
+        ("public", '{"op": [5]}', "60012"),
+        ("public", '{"op": "subscribe"}', "60012"),
+        ("public", '{"op": "subscribe", "args": {}}', "60012"),
+        ("public", '{"op": "subscribe", "args": [5]}', "60013"),
+        ("public", '{"op": "dance", "args": []}', "60019"),
+        ("public", '{"op": "subscribe", "args": [{"channel": "tickers"}]}', "60027"),
+        ("public", '{"op": "subscribe", "args": [{"instId": "BTC-USDT"}]}', "60027"),
+        ("public", '{"op": "subscribe", "args": [{"channel": "nope", "instId": "X"}]}', "60018"),
+        ("public", '{"op": "subscribe", "args": [{"channel": "tickers", "instId": "X"}]}', "60018"),
+        ("public", '{"op": "subscribe", "args": [{"channel": ["a"]}]}', "60013"),
+        ("public", '{"op": "subscribe", "args": [{"channel": "orders"}]}', "60018"),
+        ("public", '{"op": "order", "args": [{}]}', "60028"),
+        ("private", '{"op": "subscribe", "args": [{"channel": "account"}]}', "60011"),
+        ("private", '{"op": "order", "args": [{}]}', "60011"),
+        ("private", '{"op": "subscribe", "args": [{"channel": "tickers"}]}', "60018"),
+        ("private", '{"op": "subscribe", "args": [{"channel": "fills"}]}', "64003"),
+        ("business", '{"op": "subscribe", "args": [{"channel": "tickers"}]}', "60018"),
+        ("public", '{"op": NaN}', "60012"),
+        ("public", "[" * 30_000, "60012"),
+    ],
+)
+async def test_bad_frames_are_answered_and_the_connection_stays(
+    connect: OpenSocket, still: Simulator, url: str, said: str, code: str
+) -> None:
+    socket = await connect(still.ws[url])
+
+    await socket.say(said)
+
+    answer = await socket.frame()
+    assert (answer["event"], answer["code"]) == ("error", code)
+    await socket.say("ping")
+    assert await socket.frame() == "pong"
+
+
+async def test_a_frame_that_is_too_long_closes_with_1009(
+    connect: OpenSocket, still: Simulator
+) -> None:
+    socket = await connect(still.ws["public"])
+
+    await socket.say("x" * 70_000)
+
+    message = await socket.socket.receive(timeout=3)
+    assert message.type == aiohttp.WSMsgType.CLOSE
+    assert message.data == 1009
+
+
+@pytest.mark.parametrize("arg", PUBLIC, ids=lambda arg: arg["channel"])
+async def test_public_channels_acknowledge_and_push(
+    connect: OpenSocket, still: Simulator, push_rows: Shapes, arg: dict[str, str]
+) -> None:
+    socket = await connect(still.ws["public"])
+
+    await socket.say({"id": "1512", "op": "subscribe", "args": [arg]})
+
+    ack, push = await socket.frame(), await socket.frame()
+    assert (ack["event"], ack["arg"], ack["id"]) == ("subscribe", arg, "1512")
+    assert push["arg"] == arg
+    assert shape(push) == push_rows[f"{arg['channel']} frame"]
+    assert shape(push["data"][0]) == push_rows[arg["channel"]]
+
+
+async def test_prices_are_pushed_when_they_move(own: Simulator, connect: OpenSocket) -> None:
+    socket = await connect(own.ws["public"])
+    args = [{"channel": name, "instId": SWAP} for name in ("tickers", "mark-price", "books")]
+    await socket.say({"op": "subscribe", "args": args})
+    first = await socket.find(channel="books")
+
+    own.ask("POST", "/prices", {SWAP: "64100"})
+
+    ticker = await socket.find(channel="tickers")
+    mark = await socket.find(channel="mark-price")
+    book = await socket.find(channel="books")
+    assert ticker["data"][0]["last"] == mark["data"][0]["markPx"] == "64100"
+    assert (first["action"], book["action"]) == ("snapshot", "update")
+    assert book["data"][0]["prevSeqId"] == first["data"][0]["seqId"]
+    await socket.say({"op": "unsubscribe", "args": args})
+    for _ in args:
+        await socket.find(event="unsubscribe")
+    own.ask("POST", "/prices", {SWAP: "64200"})
+    assert await socket.quiet(0.3)
+
+
+async def test_candles_are_on_the_business_url(connect: OpenSocket, still: Simulator) -> None:
+    socket = await connect(still.ws["business"])
+
+    await socket.say({"op": "subscribe", "args": [{"channel": "candle1m", "instId": SPOT}]})
+
+    push = await socket.find(channel="candle1m")
+    assert len(push["data"][0]) == 9
+
+
+async def test_orders_have_no_snapshot_and_push_live_then_filled(
+    connect: OpenSocket, client: Client, push_rows: Shapes
+) -> None:
+    client.order(ordType="limit", px="61000")
+    socket = await listening(connect, client, {"channel": "orders", "instType": "SWAP"})
+    assert await socket.quiet(0.2)
+
+    ord_id = client.order(clOrdId="w1").row["ordId"]
+
+    pushes = [await socket.find(channel="orders") for _ in range(2)]
+    rows = [push["data"][0] for push in pushes]
+    assert [row["state"] for row in rows] == ["live", "filled"]
+    assert {row["ordId"] for row in rows} == {ord_id}
+    assert rows[0]["fillSz"] == "0"
+    assert (rows[1]["fillSz"], rows[1]["fillPx"], rows[1]["execType"]) == ("1", "64000.1", "T")
+    assert pushes[0]["arg"]["uid"] == client.get("account/config").row["uid"]
+    assert shape(pushes[1]) == push_rows["orders frame"]
+    assert shape(rows[1]) == push_rows["orders"]
+
+
+@pytest.mark.parametrize(
+    ("arg", "hears"),
+    [
+        ({"instType": "ANY"}, True),
+        ({"instType": "SWAP", "instFamily": "BTC-USDT"}, True),
+        ({"instType": "SWAP", "instId": SWAP}, True),
+        ({"instType": "SPOT"}, False),
+        ({"instType": "SWAP", "instId": "ETH-USDT-SWAP"}, False),
+        ({"instType": "SWAP", "instFamily": "ETH-USDT"}, False),
+    ],
+)
+async def test_orders_are_pushed_to_the_arguments_that_match(
+    connect: OpenSocket, client: Client, arg: dict[str, str], hears: bool
+) -> None:
+    socket = await listening(connect, client, {"channel": "orders", **arg})
+
+    client.order(ordType="limit", px="61000")
+
+    assert await socket.quiet(0.3) is not hears
+
+
+async def test_one_account_never_hears_another(
+    connect: OpenSocket, client: Client, hedged: Client
+) -> None:
+    socket = await listening(connect, hedged, {"channel": "orders", "instType": "ANY"})
+
+    client.order()
+
+    assert await socket.quiet(0.3)
+
+
+async def test_canceled_orders_are_pushed(connect: OpenSocket, client: Client) -> None:
+    socket = await listening(connect, client, {"channel": "orders", "instType": "ANY"})
+
+    client.order(ordType="post_only", px="64500")
+
+    rows = [(await socket.find(channel="orders"))["data"][0] for _ in range(2)]
+    assert [row["state"] for row in rows] == ["live", "canceled"]
+    assert rows[1]["cancelSource"] == "31"
+
+
+async def test_positions_and_account_have_snapshots_and_updates(
+    connect: OpenSocket, client: Client, push_rows: Shapes
+) -> None:
+    events_only = {"extraParams": '{"updateInterval":"0"}'}
+    socket = await logged_in(connect, client)
+    args = [
+        {"channel": "positions", "instType": "ANY", **events_only},
+        {"channel": "account", **events_only},
+        {"channel": "balance_and_position"},
+    ]
+    await socket.say({"op": "subscribe", "args": args})
+    empty = await socket.find(channel="positions")
+    money = await socket.find(channel="account")
+    both = await socket.find(channel="balance_and_position")
+    assert (empty["data"], empty["eventType"]) == ([], "snapshot")
+    assert money["data"][0]["details"][0]["cashBal"] == "100000"
+    assert both["data"][0]["eventType"] == "snapshot"
+
+    client.order()
+
+    opened = await socket.find(channel="positions")
+    paid = await socket.find(channel="account")
+    filled = await socket.find(channel="balance_and_position")
+    assert (opened["eventType"], opened["data"][0]["pos"]) == ("event_update", "1")
+    assert shape(opened) == push_rows["positions frame"]
+    assert shape(opened["data"][0]) == push_rows["positions"]
+    assert shape(paid["data"][0]) == push_rows["account"]
+    assert shape(paid["data"][0]["details"][0]) == push_rows["account details"]
+    assert Decimal(paid["data"][0]["details"][0]["cashBal"]) == Decimal("99999.6799995")
+    assert filled["data"][0]["eventType"] == "filled"
+    for name in ("balData", "posData", "trades"):
+        assert shape(filled["data"][0][name][0]) == push_rows[f"balance_and_position {name}"]
+    client.order(side="sell")
+    assert (await socket.find(channel="positions"))["data"][0]["pos"] == "0"
+
+
+async def test_positions_are_repeated_unless_the_interval_is_zero(
+    connect: OpenSocket, client: Client
+) -> None:
+    socket = await listening(connect, client, {"channel": "positions", "instType": "ANY"})
+    await socket.find(channel="positions")
+
+    again = await socket.find(within=7, channel="positions")
+
+    assert again["eventType"] == "snapshot"
+
+
+@pytest.mark.parametrize("name", ["instId", "instIdCode"])
+async def test_orders_over_the_socket(connect: OpenSocket, client: Client, name: str) -> None:
+    socket = await logged_in(connect, client)
+    named = {"instId": SWAP} if name == "instId" else {"instIdCode": 10459}
+    terms = {"side": "buy", "tdMode": "cross", "ordType": "limit", "px": "61000", "sz": "1"}
+
+    await socket.say({"id": "a1", "op": "order", "args": [{**named, **terms, "clOrdId": "s1"}]})
+    placed = await socket.find(id="a1")
+    await socket.say(
+        {"id": "a2", "op": "amend-order", "args": [{**named, "clOrdId": "s1", "newSz": "2"}]}
+    )
+    amended = await socket.find(id="a2")
+    await socket.say({"id": "a3", "op": "cancel-order", "args": [{**named, "clOrdId": "s1"}]})
+    canceled = await socket.find(id="a3")
+
+    for op, answer in (("order", placed), ("amend-order", amended), ("cancel-order", canceled)):
+        assert (answer["op"], answer["code"], answer["data"][0]["sCode"]) == (op, "0", "0")
+        assert sorted(answer) == ["code", "data", "id", "inTime", "msg", "op", "outTime"]
+    assert placed["data"][0]["ordId"] == canceled["data"][0]["ordId"]
+
+
+async def test_batches_over_the_socket(connect: OpenSocket, client: Client) -> None:
+    socket = await logged_in(connect, client)
+    items = [order(clOrdId="x1", ordType="limit", px="61000"), order(sz="0.001")]
+
+    await socket.say({"id": "b1", "op": "batch-orders", "args": items})
+    placed = await socket.find(id="b1")
+    gone = [{"instId": SWAP, "clOrdId": "x1"}, {"instId": SWAP, "clOrdId": "x2"}]
+    await socket.say({"id": "b2", "op": "batch-cancel-orders", "args": gone})
+    canceled = await socket.find(id="b2")
+
+    assert (placed["code"], [row["sCode"] for row in placed["data"]]) == ("2", ["0", "51121"])
+    assert placed["msg"] == ""
+    assert (canceled["code"], [row["sCode"] for row in canceled["data"]]) == ("2", ["0", "51400"])
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        ({"args": []}, "60013"),
+        ({"args": "text"}, "60013"),
+        ({"args": [5]}, "60013"),
+        ({"args": [order(), order()]}, "60013"),
+        ({"args": [order()], "expTime": "1597026383085"}, "50036"),
+        ({"args": [order()], "expTime": 1597026383085}, "50036"),
+        ({"args": [order()], "expTime": "soon"}, "51000"),
+    ],
+)
+async def test_order_calls_that_fail_as_a_whole(
+    connect: OpenSocket, client: Client, frame: dict[str, Any], code: str
+) -> None:
+    socket = await logged_in(connect, client)
+
+    await socket.say({"id": "c1", "op": "order", **frame})
+
+    answer = await socket.find(id="c1")
+    assert (answer["op"], answer["code"], answer["data"]) == ("order", code, [])
+    assert client.get("account/positions").data == []
+
+
+async def test_a_reader_cannot_trade_over_the_socket(connect: OpenSocket, still: Simulator) -> None:
+    socket = await logged_in(connect, still.account("wsreader", perm="read_only"))
+
+    await socket.say({"id": "c1", "op": "order", "args": [order()]})
+
+    assert (await socket.find(id="c1"))["code"] == "50120"
+
+
+async def test_an_idle_connection_is_closed_with_4004(connect: OpenSocket, own: Simulator) -> None:
+    own.ask("POST", "/limits", {"ws_idle_s": 1})
+    socket = await connect(own.ws["public"])
+
+    message = await socket.socket.receive(timeout=3)
+
+    assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 4004)
+
+
+async def test_frames_are_compressed_when_the_client_can(still: Simulator) -> None:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(still.ws["public"], compress=15) as socket,
+    ):
+        assert socket.compress
+        await socket.send_str("ping")
+        assert (await socket.receive()).data == "pong"
