@@ -25,7 +25,6 @@ from tests.factories import make_account
 from tests.trading.sync.rows import BTC, fills_of, fresh, make_order
 from tests.trading.sync.venue import Venue
 from trading.enums import OrderState
-from trading.exchange.runner import exchange_loop
 from trading.models import (
     Balance,
     Heartbeat,
@@ -227,11 +226,6 @@ async def test_a_hiccup_of_the_database_is_waited_out() -> None:
     finally:
         await threads.run(connections.close_all)
         threads.stop()
-
-
-def test_the_exchange_loop_cancels_what_takes_too_long() -> None:
-    with pytest.raises(TimeoutError):
-        exchange_loop().run(asyncio.sleep(10), timeout=0.01)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from trading.exchange.streams import StreamEvent, StreamState, StreamStatus
 from trading.sync.streams import rows
 from trading.sync.streams.reconciler import Reconciler
 from trading.sync.streams.rows import Watched
-from trading.sync.streams.threads import DatabaseThreads
+from trading.sync.streams.threads import DatabaseThreads, keep
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class AccountFeed:
         self._connections = 0
 
     def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._write())]
+        self._tasks = [keep(self._listen()), keep(self._write())]
 
     @property
     def is_over(self) -> bool:

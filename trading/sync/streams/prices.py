@@ -23,7 +23,7 @@ from trading.sync.market import (
     load_instruments,
 )
 from trading.sync.streams import rows
-from trading.sync.streams.threads import PASSING, DatabaseThreads
+from trading.sync.streams.threads import PASSING, DatabaseThreads, keep
 
 logger = logging.getLogger(__name__)
 
@@ -49,9 +49,9 @@ class MarketFeed:
 
     def start(self) -> None:
         self._tasks = [
-            asyncio.create_task(self._load()),
-            asyncio.create_task(self._listen()),
-            asyncio.create_task(self._flush()),
+            keep(self._load()),
+            keep(self._listen()),
+            keep(self._flush()),
         ]
 
     @property
@@ -81,7 +81,7 @@ class MarketFeed:
             await asyncio.sleep(1)
             in_use = await self._in_use()
         self._stream = self._sockets.public(in_use, inst_types=TRADED, on_event=self._on_event)
-        watching = asyncio.create_task(self._follow(in_use))
+        watching = keep(self._follow(in_use))
         try:
             await self._stream.run()
         finally:

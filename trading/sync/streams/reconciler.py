@@ -11,7 +11,8 @@ from trading.sync.streams.threads import DatabaseThreads
 logger = logging.getLogger(__name__)
 
 _TOGETHER = 25
-_AGAIN_S = 5.0
+# After these the periodic reconciling has it.
+_PAUSES_S = (5.0, 10.0, 20.0, 40.0)
 
 
 class Reconciler:
@@ -20,6 +21,7 @@ class Reconciler:
     def __init__(self, threads: DatabaseThreads) -> None:
         self._threads = threads
         self._waiting: dict[int, str] = {}
+        self._failures: dict[int, int] = {}
         self._wake = asyncio.Event()
 
     def ask(self, account_id: int, cause: str) -> None:
@@ -46,5 +48,14 @@ class Reconciler:
         except Exception:
             logger.exception("Reconciling failed")
             failed = list(asked)
+        for account_id in asked.keys() - set(failed):
+            self._failures.pop(account_id, None)
         for account_id in failed:
-            asyncio.get_running_loop().call_later(_AGAIN_S, self.ask, account_id, cause)
+            self._again(account_id, cause)
+
+    def _again(self, account_id: int, cause: str) -> None:
+        failures = self._failures.pop(account_id, 0)
+        if failures < len(_PAUSES_S):
+            self._failures[account_id] = failures + 1
+            loop = asyncio.get_running_loop()
+            loop.call_later(_PAUSES_S[failures], self.ask, account_id, cause)

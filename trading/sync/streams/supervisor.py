@@ -14,7 +14,7 @@ from trading.sync.streams import rows
 from trading.sync.streams.feed import AccountFeed
 from trading.sync.streams.prices import MarketFeed
 from trading.sync.streams.reconciler import Reconciler
-from trading.sync.streams.threads import PASSING, DatabaseThreads
+from trading.sync.streams.threads import PASSING, DatabaseThreads, keep
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Supervisor:
         self._beat_at = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
-        reconciling = [asyncio.create_task(self._reconciler.run()) for _ in range(2)]
+        reconciling = [keep(self._reconciler.run()) for _ in range(2)]
         try:
             while not stop.is_set():
                 await self._tick()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -48,6 +48,18 @@ class DatabaseThreads:
     def stop(self) -> None:
         """Begin nothing more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def keep(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """A task that should run until it is canceled; its end by a fault is logged."""
+    task = asyncio.create_task(coroutine)
+    task.add_done_callback(_log_fault)
+    return task
+
+
+def _log_fault(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("A task of the streams ended by a fault", exc_info=error)
 
 
 def _guarded(function: Callable[..., T], args: Any, kwargs: Any) -> T:
