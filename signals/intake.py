@@ -2,68 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import partial
-from typing import TYPE_CHECKING, Any
-
-from django.db import IntegrityError, transaction
-from django.db.models import F
-from django.utils import timezone
+from typing import TYPE_CHECKING
 
 from accounts.fields import hash_identity
-from accounts.tenancy import all_tenants
-from signals.enums import (
-    Intent,
-    SignalReason,
-    SignalStatus,
-    SourceKind,
-    SourceStatus,
-    Unit,
-)
-from signals.events import signal_accepted
-from signals.models import LeaderPosition, Signal, SignalNonce, SignalSource
+from signals.enums import Intent, SignalReason, SignalStatus, SourceStatus, Unit
+from signals.models import LeaderPosition, Signal, SignalSource
 from signals.parsing import ParsedSignal, ParseError
 from signals.ports import InstrumentFacts, market_book
 from signals.quantities import in_unit, needs_price
+from signals.storing import (
+    Call,
+    NonceReplayed,
+    RateExceeded,
+    Received,
+    first_of,
+    prune_nonces,
+    store,
+    store_duplicate,
+)
 
 if TYPE_CHECKING:
     from accounts.models import User
     from customers.models import ExchangeAccount
 
+__all__ = [
+    "NonceReplayed",
+    "RateExceeded",
+    "Received",
+    "dedupe_hash_of",
+    "prune_nonces",
+    "receive_signal",
+    "refuse",
+]
+
 CLOCK_TOLERANCE = timedelta(seconds=5)
 REFERENCE_PRICE_AGE = timedelta(seconds=60)
-# What comes over the street; what the desk itself enters must never wait.
-LIMITED_KINDS = frozenset({SourceKind.WEBHOOK, SourceKind.API})
-
-
-class NonceReplayed(Exception):  # noqa: N818 - says what happened
-    """This call was made before. Nothing was stored."""
-
-
-class RateExceeded(Exception):  # noqa: N818 - says what happened
-    """The source sent more new signals in this second than it may. Nothing was stored."""
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """`signal` may be refused: look at its status. A duplicate carries the first one's signal."""
-
-    signal: Signal
-    duplicate: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """How a signal came in, apart from what it says."""
-
-    source: SignalSource
-    raw: str
-    received_at: datetime
-    nonce_hash: str | None = None
-    created_by: User | None = None
-    account: ExchangeAccount | None = None
 
 
 class _Refusal(Exception):  # noqa: N818 - never leaves this module
@@ -93,13 +68,13 @@ def receive_signal(  # noqa: PLR0913 - a signal's whole origin
     try:
         _judge(signal, call, parsed)
     except _Refusal as refusal:
-        first = _first(source, dedupe_hash)
+        first = first_of(source, dedupe_hash)
         if first is not None:
-            return _duplicate(call, first)
+            return store_duplicate(call, first)
         _mark_refused(signal, refusal)
     else:
         signal.dedupe_hash = dedupe_hash
-    return _store(call, signal)
+    return store(call, signal)
 
 
 def refuse(
@@ -120,7 +95,7 @@ def refuse(
         received_at=received_at,
     )
     _mark_refused(signal, _Refusal(SignalReason.INVALID, error.field, error.reason))
-    return _store(call, signal)
+    return store(call, signal)
 
 
 def dedupe_hash_of(parsed: ParsedSignal) -> str:
@@ -141,13 +116,6 @@ def dedupe_hash_of(parsed: ParsedSignal) -> str:
         "" if parsed.ttl is None else str(int(parsed.ttl.total_seconds())),
     )
     return hash_identity("content:" + "|".join(map(str, said)))
-
-
-def prune_nonces(*, keep: timedelta) -> int:
-    """Forget the nonces of calls whose timestamp would be refused by now anyway."""
-    with all_tenants("nonces of every desk expire alike"):
-        deleted, _ = SignalNonce.objects.filter(used_at__lt=timezone.now() - keep).delete()
-    return deleted
 
 
 def _signal(call: Call, parsed: ParsedSignal) -> Signal:
@@ -240,80 +208,6 @@ def _mark_refused(signal: Signal, refusal: _Refusal) -> None:
     signal.reason = refusal.reason
     signal.refused_field = refusal.field[:80]
     signal.reason_text = refusal.words[:300]
-
-
-def _store(call: Call, signal: Signal) -> Received:
-    """Insert without asking first: the unique keys decide, and only a clash costs a look."""
-    if call.source.kind in LIMITED_KINDS and _is_too_fast(call):
-        # A retry must be told of its first signal however busy the second is.
-        first = _first(call.source, signal.dedupe_hash)
-        if first is None:
-            raise RateExceeded
-        return _duplicate(call, first)
-    try:
-        with transaction.atomic():
-            _use_nonce(call)
-            signal.save(force_insert=True)
-            _note_arrival(call, last_signal_at=call.received_at)
-            if signal.status == SignalStatus.ACCEPTED:
-                announce = partial(signal_accepted.send_robust, Signal, signal_id=str(signal.pk))
-                transaction.on_commit(announce)
-    except IntegrityError:
-        if _is_nonce_used(call):
-            raise NonceReplayed from None
-        first = _first(call.source, signal.dedupe_hash)
-        if first is None:
-            raise
-        return _duplicate(call, first)
-    return Received(signal, duplicate=False)
-
-
-def _duplicate(call: Call, first: Signal) -> Received:
-    try:
-        with transaction.atomic():
-            _use_nonce(call)
-            _note_arrival(call, duplicate_count=F("duplicate_count") + 1)
-    except IntegrityError:
-        raise NonceReplayed from None
-    return Received(first, duplicate=True)
-
-
-def _first(source: SignalSource, dedupe_hash: str | None) -> Signal | None:
-    if dedupe_hash is None:
-        return None
-    found: Signal | None = Signal.objects.filter(source=source, dedupe_hash=dedupe_hash).first()
-    return found
-
-
-def _use_nonce(call: Call) -> None:
-    if call.nonce_hash is not None:
-        SignalNonce(
-            tenant_id=call.source.tenant_id,
-            source=call.source,
-            nonce_hash=call.nonce_hash,
-            used_at=call.received_at,
-        ).save(force_insert=True)
-
-
-def _is_nonce_used(call: Call) -> bool:
-    return (
-        call.nonce_hash is not None
-        and SignalNonce.objects.filter(source=call.source, nonce_hash=call.nonce_hash).exists()
-    )
-
-
-def _is_too_fast(call: Call) -> bool:
-    """Whether the last second is full. Naming every status lets the index answer."""
-    recent = Signal.objects.filter(
-        source=call.source,
-        status__in=SignalStatus.values,
-        received_at__gt=call.received_at - timedelta(seconds=1),
-    )
-    return bool(recent.count() >= call.source.rate_per_second)
-
-
-def _note_arrival(call: Call, **values: Any) -> None:
-    SignalSource.objects.filter(pk=call.source.pk).update(**values)
 
 
 def _written(value: Decimal | None) -> str:

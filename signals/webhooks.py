@@ -43,7 +43,7 @@ class SignedHeaders:
 
     def is_fresh(self, now: datetime) -> bool:
         age = abs(now.timestamp() - int(self.timestamp))
-        return age <= settings.WEBHOOK_HEADER_WINDOW_S
+        return bool(age <= settings.WEBHOOK_HEADER_WINDOW_S)
 
 
 def sign(secret: str, timestamp: str, nonce: str, body: bytes) -> str:

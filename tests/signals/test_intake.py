@@ -94,9 +94,12 @@ def test_an_accepted_signal_is_announced_on_commit(
     assert heard == [str(first.signal.pk)]
 
 
-def test_the_same_id_is_one_signal(source: SignalSource) -> None:
-    first = receive(source)
-    again = receive(source, replace(OPEN, quantity=Quantity(QuantityMode.CONTRACTS, D(6))))
+def test_the_same_id_is_one_signal(
+    source: SignalSource, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        first = receive(source)
+        again = receive(source, replace(OPEN, quantity=Quantity(QuantityMode.CONTRACTS, D(6))))
 
     assert again.duplicate
     assert again.signal.pk == first.signal.pk

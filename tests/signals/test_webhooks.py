@@ -84,8 +84,11 @@ def refused_count(source: SignalSource) -> int:
         return int(SignalSource.objects.get(pk=source.pk).refused_count)
 
 
-def test_a_signed_call_is_accepted(http: Client, source: SignalSource) -> None:
-    response = call(http, source)
+def test_a_signed_call_is_accepted(
+    http: Client, source: SignalSource, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        response = call(http, source)
 
     assert response.status_code == 202
     assert response.json().keys() == {"signal_id", "status"}
@@ -320,11 +323,16 @@ def test_secrets_in_a_payload_are_not_stored(http: Client, source: SignalSource)
         assert "the-senders-own" not in Signal.objects.get().raw
 
 
-def test_a_call_costs_few_queries(http: Client, source: SignalSource) -> None:
+def test_a_call_costs_few_queries(
+    http: Client, source: SignalSource, django_capture_on_commit_callbacks: Any
+) -> None:
     call(http, source, body_of(id="warm"))
     body = body_of(quantity={"mode": "notional", "value": 1000})
 
-    with CaptureQueriesContext(connection) as queries:
+    with (
+        CaptureQueriesContext(connection) as queries,
+        django_capture_on_commit_callbacks(execute=True),
+    ):
         assert call(http, source, body).status_code == 202
 
     control = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT")

@@ -1,0 +1,162 @@
+"""Writing a signal down once: the unique keys decide which delivery is the first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from accounts.tenancy import all_tenants, tenant_scope
+from signals.enums import SignalStatus, SourceKind
+from signals.events import signal_accepted
+from signals.models import Signal, SignalNonce, SignalSource
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from customers.models import ExchangeAccount
+
+T = TypeVar("T")
+
+# What comes over the street; what the desk itself enters must never wait.
+LIMITED_KINDS = frozenset({SourceKind.WEBHOOK, SourceKind.API})
+ATTEMPTS = 3
+MYSQL_DEADLOCK = 1213
+
+
+class NonceReplayed(Exception):  # noqa: N818 - says what happened
+    """This call was made before. Nothing was stored."""
+
+
+class RateExceeded(Exception):  # noqa: N818 - says what happened
+    """The source sent more new signals in this second than it may. Nothing was stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """`signal` may be refused: look at its status. A duplicate carries the first one's signal."""
+
+    signal: Signal
+    duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """How a signal came in, apart from what it says."""
+
+    source: SignalSource
+    raw: str
+    received_at: datetime
+    nonce_hash: str | None = None
+    created_by: User | None = None
+    account: ExchangeAccount | None = None
+
+
+def store(call: Call, signal: Signal) -> Received:
+    """Insert without asking first: only a clash costs a look at what is there."""
+    if call.source.kind in LIMITED_KINDS and _is_too_fast(call):
+        # A retry must be told of its first signal however busy the second is.
+        first = first_of(call.source, signal.dedupe_hash)
+        if first is None:
+            raise RateExceeded
+        return store_duplicate(call, first)
+    try:
+        _unless_deadlocked(partial(_insert, call, signal))
+    except IntegrityError:
+        if _is_nonce_used(call):
+            raise NonceReplayed from None
+        first = first_of(call.source, signal.dedupe_hash)
+        if first is None:
+            raise
+        return store_duplicate(call, first)
+    return Received(signal, duplicate=False)
+
+
+def store_duplicate(call: Call, first: Signal) -> Received:
+    """Use the nonce up and count; the signal stays the first one's."""
+    try:
+        _unless_deadlocked(partial(_insert, call, None))
+    except IntegrityError:
+        raise NonceReplayed from None
+    return Received(first, duplicate=True)
+
+
+def first_of(source: SignalSource, dedupe_hash: str | None) -> Signal | None:
+    if dedupe_hash is None:
+        return None
+    found: Signal | None = Signal.objects.filter(source=source, dedupe_hash=dedupe_hash).first()
+    return found
+
+
+def prune_nonces(*, keep: timedelta) -> int:
+    """Forget the nonces of calls whose timestamp would be refused by now anyway."""
+    with all_tenants("nonces of every desk expire alike"):
+        deleted, _ = SignalNonce.objects.filter(used_at__lt=timezone.now() - keep).delete()
+    return int(deleted)
+
+
+@transaction.atomic
+def _insert(call: Call, signal: Signal | None) -> None:
+    """Nonce and signal, or for a duplicate the nonce alone."""
+    if call.nonce_hash is not None:
+        SignalNonce(
+            tenant_id=call.source.tenant_id,
+            source=call.source,
+            nonce_hash=call.nonce_hash,
+            used_at=call.received_at,
+        ).save(force_insert=True)
+    if signal is None:
+        _count(call, duplicate_count=F("duplicate_count") + 1)
+        return
+    signal.save(force_insert=True)
+    if signal.status == SignalStatus.ACCEPTED:
+        announce = partial(signal_accepted.send_robust, Signal, signal_id=str(signal.pk))
+        transaction.on_commit(announce)
+    _count(call, last_signal_at=call.received_at)
+
+
+def _count(call: Call, **values: Any) -> None:
+    """Note it on the source once all is stored.
+
+    Not in the same transaction: the inserts hold the source's row as their parent, and two
+    callers that both want to change it would wait for each other for ever.
+    """
+
+    def note() -> None:
+        with tenant_scope(call.source.tenant_id):
+            SignalSource.objects.filter(pk=call.source.pk).update(**values)
+
+    transaction.on_commit(note, robust=True)
+
+
+def _unless_deadlocked(write: Callable[[], T]) -> T:
+    """Do it again when MySQL chose this transaction to break a deadlock."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return write()
+        except OperationalError as error:
+            if error.args[0] != MYSQL_DEADLOCK or connection.in_atomic_block:
+                raise
+    return write()
+
+
+def _is_nonce_used(call: Call) -> bool:
+    return (
+        call.nonce_hash is not None
+        and SignalNonce.objects.filter(source=call.source, nonce_hash=call.nonce_hash).exists()
+    )
+
+
+def _is_too_fast(call: Call) -> bool:
+    """Whether the last second is full. Naming every status lets the index answer."""
+    recent = Signal.objects.filter(
+        source=call.source,
+        status__in=SignalStatus.values,
+        received_at__gt=call.received_at - timedelta(seconds=1),
+    )
+    return bool(recent.count() >= call.source.rate_per_second)
