@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-
 from typing import Any
 
 from celery import Celery
@@ -22,5 +21,5 @@ app.autodiscover_tasks()
 @worker_ready.connect
 def take_up(**_: Any) -> None:
     """A worker that starts takes up at once what another left behind, and says it is there."""
-    for task in ("executor_heartbeat", "sweep_orders", "verify_pending"):
+    for task in ("warm_up", "executor_heartbeat", "sweep_orders", "verify_pending"):
         app.send_task(f"trading.tasks.{task}", expires=30)

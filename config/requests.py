@@ -26,7 +26,8 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        token = request_id.set(uuid.uuid4().hex)
+        request.request_id = uuid.uuid4().hex  # type: ignore[attr-defined]
+        token = request_id.set(request.request_id)  # type: ignore[attr-defined]
         started = time.perf_counter()
         try:
             response = self.get_response(request)

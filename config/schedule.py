@@ -30,4 +30,5 @@ EXECUTOR_TASKS = (
     "sweep_orders",
     "verify_account",
     "verify_pending",
+    "warm_up",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.core.validators import MinValueValidator, RegexValidator
@@ -64,7 +64,7 @@ class Customer(TenantModel):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
-    objects: ClassVar[TenantManager[Customer]] = TenantManager.from_queryset(CustomerQuerySet)()
+    objects: ClassVar[Any] = TenantManager.from_queryset(CustomerQuerySet)()
 
     class Meta(TenantModel.Meta):
         verbose_name = _("customer")
@@ -165,9 +165,7 @@ class ExchangeAccount(TenantModel):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
-    objects: ClassVar[TenantManager[ExchangeAccount]] = TenantManager.from_queryset(
-        ExchangeAccountQuerySet
-    )()
+    objects: ClassVar[Any] = TenantManager.from_queryset(ExchangeAccountQuerySet)()
 
     class Meta(TenantModel.Meta):
         verbose_name = _("exchange account")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -152,7 +152,7 @@ class Signal(TenantModel):
     expires_at = models.DateTimeField(_("opens expire"), null=True)
     copied_at = models.DateTimeField(_("copied"), null=True)
 
-    objects: ClassVar[TenantManager[Signal]] = TenantManager.from_queryset(SignalQuerySet)()
+    objects: ClassVar[Any] = TenantManager.from_queryset(SignalQuerySet)()
 
     class Meta(TenantModel.Meta):
         verbose_name = _("signal")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from decimal import Decimal
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -44,7 +44,7 @@ class Strategy(TenantModel):
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(_("name"), max_length=80)
-    sources = models.ManyToManyField(
+    sources: Any = models.ManyToManyField(
         SignalSource,
         verbose_name=_("sources"),
         through="StrategySource",
@@ -101,7 +101,7 @@ class Strategy(TenantModel):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
-    objects: ClassVar[TenantManager[Strategy]] = TenantManager.from_queryset(StrategyQuerySet)()
+    objects: ClassVar[Any] = TenantManager.from_queryset(StrategyQuerySet)()
 
     class Meta(TenantModel.Meta):
         verbose_name = _("strategy")
@@ -163,7 +163,7 @@ class SubscriptionQuerySet(TenantQuerySet["Subscription"]):
 
 
 class Subscription(TenantModel):
-    """One exchange account following one strategy. Its `uid` is the link's identity in order ids."""
+    """One account following one strategy. Its `uid` is the link's identity in order ids."""
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     strategy = models.ForeignKey(
@@ -198,9 +198,7 @@ class Subscription(TenantModel):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
-    objects: ClassVar[TenantManager[Subscription]] = TenantManager.from_queryset(
-        SubscriptionQuerySet
-    )()
+    objects: ClassVar[Any] = TenantManager.from_queryset(SubscriptionQuerySet)()
 
     class Meta(TenantModel.Meta):
         verbose_name = _("subscription")

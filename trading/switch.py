@@ -30,7 +30,7 @@ from trading.risk import STRICTNESS, LimitValue
 Target = Strategy | Customer | ExchangeAccount | str | None
 
 
-class SwitchUnreadable(RuntimeError):
+class SwitchUnreadableError(RuntimeError):
     """The switch could not be read: nothing may be sent."""
 
 
@@ -83,7 +83,9 @@ def read_switchboard(tenant_id: int) -> Switchboard:
             )
         }
         limits: dict[str, list[LimitValue]] = {}
-        rows = Limit.objects.filter(is_active=True).values_list("scope_key", "kind", "scope", "value")
+        rows = Limit.objects.filter(is_active=True).values_list(
+            "scope_key", "kind", "scope", "value"
+        )
         for key, kind, scope, value in rows:
             bound = LimitValue(LimitKind(kind), Scope(scope), value, label=str(Scope(scope).label))
             limits.setdefault(key, []).append(bound)
@@ -94,7 +96,7 @@ def hold_switches(tenant_ids: Iterable[int]) -> None:
     """Keep every switch as it is until the transaction ends: shared locks, system first.
 
     SQLite needs none, since its writing transactions exclude each other.
-    Raises SwitchUnreadable when a row is missing.
+    Raises SwitchUnreadableError when a row is missing.
     """
     ids = sorted(set(tenant_ids))
     share = " LOCK IN SHARE MODE" if connection.vendor == "mysql" else ""
@@ -108,7 +110,7 @@ def hold_switches(tenant_ids: Iterable[int]) -> None:
         )
         tenants = cursor.fetchall()
     if len(system) != 1 or len(tenants) != len(ids):
-        raise SwitchUnreadable("the row of the installation or of a desk is missing")
+        raise SwitchUnreadableError("the row of the installation or of a desk is missing")
 
 
 @transaction.atomic
@@ -133,6 +135,7 @@ def set_mode(
     keys = _scope_columns(scope, tenant, target)
     with _scope_of(tenant):
         _bump(tenant)
+        state: TradingState
         state, created = TradingState.objects.get_or_create(
             scope_key=keys["scope_key"],
             defaults={**keys, "mode": mode, "reason": reason, "changed_by": actor},
@@ -155,7 +158,7 @@ def set_mode(
 
 
 @transaction.atomic
-def set_limit(
+def set_limit(  # noqa: PLR0913 - a limit and the scope it binds
     *,
     kind: LimitKind,
     value: Decimal,
@@ -171,6 +174,7 @@ def set_limit(
     keys = _scope_columns(scope, tenant, target)
     with _scope_of(tenant):
         _bump(tenant)
+        limit: Limit
         limit, created = Limit.objects.get_or_create(
             scope_key=keys["scope_key"],
             kind=kind,
@@ -202,12 +206,10 @@ def _scope_of(tenant: Tenant | None) -> Any:
 
 def _bump(tenant: Tenant | None) -> None:
     rows: Any = (
-        Installation.objects.filter(pk=1)
-        if tenant is None
-        else Tenant.objects.filter(pk=tenant.pk)
+        Installation.objects.filter(pk=1) if tenant is None else Tenant.objects.filter(pk=tenant.pk)
     )
     if rows.update(switch_version=F("switch_version") + 1) != 1:
-        raise SwitchUnreadable("the row of the installation or of the desk is missing")
+        raise SwitchUnreadableError("the row of the installation or of the desk is missing")
 
 
 _TARGETS: dict[Scope, tuple[str, type]] = {
@@ -230,5 +232,5 @@ def _scope_columns(scope: Scope, tenant: Tenant | None, target: Target) -> dict[
     if tenant is None and scope != Scope.INSTRUMENT:
         raise ValidationError({"scope": _("Only a desk can be this specific.")})
     owner = "system" if tenant is None else str(tenant.pk)
-    key = target if isinstance(target, str) else target.pk
+    key = target if isinstance(target, str) else getattr(target, "pk", None)
     return {"scope": scope, "scope_key": f"{owner}|{scope.value}|{key}", name: target}

@@ -9,14 +9,18 @@ from collections.abc import Sequence
 from celery import shared_task
 
 from accounts.tenancy import all_tenants
+from customers.models import ExchangeAccount
 from signals.models import Signal
 from trading.copying import copy_source
 from trading.copying.cycles import settle_cycles, settle_left_over
+from trading.exchange.runner import client_for
 from trading.execution import send_orders, sweep
+from trading.execution.clock import clock_is_right
 from trading.execution.lanes import successors
 from trading.leases import alive_count, beat_heartbeat, single_flight
-from trading.sync.reconcile import reconcile_account as reconcile
+from trading.sync.endpoints import endpoint_of_market
 from trading.sync.reconcile import forget_old_runs as forget_runs
+from trading.sync.reconcile import reconcile_account as reconcile
 from trading.sync.reconcile import reconcile_due
 from trading.verification import verify_account as verify
 from trading.verification import verify_pending_accounts
@@ -88,6 +92,16 @@ def reconcile_accounts() -> None:
 @shared_task
 def forget_old_runs() -> None:
     forget_runs()
+
+
+@shared_task
+def warm_up() -> None:
+    """Load what the first order would otherwise wait for: the client, its clock, a connection."""
+    with all_tenants("the markets in use"):
+        markets = set(ExchangeAccount.objects.order_by().values_list("market", flat=True))
+    for market in markets:
+        endpoint = endpoint_of_market(market)
+        clock_is_right(endpoint, client_for(endpoint))
 
 
 @shared_task

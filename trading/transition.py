@@ -21,7 +21,6 @@ from trading.events import orders_finished
 from trading.models import Order, OrderEvent
 from trading.orders import may_become
 
-
 P = ParamSpec("P")
 R = TypeVar("R")
 _DEADLOCKS = (1205, 1213)  # lock wait timeout, deadlock: the transaction was rolled back whole
@@ -43,9 +42,7 @@ class Change:
     proved_not_placed: bool = False
 
 
-def transition(
-    changes: Iterable[Change], *, source: EventSource, at: datetime
-) -> list[Change]:
+def transition(changes: Iterable[Change], *, source: EventSource, at: datetime) -> list[Change]:
     """Write the changes whose order still has the version that was read, and say which.
 
     Must run inside a transaction. Writes a diary line for each change of state, and
@@ -124,7 +121,11 @@ def retried(function: Callable[P, R]) -> Callable[P, R]:
             try:
                 return function(*args, **kwargs)
             except OperationalError as error:
-                if not left or not _is_contention(error) or transaction.get_connection().in_atomic_block:
+                if (
+                    not left
+                    or not _is_contention(error)
+                    or transaction.get_connection().in_atomic_block
+                ):
                     raise
             threading.Event().wait(random.uniform(0.01, 0.1))  # noqa: S311 - spread, not secrecy
         raise AssertionError("unreachable")

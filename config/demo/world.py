@@ -85,9 +85,7 @@ PARTICULAR = {
         _refused(Reason.ORDER_NOTIONAL_ABOVE_LIMIT),
         account={"max_order_notional": Decimal(5)},
     ),
-    14: Follower(
-        25_000, _refused(Reason.DAILY_LIMIT), account={"max_daily_notional": Decimal(0)}
-    ),
+    14: Follower(25_000, _refused(Reason.DAILY_LIMIT), account={"max_daily_notional": Decimal(0)}),
     17: Follower(25_000, _refused(Reason.LINK_PAUSED, SKIPPED), quirk="pause_subscription"),
     19: Follower(
         5_000,

@@ -102,6 +102,7 @@ def _rebase(cycle: Cycle, holding: Holding) -> int:
     base = rebase_after_fill(base_of(cycle), holding.filled, order.leader_after or Decimal(0))
     if base == base_of(cycle):
         return 0
-    return Cycle.objects.filter(pk=cycle.pk).update(
+    changed: int = Cycle.objects.filter(pk=cycle.pk).update(
         follower_base=base.follower_base, leader_base=base.leader_base
     )
+    return changed

@@ -160,7 +160,7 @@ def _concerns(leg: _Leg, move: LeaderMove, running: Running | None) -> bool:
     )
 
 
-def _context(  # noqa: PLR0913 - it gathers all that a check may ask
+def _context(
     signal: Signal,
     leg: _Leg,
     move: LeaderMove,
@@ -393,7 +393,7 @@ def _over(move: LeaderMove, facts: Facts, planned: list[_Planned]) -> tuple[Runn
     over = []
     for plan in planned:
         running = facts.cycles.get(plan.leg.direction)
-        if running is None or plan.order is not None and plan.leg.leg != Leg.OPEN:
+        if running is None or (plan.order is not None and plan.leg.leg != Leg.OPEN):
             continue
         quiet = running.holding.filled + running.holding.pending <= 0
         closed = plan.leg.leg == Leg.CLOSE and plan.result is not None and quiet

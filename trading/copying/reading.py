@@ -74,11 +74,9 @@ class Facts:
 
 def undecided(signal: Signal, links: Sequence[Link]) -> list[Link]:
     """The links that have no decision for this signal yet: a repeated run skips the rest."""
-    decided = set(
-        Decision.objects.filter(signal=signal, link_uid__in=[link.uid for link in links]).values_list(
-            "link_uid", flat=True
-        )
-    )
+    uids = [link.uid for link in links]
+    rows = Decision.objects.filter(signal=signal, link_uid__in=uids)
+    decided = set(rows.values_list("link_uid", flat=True))
     return [link for link in links if link.uid not in decided]
 
 

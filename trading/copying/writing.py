@@ -134,7 +134,7 @@ def _cycle(signal: Signal, move: LeaderMove, draft: Draft, now: datetime) -> Cyc
     )
 
 
-def _orders(  # noqa: PLR0913 - a row's parents, and its two times
+def _orders(
     signal: Signal,
     draft: Draft,
     decision: Decision,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -49,7 +49,10 @@ class Cycle(TenantModel):
     unit = models.CharField(_("leader counts in"), max_length=16, choices=Unit)
     follower_base = ExactDecimalField(_("follower's base"))
     leader_base = ExactDecimalField(_("leader's base"))
-    active_key = models.CharField(max_length=96, null=True, unique=True, editable=False)
+    # NULL, not "": an ended cycle must not stand in the way of the next.
+    active_key = models.CharField(  # noqa: DJ001
+        max_length=96, null=True, unique=True, editable=False
+    )
     opened_at = models.DateTimeField(_("opened"))
     ended_at = models.DateTimeField(_("ended"), null=True)
 
@@ -100,7 +103,7 @@ class Decision(TenantModel):
     numbers = models.JSONField(_("numbers used"), default=dict)
     decided_at = models.DateTimeField(_("decided"))
 
-    objects: ClassVar[TenantManager[Decision]] = TenantManager.from_queryset(DecisionQuerySet)()
+    objects: ClassVar[Any] = TenantManager.from_queryset(DecisionQuerySet)()
 
     class Meta(TenantModel.Meta):
         verbose_name = _("decision")

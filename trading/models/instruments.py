@@ -37,7 +37,9 @@ class Instrument(models.Model):
         verbose_name_plural = _("instruments")
         ordering = ("market", "inst_id")
         constraints = (
-            models.UniqueConstraint(fields=("market", "inst_id"), name="instrument_once_per_market"),
+            models.UniqueConstraint(
+                fields=("market", "inst_id"), name="instrument_once_per_market"
+            ),
         )
 
     def __str__(self) -> str:

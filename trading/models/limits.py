@@ -6,7 +6,7 @@ NOT NULL column, so that uniqueness over scopes is one plain constraint.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.validators import MinValueValidator
@@ -61,7 +61,7 @@ class TradingState(Scoped):
     )
     reason = models.CharField(_("reason"), max_length=300, blank=True)
 
-    objects: ClassVar[SystemTenantManager[TradingState]] = SystemTenantManager()
+    objects: ClassVar[Any] = SystemTenantManager()
 
     class Meta(Scoped.Meta):
         abstract = False
@@ -83,7 +83,7 @@ class Limit(Scoped):
     value = ExactDecimalField(_("at most"), validators=[MinValueValidator(0)])
     is_active = models.BooleanField(_("active"), default=True)
 
-    objects: ClassVar[SystemTenantManager[Limit]] = SystemTenantManager()
+    objects: ClassVar[Any] = SystemTenantManager()
 
     class Meta(Scoped.Meta):
         abstract = False

@@ -134,7 +134,7 @@ class Order(PartitionedTenantModel):
     exchange_updated_at = models.DateTimeField(_("exchange time"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
 
-    objects: ClassVar[TenantManager[Order]] = TenantManager.from_queryset(OrderQuerySet)()
+    objects: ClassVar[Any] = TenantManager.from_queryset(OrderQuerySet)()
 
     class Meta(PartitionedTenantModel.Meta):
         verbose_name = _("order")
@@ -256,7 +256,7 @@ class Fill(PartitionedTenantModel):
     liquidity = models.CharField(_("liquidity"), max_length=8, blank=True)
     received_at = models.DateTimeField(_("received"))
 
-    objects: ClassVar[TenantManager[Fill]] = TenantManager.from_queryset(FillQuerySet)()
+    objects: ClassVar[Any] = TenantManager.from_queryset(FillQuerySet)()
 
     class Meta(PartitionedTenantModel.Meta):
         verbose_name = _("fill")

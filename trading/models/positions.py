@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -50,7 +50,7 @@ class Position(TenantModel):
     exchange_updated_at = models.DateTimeField(_("exchange time"), null=True)
     updated_at = models.DateTimeField(_("updated"))
 
-    objects: ClassVar[TenantManager[Position]] = TenantManager.from_queryset(PositionQuerySet)()
+    objects: ClassVar[Any] = TenantManager.from_queryset(PositionQuerySet)()
 
     class Meta(TenantModel.Meta):
         verbose_name = _("position")
@@ -74,10 +74,13 @@ class BalanceQuerySet(TenantQuerySet["Balance"]):
 
 
 class Balance(TenantModel):
-    """One currency of an account. `currency` USD with `total` true is the whole account."""
+    """One currency of an account, as the exchange counts it."""
 
     account = models.ForeignKey(
-        ExchangeAccount, verbose_name=_("account"), on_delete=models.PROTECT, related_name="balances"
+        ExchangeAccount,
+        verbose_name=_("account"),
+        on_delete=models.PROTECT,
+        related_name="balances",
     )
     currency = models.CharField(_("currency"), max_length=20)
     equity = ExactDecimalField(_("equity"), default=0)
@@ -88,7 +91,7 @@ class Balance(TenantModel):
     exchange_updated_at = models.DateTimeField(_("exchange time"), null=True)
     updated_at = models.DateTimeField(_("updated"))
 
-    objects: ClassVar[TenantManager[Balance]] = TenantManager.from_queryset(BalanceQuerySet)()
+    objects: ClassVar[Any] = TenantManager.from_queryset(BalanceQuerySet)()
 
     class Meta(TenantModel.Meta):
         verbose_name = _("balance")

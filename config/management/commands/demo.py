@@ -7,7 +7,7 @@ import signal
 import sys
 from argparse import ArgumentParser
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -19,7 +19,7 @@ from config.demo.run import Demo
 
 class Command(BaseCommand):
     help = "Run the whole product here, with a simulated exchange and two demo desks."
-    requires_system_checks = ()
+    requires_system_checks: ClassVar[list[str]] = []  # type: ignore[assignment]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="exit after the first signal")
