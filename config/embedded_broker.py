@@ -35,9 +35,9 @@ def install() -> None:
 class Channel(filesystem.Channel):
     """Queues as folders of one file per message, oldest name first."""
 
-    def _put(self, queue: str, message: Any, **_: Any) -> None:
+    def _put(self, queue: str, payload: Any, **_: Any) -> None:  # type: ignore[override]
         name = f"{time.time_ns():020d}_{uuid.uuid4().hex}.{queue}.msg"
-        _write_whole(Path(self.data_folder_out) / name, dumps(message))
+        _write_whole(Path(self.data_folder_out) / name, dumps(payload))
 
     def _get(self, queue: str, timeout: float | None = None) -> Any:
         folder = Path(self.data_folder_in)

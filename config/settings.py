@@ -103,7 +103,9 @@ TEMPLATES = [
 # Database -------------------------------------------------------------------------------------
 
 DATABASES: dict[str, dict[str, Any]] = {
-    "default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'copydesk.sqlite3'}")
+    "default": env.db_url_config(
+        env.str("DATABASE_URL", default="") or f"sqlite:///{VAR_DIR / 'copydesk.sqlite3'}"
+    )
 }
 _database = DATABASES["default"]
 if "mysql" in _database["ENGINE"]:
@@ -159,7 +161,7 @@ SESSION_COOKIE_AGE = env.int("SESSION_COOKIE_AGE", default=8 * 3600)
 
 # Background work ------------------------------------------------------------------------------
 
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL or "filesystem://")
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or REDIS_URL or "filesystem://"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {}
 if CELERY_BROKER_URL.startswith("filesystem"):
     _queue, _control = VAR_DIR / "broker" / "queue", VAR_DIR / "broker" / "control"
@@ -184,10 +186,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_CREATE_MISSING_QUEUES = True
 # Only these may decrypt exchange keys, so only the executor's processes need FIELD_KEYS for them.
-CELERY_TASK_ROUTES = {
-    f"trading.tasks.{name}": {"queue": "executor"}
-    for name in EXECUTOR_TASKS
-}
+CELERY_TASK_ROUTES = {f"trading.tasks.{name}": {"queue": "executor"} for name in EXECUTOR_TASKS}
 # The row is the truth and a sweep finds what a dead worker left: nothing is redelivered.
 CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_REJECT_ON_WORKER_LOST = False

@@ -24,6 +24,7 @@ from trading.models import Order, StreamLease, TradingState
 
 SOCKET_SILENT_AFTER: Final = timedelta(seconds=60)
 LOOK_BACK: Final = timedelta(days=7)
+WORST_FIRST: Final = ("unknown", "danger", "warn")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Matter:
 
 def matters() -> list[Matter]:
     """Everything that waits for a person in the open desk; a few small queries."""
-    found = [
+    found: list[Matter] = [
         *_orders_to_settle(),
         *_switches(),
         *_keys(),
@@ -50,7 +51,7 @@ def matters() -> list[Matter]:
         *_signals(),
         *_approvals(),
     ]
-    return found
+    return sorted(found, key=lambda matter: WORST_FIRST.index(matter.kind))
 
 
 def _list(model: str, query: str) -> str:

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.models import AuditEntry, Tenant
 from accounts.roles import Ability, may
@@ -31,6 +32,7 @@ SIMULATED: Final = (Market.SIMULATOR, Market.DEMO)
 HOURS: Final = 24
 LATENCIES: Final = 5000
 CHART_HEIGHT: Final = 140
+ON_THEIR_WAY: Final = (OrderState.NEW, OrderState.READY, OrderState.SENDING, OrderState.LIVE)
 LEVELS: Final = {
     "info": ("idle", "info"),
     "notice": ("wait", "edit"),
@@ -43,7 +45,7 @@ def context(request: HttpRequest, page: dict[str, Any]) -> dict[str, Any]:
     """Everything the dashboard shows of the open desk, in a fixed number of queries."""
     tenant: Tenant = request.tenant  # type: ignore[attr-defined]
     start = day_start(tenant)
-    waits = matters()
+    waits, signals = matters(), latest_signals()
     return {
         **page,
         "title": _("Dashboard"),
@@ -58,8 +60,8 @@ def context(request: HttpRequest, page: dict[str, Any]) -> dict[str, Any]:
         "hours": hours(start),
         "day_start": start,
         "zone": tenant.timezone,
-        "signals": latest_signals(),
-        "activity": activity(request),
+        "signals": [(signal, signal_badge(signal)) for signal in signals],
+        "activity": activity(request, signals),
     }
 
 
@@ -168,14 +170,14 @@ def hours(start: datetime) -> dict[str, Any]:
     return {"bars": bars, "most": most, "top": top, "half": top // 2, "total": sum(values)}
 
 
-def latest_signals() -> list[tuple[Any, str]]:
+def latest_signals() -> list[Any]:
     mine = Decision.objects.filter(signal=OuterRef("pk")).order_by().values("signal")
     copied = mine.annotate(n=Count("pk", filter=Q(outcome=DecisionOutcome.COPIED)))
     others = mine.annotate(n=Count("pk", filter=~Q(outcome=DecisionOutcome.COPIED)))
     rows = Signal.objects.select_related("source").annotate(
         copied_n=Subquery(copied.values("n")), skipped_n=Subquery(others.values("n"))
     )
-    return [(signal, signal_badge(signal)) for signal in rows[:8]]
+    return list(rows[:8])
 
 
 @dataclass(frozen=True)
@@ -190,18 +192,35 @@ class Happening:
     url: str
 
 
-def activity(request: HttpRequest) -> list[Happening]:
-    """The last things that happened: refusals, fills and what people did."""
-    lines = [*_order_lines(), *_decision_lines()]
+def activity(request: HttpRequest, signals: list[Any]) -> list[Happening]:
+    """The last things that happened: signals, orders that went another way, and the diary."""
+    lines = [*_signal_lines(signals), *_order_lines(), *_decision_lines()]
     if may(request, Ability.VIEW_AUDIT):
         lines += _diary_lines()
     return list(islice(sorted(lines, key=lambda line: line.at, reverse=True), 9))
 
 
-def _order_lines() -> list[Happening]:
-    rows = Order.objects.exclude(finished_at=None).select_related("account__customer")
+def _signal_lines(signals: list[Any]) -> list[Happening]:
     lines = []
-    for order in rows.order_by("-created_at")[:6]:
+    for signal in signals:
+        if not signal.copied_n:
+            continue
+        title = f"{signal.inst_id} {signal.get_intent_display().lower()} "
+        title += f"{signal.get_direction_display().lower()}, "
+        title += ngettext("%(n)d copied", "%(n)d copied", signal.copied_n) % {"n": signal.copied_n}
+        text = _("%(source)s, %(n)d not copied") % {
+            "source": signal.source.name,
+            "n": signal.skipped_n or 0,
+        }
+        url = reverse("admin:signals_signal_change", args=(signal.pk,))
+        lines.append(Happening(signal.received_at, "wait", "cell_tower", title, text, url))
+    return lines
+
+
+def _order_lines() -> list[Happening]:
+    rows = Order.objects.exclude(state__in=(OrderState.FILLED, *ON_THEIR_WAY))
+    lines = []
+    for order in rows.select_related("account__customer").order_by("-created_at")[:6]:
         title = f"{order.inst_id} {order.get_side_display().lower()} · "
         title += order.get_state_display().lower()
         text = order.account.customer.name
@@ -226,7 +245,7 @@ def _decision_lines() -> list[Happening]:
             f"{row.account.customer.name}, {row.signal.inst_id}",
             reverse("admin:trading_decision_change", args=(row.pk,)),
         )
-        for row in rows[:4]
+        for row in rows[:3]
     ]
 
 

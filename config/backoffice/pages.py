@@ -138,6 +138,7 @@ def signal_story(signal: Signal) -> dict[str, Any]:
     copied = sum(d.outcome == DecisionOutcome.COPIED for d in decisions)
     acks = [o.acked_at - signal.received_at for o in orders.values() if o.acked_at]
     return {
+        "has_story": True,
         "signal": signal,
         "status_html": signal_badge(signal),
         "rows": rows,

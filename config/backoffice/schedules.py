@@ -1,4 +1,4 @@
-"""The schedules of beat, in the theme: superusers change them, nobody else sees them."""
+"""The schedules of beat, in the theme: superusers change them, staff see them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import django_celery_beat.admin as beat_admin
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django_celery_beat.models import (
     ClockedSchedule,
@@ -18,9 +19,15 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.admin import GlobalAdmin
 from accounts.display import badge, moment, num
+from accounts.roles import Ability, may
 
 for _model in (PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule):
     admin.site.unregister(_model)
+
+
+class ScheduleAdmin(GlobalAdmin):
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser) or may(request, Ability.VIEW_DESK)
 
 
 class TaskChoice(UnfoldAdminSelectWidget, beat_admin.TaskSelectWidget):
@@ -35,7 +42,7 @@ class PeriodicTaskForm(beat_admin.PeriodicTaskForm):
 
 
 @admin.register(PeriodicTask)
-class PeriodicTaskAdmin(GlobalAdmin, beat_admin.PeriodicTaskAdmin):
+class PeriodicTaskAdmin(ScheduleAdmin, beat_admin.PeriodicTaskAdmin):
     form = PeriodicTaskForm
 
     list_display = ("name", "state", "scheduler", "queue_shown", "last_run", "runs", "one_off")
@@ -64,20 +71,20 @@ class PeriodicTaskAdmin(GlobalAdmin, beat_admin.PeriodicTaskAdmin):
 
 
 @admin.register(IntervalSchedule)
-class IntervalScheduleAdmin(GlobalAdmin):
+class IntervalScheduleAdmin(ScheduleAdmin):
     list_display = ("__str__", "every", "period")
 
 
 @admin.register(CrontabSchedule)
-class CrontabScheduleAdmin(GlobalAdmin):
+class CrontabScheduleAdmin(ScheduleAdmin):
     list_display = ("__str__", "human_readable", "timezone")
 
 
 @admin.register(SolarSchedule)
-class SolarScheduleAdmin(GlobalAdmin):
+class SolarScheduleAdmin(ScheduleAdmin):
     list_display = ("__str__", "event")
 
 
 @admin.register(ClockedSchedule)
-class ClockedScheduleAdmin(GlobalAdmin):
+class ClockedScheduleAdmin(ScheduleAdmin):
     list_display = ("__str__", "clocked_time")

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.templatetags.static import static
 
-
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Copydesk",
+    "SITE_URL": None,
     "SITE_HEADER": "Copydesk",
     "SITE_SUBHEADER": "config.backoffice.sidebar.desk_name",
     "SITE_ICON": lambda _request: static("img/logo.svg"),
@@ -20,6 +20,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "8px",
+    "LOGIN": {"form": "config.backoffice.login.LoginForm"},
     "ENVIRONMENT": "config.backoffice.sidebar.environment",
     "DASHBOARD_CALLBACK": "config.backoffice.dashboard.context",
     "STYLES": [

@@ -9,7 +9,7 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,15 @@ from accounts.tenancy import tenant_scope
 from config.demo.http import Answer, call
 from config.demo.processes import DemoError, Household, children_environ, free_port, is_free
 from config.demo.report import Report, ledger_end, make_report
-from config.demo.world import INSTRUMENT, World, derived, make_world, unverified
+from config.demo.world import (
+    FOLLOWERS,
+    INSTRUMENT,
+    Follower,
+    World,
+    derived,
+    make_world,
+    unverified,
+)
 from signals.enums import SignalStatus
 from signals.models import LeaderPosition, Signal
 from trading.models import Cycle, Heartbeat, MarketPrice, Order, StreamLease
@@ -35,7 +43,9 @@ Say = Callable[[str], None]
 class Demo:
     """One run. `start` brings everything up, `show` sends the signal, `stop` ends all."""
 
-    def __init__(self, *, port: int | None, say: Say) -> None:
+    def __init__(
+        self, *, port: int | None, say: Say, followers: Mapping[str, Follower] = FOLLOWERS
+    ) -> None:
         self.folder = Path(settings.VAR_DIR)
         self.say = say
         self.port = port or (DEFAULT_PORT if is_free(DEFAULT_PORT) else free_port())
@@ -43,6 +53,7 @@ class Demo:
         self.addresses: dict[str, str] = {}
         self.flower = ""
         self.started_at = timezone.now()
+        self.followers = followers
         self.world: World | None = None
 
     @property
@@ -64,7 +75,7 @@ class Demo:
         self.addresses = simulator.start_simulator(self.folder / "simulator.jsonl")
         self.household.environ = children_environ(self.addresses)
         self.say("making two desks with their customers")
-        self.world = make_world(self.addresses["control"])
+        self.world = make_world(self.addresses["control"], self.followers)
         self._start_processes()
         self._wait_until_ready()
 
@@ -74,8 +85,8 @@ class Demo:
         self._close_what_is_left(world)
         before = ledger_end(self.addresses["control"])
         quantity = {"mode": "base", "value": "0.8"}
-        signal_id = self._send(world, intent="open", quantity=quantity, leverage="2")
-        self._wait_for_orders(world, signal_id)
+        signal_id = self.send(world, intent="open", quantity=quantity, leverage="2")
+        self.wait_for_orders(world, signal_id)
         report = make_report(
             world, signal_id, control_url=self.addresses["control"], ledger_from=before
         )
@@ -174,8 +185,8 @@ class Demo:
             held |= set(running.filter(inst_id=INSTRUMENT).values_list("direction", flat=True))
         for direction in sorted(held):
             self.say(f"closing the {direction} position of an earlier run")
-            signal_id = self._send(world, intent="close", direction=direction)
-            self._wait_for_orders(world, signal_id)
+            signal_id = self.send(world, intent="close", direction=direction)
+            self.wait_for_orders(world, signal_id)
             self.household.wait_for("the cycles to end", lambda: self._is_flat(world), 30)
 
     def _is_flat(self, world: World) -> bool:
@@ -183,7 +194,7 @@ class Demo:
             running = Cycle.objects.filter(source=world.source, ended_at__isnull=True)
             return not running.filter(inst_id=INSTRUMENT).exists()
 
-    def _send(self, world: World, *, direction: str = "long", **terms: Any) -> str:
+    def send(self, world: World, *, direction: str = "long", **terms: Any) -> str:
         """Send a webhook as any sender would; the signal's id."""
         now = datetime.now(UTC)
         body = json.dumps(
@@ -202,7 +213,7 @@ class Demo:
         self.say(f"sent {terms['intent']} {direction} {INSTRUMENT}: {answer.status}")
         return signal_id
 
-    def _wait_for_orders(self, world: World, signal_id: str) -> None:
+    def wait_for_orders(self, world: World, signal_id: str) -> None:
         def is_done() -> bool:
             with tenant_scope(world.tenant):
                 signal = Signal.objects.get(pk=signal_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -118,7 +118,7 @@ def derived(purpose: str, length: int = 32) -> str:
     return digest.hexdigest()[:length]
 
 
-def make_world(control_url: str) -> World:
+def make_world(control_url: str, followers: Mapping[str, Follower] = FOLLOWERS) -> World:
     """Make, or find, two desks with their people, sources, strategies and funded accounts."""
     logins: dict[str, tuple[str, str]] = {}
     first = _desk("Harbour Desk", "harbour")
@@ -132,7 +132,7 @@ def make_world(control_url: str) -> World:
     _strategies(first, source)
     _strategies(second, other)
     with tenant_scope(first):
-        for name, follower in FOLLOWERS.items():
+        for name, follower in followers.items():
             _customer(first, name, follower, control_url)
         logins[Role.CUSTOMER.value] = _portal_user(first)
     with tenant_scope(second):

@@ -7,7 +7,7 @@ import signal
 import sys
 from argparse import ArgumentParser
 from types import FrameType
-from typing import Any, ClassVar
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -19,14 +19,14 @@ from config.demo.run import Demo
 
 class Command(BaseCommand):
     help = "Run the whole product here, with a simulated exchange and two demo desks."
-    requires_system_checks: ClassVar[list[str]] = []  # type: ignore[assignment]
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="exit after the first signal")
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
         parser.add_argument("--port", type=int, default=None, help="the web server's port")
 
-    def handle(self, *_: Any, **options: Any) -> None:
+    def handle(self, *_args: Any, **options: Any) -> None:
         if settings.COPYDESK_ENV != "demo":
             raise CommandError("the demo runs with COPYDESK_ENV=demo only: use `make demo`")
         demo = Demo(port=options["port"], say=self._say)

@@ -1,0 +1,19 @@
+"""The door of the back office: memberships decide who passes, not Django's staff flag."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.forms import AuthenticationForm as PlainAuthenticationForm
+from unfold.forms import AuthenticationForm
+
+from config.backoffice.desks import desks_of
+
+
+class LoginForm(AuthenticationForm):
+    """Staff of a desk and superusers. Everybody else is told what a wrong password is told."""
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        PlainAuthenticationForm.confirm_login_allowed(self, user)
+        if not user.is_superuser and not desks_of(user):
+            raise self.get_invalid_login_error()
