@@ -126,6 +126,11 @@ async def test_a_second_login_is_refused(connect: OpenSocket, client: Client) ->
         ("private", '{"op": "subscribe", "args": [{"channel": "tickers"}]}', "60018"),
         ("private", '{"op": "subscribe", "args": [{"channel": "fills"}]}', "64003"),
         ("business", '{"op": "subscribe", "args": [{"channel": "tickers"}]}', "60018"),
+        (
+            "public",
+            '{"op": "subscribe", "args": [{"channel": "funding-rate", "instId": "BTC-USDT"}]}',
+            "60018",
+        ),
         ("public", '{"op": NaN}', "60012"),
         ("public", "[" * 30_000, "60012"),
     ],
@@ -168,6 +173,23 @@ async def test_public_channels_acknowledge_and_push(
     assert push["arg"] == arg
     assert shape(push) == push_rows[f"{arg['channel']} frame"]
     assert shape(push["data"][0]) == push_rows[arg["channel"]]
+
+
+async def test_silent_channels_stay_silent_when_prices_move(
+    own: Simulator, connect: OpenSocket
+) -> None:
+    socket = await logged_in(connect, own.account("silent"))
+    args = [
+        {"channel": "liquidation-warning", "instType": "SWAP", "instId": SWAP},
+        {"channel": "orders", "instType": "SWAP", "instId": SWAP},
+    ]
+    await socket.say({"op": "subscribe", "args": args})
+    await socket.find(event="channel-conn-count")
+
+    answer = own.ask("POST", "/prices", {SWAP: "64100"})
+
+    assert answer.status == 200
+    assert await socket.quiet(0.2)
 
 
 async def test_prices_are_pushed_when_they_move(own: Simulator, connect: OpenSocket) -> None:

@@ -31,6 +31,10 @@ BUSINESS: Final = CANDLES | {"trades-all"}
 SILENT_BUSINESS: Final = frozenset(("orders-algo", "algo-advance"))
 TIERED: Final = frozenset(("fills", "books-l2-tbt", "books50-l2-tbt"))
 
+MARKET: Final = PUBLIC | BUSINESS
+MOVING: Final = MARKET - {"instruments"}
+
+_SWAPS_ONLY: Final = frozenset(("funding-rate", "open-interest"))
 _OFFERED: Final = {
     "public": PUBLIC | {"books-l2-tbt", "books50-l2-tbt"},
     "private": PRIVATE | SILENT | {"fills"},
@@ -112,9 +116,11 @@ def _check_instrument(values: dict[str, str]) -> None:
         allowed = INST_TYPES if channel == "instruments" else (*INST_TYPES, "ANY")
         if inst_type not in allowed:
             raise _unknown(values)
-    elif channel in PUBLIC | BUSINESS and not inst_id:
+    elif channel in MARKET and not inst_id:
         raise OkxError("60027", "instId")
     if inst_id and inst_id not in BY_ID:
+        raise _unknown(values)
+    if channel in _SWAPS_ONLY and BY_ID[inst_id].is_spot:
         raise _unknown(values)
 
 

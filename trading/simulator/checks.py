@@ -49,7 +49,7 @@ def limited_price(request: OrderRequest, quote: Quote) -> Decimal | None:
     return quote.buy_limit if over else quote.sell_limit
 
 
-def check_closing(account: Account, order: Order, listed_pos_mode: str) -> None:
+def check_closing(account: Account, order: Order, pos_mode: str) -> None:
     """Orders that may only close: never more than the position, never the wrong way."""
     if not order.reduce_only:
         return
@@ -58,7 +58,7 @@ def check_closing(account: Account, order: Order, listed_pos_mode: str) -> None:
     if position is None or not position.qty:
         raise OkxError("51169")
     if not free:
-        raise OkxError("51170" if listed_pos_mode == "net_mode" else "51169")
+        raise OkxError("51170" if pos_mode == "net_mode" else "51169")
     resting = ZERO
     if order.ord_type in ("limit", "post_only"):
         resting = sum((each.remaining for each in closing_orders(account, order)), ZERO)

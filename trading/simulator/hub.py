@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from trading.simulator import pushes
-from trading.simulator.channels import BUSINESS, PRIVATE, PUBLIC, Subscription, public_instruments
+from trading.simulator.channels import MARKET, MOVING, PRIVATE, Subscription, public_instruments
 from trading.simulator.faults import WS_KINDS, Subject
 from trading.simulator.instruments import BY_ID
 from trading.simulator.rows_trade import order_push_row
@@ -53,11 +53,12 @@ class Hub:
                 for frame in pushes.snapshot(self.venue, account, subscription):
                     self._send(session, frame, subscription, account)
             return
+        if subscription.channel not in MARKET:
+            return
         for inst_id in public_instruments(subscription):
             self._by_instrument[inst_id].add(session)
-        if subscription.channel in PUBLIC | BUSINESS:
-            for frame in pushes.public_snapshot(self.venue, subscription, session):
-                self._send(session, frame, subscription)
+        for frame in pushes.public_snapshot(self.venue, subscription, session):
+            self._send(session, frame, subscription)
 
     def order_changed(self, account: Account, order: Order, fill: Fill | None) -> None:
         if fill is not None and fill.mgn_mode != "cash":
@@ -88,7 +89,7 @@ class Hub:
         for inst_id in inst_ids:
             for session in list(self._by_instrument.get(inst_id, ())):
                 for subscription in list(session.subscriptions.values()):
-                    if subscription.channel != "instruments" and subscription.inst_id == inst_id:
+                    if subscription.channel in MOVING and subscription.inst_id == inst_id:
                         for frame in pushes.public_update(self.venue, subscription, session):
                             self._send(session, frame, subscription)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 from random import Random
@@ -148,10 +147,6 @@ class Market:
         trade_id = quote.take_trade_id()
         inst_id = quote.instrument.inst_id
         quote.trades.append(PublicTrade(inst_id, trade_id, price, size, side, now_ms))
-
-
-def known(inst_ids: Iterable[str]) -> bool:
-    return all(inst_id in instruments.BY_ID for inst_id in inst_ids)
 
 
 def _first_quote(listed: Instrument, now_ms: int) -> Quote:

@@ -9,6 +9,7 @@ from trading.simulator.codes import parameter
 from trading.simulator.decimals import plain
 from trading.simulator.instruments import instrument_row
 from trading.simulator.market import Quote
+from trading.simulator.requests import Params
 from trading.simulator.routing import (
     Call,
     Route,
@@ -50,9 +51,13 @@ def _tickers(call: Call) -> list[Any]:
 
 def _mark_price(call: Call) -> list[Any]:
     """By type or by instrument: ccxt asks for one instrument without its type."""
-    by_id = call.params.has("instId") and not call.params.has("instType")
-    found = [_quote(call)] if by_id else _quotes(call)
-    return [rows.mark_price_row(quote, call.now_ms) for quote in found]
+    if call.params.has("instId") and not call.params.has("instType"):
+        return [rows.mark_price_row(_quote(call), call.now_ms)]
+    inst_type = instrument_type(call.params).replace("MARGIN", "SPOT")
+    values = {name: call.params.text(name) for name in ("instId", "instFamily", "uly")}
+    found = listed_instruments(Params({**values, "instType": inst_type}))
+    quotes = [call.venue.market.quote(each.inst_id) for each in found]
+    return [rows.mark_price_row(quote, call.now_ms) for quote in quotes]
 
 
 def _price_limit(call: Call) -> list[Any]:

@@ -65,8 +65,9 @@ def ticker_row(quote: Quote, market: Market) -> Row:
 
 
 def mark_price_row(quote: Quote, now_ms: int) -> Row:
+    """The mark price of a spot pair belongs to its margin market."""
     return {
-        "instType": quote.instrument.inst_type,
+        "instType": "MARGIN" if quote.instrument.is_spot else "SWAP",
         "instId": quote.instrument.inst_id,
         "markPx": plain(quote.mark),
         "ts": str(now_ms),
