@@ -39,6 +39,7 @@ class ServiceAdmin(TenantModelAdmin):
     """
 
     writes_diary = False
+    compressed_fields = False
     form = ServiceForm
 
     def changeform_view(
@@ -72,7 +73,7 @@ def confirmed(request: HttpRequest) -> str | None:
     return request.POST.get("reason", "").strip() if "confirmed" in request.POST else None
 
 
-def confirm(
+def confirm(  # noqa: PLR0913 - the parts of a page
     model_admin: Any,
     request: HttpRequest,
     queryset: Any,

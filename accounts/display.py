@@ -149,7 +149,7 @@ def short(text: object, keep: int = 6) -> SafeString:
 def two(first: object, second: object) -> SafeString:
     """Two lines of a cell: the thing, and what it belongs to in small grey."""
     return format_html(
-        '<span class="cd"><span class="blk b5">{}</span><span class="blk xs mut">{}</span></span>',
+        '<span class="cd two-l"><span class="blk b5">{}</span><span class="blk xs mut">{}</span></span>',
         first,
         second,
     )

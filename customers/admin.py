@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from unfold.widgets import UnfoldAdminPasswordInput
+from unfold.widgets import UnfoldAdminPasswordWidget
 
 from accounts.admin_services import ServiceAdmin, ServiceForm, adopt, confirm, confirmed
 from accounts.display import badge, link_to, list_of, mono, num
@@ -86,7 +86,9 @@ class CustomerAdmin(ServiceAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         verified = Q(accounts__key_status=KeyStatus.VERIFIED)
         rows = super().get_queryset(request)
-        return rows.annotate(all_accounts=Count("accounts"), ready=Count("accounts", filter=verified))
+        return rows.annotate(
+            all_accounts=Count("accounts"), ready=Count("accounts", filter=verified)
+        )
 
     @admin.display(description=_("status"), ordering="status")
     def state(self, row: Customer) -> str:
@@ -136,7 +138,9 @@ class CustomerAdmin(ServiceAdmin):
         reason = confirmed(request)
         if reason is None:
             return confirm_status(self, request, queryset, _("customers"), status)
-        run = partial(services.set_customer_status, status=status, actor=request.user, reason=reason)  # type: ignore[arg-type]
+        run = partial(
+            services.set_customer_status, status=status, actor=request.user, reason=reason
+        )  # type: ignore[arg-type]
         return apply_to_rows(self, request, queryset, lambda row: run(customer=row))
 
 
@@ -157,9 +161,11 @@ class ExchangeAccountForm(ServiceForm):
             if stored:
                 shown = f"••••{stored}" if name == "new_api_key" else "••••••••"
                 attrs["placeholder"] = shown
-            self.fields[name].widget = UnfoldAdminPasswordInput(attrs=attrs)
+            self.fields[name].widget = UnfoldAdminPasswordWidget(attrs=attrs)
         if stored:
-            self.fields["new_api_key"].help_text = _("Leave all three empty to keep the stored key.")
+            self.fields["new_api_key"].help_text = _(
+                "Leave all three empty to keep the stored key."
+            )
 
     def keys(self) -> dict[str, str]:
         return {name: self.cleaned_data.get(field, "") for name, field in KEY_FIELDS.items()}
@@ -241,7 +247,9 @@ class ExchangeAccountAdmin(ServiceAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:
             super().save_model(request, obj, form, change)
-            note_change("changed", obj, [n for n in form.changed_data if n not in KEY_FIELDS.values()])
+            note_change(
+                "changed", obj, [n for n in form.changed_data if n not in KEY_FIELDS.values()]
+            )
         else:
             terms = {name: form.cleaned_data[name] for name in ACCOUNT_TERMS}
             adopt(
@@ -328,7 +336,9 @@ class ExchangeAccountAdmin(ServiceAdmin):
 
 _CONSEQUENCES = {
     "active": _("New signals are copied to them from now on."),
-    "inactive": _("No signal is copied to them. Positions stay open; their sockets stay connected."),
+    "inactive": _(
+        "No signal is copied to them. Positions stay open; their sockets stay connected."
+    ),
     "paused": _("No new order is sent for them. Positions stay open and waiting orders can fill."),
     "archived": _("No signal is copied to them again. Nothing is deleted: orders and fills stay."),
 }

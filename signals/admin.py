@@ -132,7 +132,9 @@ class SignalSourceAdmin(ServiceAdmin):
         if request.method == "POST":
             made = services.rotate_source_secret(source=source, actor=request.user)  # type: ignore[arg-type]
             return self._show_once(request, source, secret=made.secret)
-        text = _("The new secret is shown once. The present one is accepted too until you clear it.")
+        text = _(
+            "The new secret is shown once. The present one is accepted too until you clear it."
+        )
         return self._ask(request, source, _("Make a new signing secret"), text)
 
     def new_address(self, request: HttpRequest, object_id: int) -> HttpResponse:
@@ -225,19 +227,6 @@ class SignalAdmin(RecordAdmin):
     search_help_text = _("Instrument, sender's id or source")
     ordering = ("-received_at", "-id")
     list_per_page = 50
-    fieldsets = (
-        (
-            _("All fields"),
-            {
-                "fields": (
-                    ("external_id", "quantity_mode", "quantity_value"),
-                    ("quantity", "unit", "reference_price", "leverage"),
-                    ("status", "refused_field", "reason", "reason_text"),
-                    ("signal_at", "received_at", "expires_at", "copied_at"),
-                )
-            },
-        ),
-    )
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("source", "account__customer")

@@ -74,6 +74,7 @@ class SourceInline(TenantInline):
 @admin.register(Strategy)
 class StrategyAdmin(TenantModelAdmin):
     change_ability = Ability.MANAGE_STRATEGIES
+    compressed_fields = False
     allowed_lookups = ("sources",)
     form = StrategyForm
 
@@ -178,6 +179,7 @@ class StrategySourceAdmin(TenantModelAdmin):
 @admin.register(Subscription)
 class SubscriptionAdmin(TenantModelAdmin):
     change_ability = Ability.MANAGE_STRATEGIES
+    compressed_fields = False
     allowed_lookups = ("strategy", "account", "account__customer")
 
     list_display = ("customer", "strategy_link", "state", "ratio", "amount", "leverage", "orders")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from django import template
 
 from accounts import display
+from accounts.facts import facts
 
 register = template.Library()
 
+register.filter("facts", facts)
 register.filter("figure", display.figure)
 register.filter("when", display.when)
 register.filter("moment", display.moment)

@@ -241,7 +241,7 @@ def _decision_lines() -> list[Happening]:
             row.decided_at,
             "idle",
             "remove",
-            _("Not copied: %(reason)s") % {"reason": row.get_reason_display().lower()},
+            _("Not copied: %(reason)s") % {"reason": row.get_reason_display()},
             f"{row.account.customer.name}, {row.signal.inst_id}",
             reverse("admin:trading_decision_change", args=(row.pk,)),
         )

@@ -27,7 +27,6 @@ class DecisionAdmin(RecordAdmin):
     search_help_text = _("Instrument, customer or reason code")
     ordering = ("-decided_at", "-id")
     list_per_page = 50
-    fieldsets = ((_("All fields"), {"fields": ("id", "link_uid", "outcome", "reason", "decided_at")}),)
 
     @admin.display(description=_("decided"), ordering="decided_at")
     def decided(self, row: Decision) -> str:
@@ -58,7 +57,9 @@ class DecisionAdmin(RecordAdmin):
     def strategy(self, row: Decision) -> str:
         if row.subscription is None:
             return str(_("Manual"))
-        return link_to("strategies_strategy", row.subscription.strategy_id, row.subscription.strategy)
+        return link_to(
+            "strategies_strategy", row.subscription.strategy_id, row.subscription.strategy
+        )
 
     @admin.display(description=_("signal"))
     def signal_link(self, row: Decision) -> str:
@@ -69,6 +70,7 @@ class DecisionAdmin(RecordAdmin):
     ) -> HttpResponse:
         obj: Decision = kwargs.get("obj") or args[-1]
         context |= {
+            "has_story": True,
             "decision": obj,
             "badge_html": decision_badge(obj.outcome, obj.reason),
             "reason_html": reason_words(obj.reason),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
@@ -40,7 +39,16 @@ class LimitForm(TenantModelForm):
 
     class Meta:
         model = Limit
-        fields = ("kind", "value", "scope", "strategy", "customer", "account", "inst_id", "is_active")
+        fields = (
+            "kind",
+            "value",
+            "scope",
+            "strategy",
+            "customer",
+            "account",
+            "inst_id",
+            "is_active",
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -65,6 +73,7 @@ class LimitForm(TenantModelForm):
 class LimitAdmin(TenantModelAdmin):
     change_ability = Ability.CHANGE_LIMITS
     writes_diary = False
+    compressed_fields = False
     form = LimitForm
 
     list_display = ("kind", "bound", "scope", "target", "is_active", "changed_by", "changed")
@@ -77,7 +86,11 @@ class LimitAdmin(TenantModelAdmin):
 
     @admin.display(description=_("at most"))
     def bound(self, row: Limit) -> str:
-        plain = {LimitKind.OPEN_POSITIONS: "", LimitKind.LEVERAGE: "×", LimitKind.ORDER_QUANTITY: ""}
+        plain = {
+            LimitKind.OPEN_POSITIONS: "",
+            LimitKind.LEVERAGE: "×",
+            LimitKind.ORDER_QUANTITY: "",
+        }
         return num(row.value, unit=plain.get(LimitKind(row.kind), "USDT"))
 
     @admin.display(description=_("applies to"))
@@ -88,7 +101,9 @@ class LimitAdmin(TenantModelAdmin):
     def changed(self, row: Limit) -> str:
         return moment(row.changed_at)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Limit | None = None) -> tuple[str, ...]:
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Limit | None = None
+    ) -> tuple[str, ...]:
         return ("kind", "scope", *TARGETS.values()) if obj else ()
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

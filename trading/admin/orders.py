@@ -56,23 +56,6 @@ class OrderAdmin(RecordAdmin):
     search_help_text = _("Instrument, customer, order id or exchange code")
     ordering = ("-created_at", "-id")
     list_per_page = 50
-    fieldsets = (
-        (
-            _("All fields"),
-            {
-                "classes": ["tab"],
-                "fields": (
-                    ("client_order_id", "exchange_order_id"),
-                    ("market", "order_type", "margin_mode", "leverage"),
-                    ("position_side", "reduce_only", "price", "reference_price"),
-                    ("notional", "fee", "fee_currency", "realized_pnl"),
-                    ("state", "reason", "attempt", "cancel_requested"),
-                    ("created_at", "sent_at", "acked_at", "finished_at"),
-                    ("expires_at", "exchange_updated_at", "lease_until", "version"),
-                ),
-            },
-        ),
-    )
 
     @admin.display(description=_("instrument"), ordering="inst_id")
     def instrument(self, row: Order) -> str:
@@ -134,6 +117,7 @@ def order_story(order: Order) -> dict[str, Any]:
     behind = Order.objects.filter(lane_key=order.lane_key, lane_at__gte=order.lane_at)
     waiting = behind.exclude(pk=order.pk).exclude(state__in=FINAL_STATES)
     return {
+        "has_story": True,
         "order": order,
         "source": order.signal.source,
         "strategy": order.subscription.strategy if order.subscription else None,

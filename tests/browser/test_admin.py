@@ -1,0 +1,90 @@
+"""What a person does in the back office: come in, and walk from an order back to its cause."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.factories import PASSWORD
+from tests.world import World, make_world
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
+
+
+@pytest.fixture
+def world() -> World:
+    return make_world("North desk", 1, customers=15)
+
+
+def enter(context: BrowserContext, served: str, username: str) -> tuple[Page, list[str]]:
+    """Log in by the form; the list collects everything the console complains about."""
+    page, complaints = context.new_page(), []
+    page.on(
+        "console", lambda m: complaints.append(m.text) if m.type in {"error", "warning"} else None
+    )
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(f"{served}/admin/")
+    page.fill("input[name=username]", username)
+    page.fill("input[name=password]", PASSWORD)
+    page.click("button[type=submit]")
+    page.wait_for_selector("#attention")
+    return page, complaints
+
+
+def test_from_an_order_back_to_its_signal(browser: Browser, served: str, world: World) -> None:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page, complaints = enter(context, served, world.owner.username)
+
+    page.click("nav >> text=Orders")
+    page.click("#result_list tbody tr:first-child th a")
+    assert "/admin/trading/order/" in page.url
+    order_page = page.url
+    page.click("#to-decision")
+    assert "/admin/trading/decision/" in page.url
+    assert "Numbers used" in page.inner_text("#content-main")
+    page.click("#to-signal")
+    assert "/admin/signals/signal/" in page.url
+    assert "Payload as received" in page.inner_text("#content-main")
+
+    page.goto(order_page)
+    page.click("#to-signal")
+    assert "/admin/signals/signal/" in page.url
+    assert complaints == []
+    context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", list(SIZES))
+def test_pages_in_every_light(
+    browser: Browser, served: str, world: World, pictures: Path, theme: str, size: str
+) -> None:
+    width, height = SIZES[size]
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if theme == "dark" else "light",
+    )
+    page, complaints = enter(context, served, world.owner.username)
+    unknown = next(order for order in world.orders if order.state == "unknown")
+
+    for name, path in (
+        ("dashboard", "/admin/"),
+        ("order", f"/admin/trading/order/{unknown.pk}/change/"),
+        ("orders", "/admin/trading/order/"),
+        ("signal", f"/admin/signals/signal/{unknown.signal_id}/change/"),
+        ("account", f"/admin/customers/exchangeaccount/{unknown.account_id}/change/"),
+        ("switch", "/admin/switch/"),
+    ):
+        page.goto(f"{served}{path}")
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=pictures / f"{name}-{size}-{theme}.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        assert page.evaluate("document.documentElement.classList.contains('dark')") == (
+            theme == "dark"
+        )
+
+    assert complaints == []
+    context.close()
