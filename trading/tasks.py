@@ -13,12 +13,12 @@ from customers.models import ExchangeAccount
 from signals.models import Signal
 from trading.copying import copy_source
 from trading.copying.cycles import settle_cycles, settle_left_over
+from trading.endpoints import endpoint_of_market
 from trading.exchange.runner import client_for
 from trading.execution import send_orders, sweep
 from trading.execution.clock import clock_is_right
 from trading.execution.lanes import successors
 from trading.leases import alive_count, beat_heartbeat, single_flight
-from trading.sync.endpoints import endpoint_of_market
 from trading.sync.reconcile import forget_old_runs as forget_runs
 from trading.sync.reconcile import reconcile_account as reconcile
 from trading.sync.reconcile import reconcile_due

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from accounts import audit
 from accounts.enums import AuditLevel
 from accounts.tenancy import all_tenants, tenant_scope
-from customers.credentials import NoKey, credentials_for
-from customers.enums import AccountStatus, KeyStatus, Market
+from customers.credentials import NoKey
+from customers.enums import AccountStatus, KeyStatus
 from customers.models import ExchangeAccount
+from trading.endpoints import endpoint_of, keys_of
 from trading.events import account_verified
 from trading.exchange.client import ExchangeClient
 from trading.exchange.errors import AuthFailed, ExchangeError, MalformedReport, ReadFailed
@@ -31,7 +30,6 @@ AT_ONCE: Final = 50
 SPOT_LEVEL: Final = "1"
 CLOCK_SKEWED: Final = "50102"
 # A key goes nowhere but to OKX, whatever host somebody typed.
-OKX_HOST: Final = re.compile(r"(?:[a-z0-9-]+\.)+okx\.com")
 
 WORDS: Final = {
     "50101": "The key is of another environment (demo or live) than this account's market",
@@ -95,32 +93,18 @@ def _questions(account_ids: Sequence[int]) -> list[Question]:
         found = ExchangeAccount.objects.filter(pk__in=account_ids, key_status=KeyStatus.PENDING)
         for account in found:
             try:
-                stored = credentials_for(account, purpose="verify")
+                keys = keys_of(account, purpose="verify")
             except NoKey:
                 continue
             questions.append(
                 Question(
                     account.pk,
                     account.key_version,
-                    _endpoint(account),
-                    Credentials(stored.api_key, stored.secret, stored.passphrase),
+                    endpoint_of(account),
+                    keys,
                 )
             )
     return questions
-
-
-def _endpoint(account: ExchangeAccount) -> Endpoint:
-    addresses = settings.MARKETS[account.market]
-    own_host = account.api_host if OKX_HOST.fullmatch(account.api_host) else ""
-    sockets = addresses["ws"].rstrip("/")
-    return Endpoint(
-        market=account.market,
-        rest=f"https://{own_host}" if own_host else addresses["rest"],
-        ws_public=f"{sockets}/public",
-        ws_private=f"{sockets}/private",
-        ws_business=f"{sockets}/business",
-        simulated_header=account.market == Market.DEMO,
-    )
 
 
 async def _ask_all(questions: Sequence[Question]) -> list[Answer]:

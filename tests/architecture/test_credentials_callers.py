@@ -8,11 +8,7 @@ import pytest
 
 from tests.architecture.test_contracts import APPS, relative, sources
 
-CALLERS = {
-    "trading/execution/keys.py",
-    "trading/sync/endpoints.py",
-    "trading/verification.py",
-}
+CALLERS = {"trading/endpoints.py"}
 HARMLESS = {"NoKey"}
 SECRETS = {"api_key", "api_secret", "passphrase"}
 

@@ -9,13 +9,13 @@ from datetime import timedelta
 from django.db.models import Q
 
 from customers.credentials import NoKey
+from trading.endpoints import client_of
 from trading.enums import OrderState
 from trading.exchange.runner import exchange_loop
 from trading.exchange.types import CancelRequest, Credentials, SendOutcome
 from trading.execution.keys import keys_of
 from trading.leases import db_now
 from trading.models import Order
-from trading.sync.endpoints import client_of
 
 AGAIN = timedelta(seconds=5)
 RESTING = (OrderState.LIVE, OrderState.PARTIALLY_FILLED)

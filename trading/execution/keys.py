@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from customers.credentials import credentials_for
 from customers.models import ExchangeAccount
+from trading import endpoints
 from trading.exchange.types import Credentials
 
 _cache: dict[int, tuple[int, Credentials]] = {}
@@ -14,7 +14,6 @@ def keys_of(account: ExchangeAccount) -> Credentials:
     held = _cache.get(account.pk)
     if held is not None and held[0] == account.key_version:
         return held[1]
-    stored = credentials_for(account, purpose="send")
-    keys = Credentials(stored.api_key, stored.secret, stored.passphrase)
+    keys = endpoints.keys_of(account, purpose="send")
     _cache[account.pk] = (account.key_version, keys)
     return keys

@@ -17,6 +17,7 @@ from django.db import transaction
 
 from customers.enums import AccountStatus, CustomerStatus, KeyStatus
 from strategies.enums import StrategyStatus, SubscriptionStatus
+from trading.endpoints import endpoint_of
 from trading.enums import (
     FINAL_STATES,
     EventSource,
@@ -35,7 +36,6 @@ from trading.positions_held import NOTHING, Holding, base_of, read_holdings, rul
 from trading.risk import RiskContext, check
 from trading.sizing import resize_at_send
 from trading.switch import Covered, Switchboard, hold_switches, read_switchboard
-from trading.sync.endpoints import endpoint_of
 from trading.transition import Change, retried, transition
 
 RETRY_HALTED = timedelta(seconds=1)

@@ -16,6 +16,7 @@ from accounts import audit
 from accounts.enums import AuditLevel
 from accounts.tenancy import tenant_scope
 from customers.credentials import NoKey
+from trading.endpoints import client_of, endpoint_of
 from trading.enums import EventSource, OrderState, OrderType, Reason
 from trading.exchange.client import ExchangeClient
 from trading.exchange.errors import ExchangeError
@@ -32,7 +33,6 @@ from trading.faults import faultpoint
 from trading.leases import db_now
 from trading.models import Order
 from trading.sync.apply import apply_orders
-from trading.sync.endpoints import client_of, endpoint_of
 from trading.transition import Change, retried, transition
 
 ROUND = 200

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.tenancy import all_tenants
 from customers.credentials import NoKey
+from trading.endpoints import client_of, endpoint_of
 from trading.enums import EventSource, OrderState, Reason
 from trading.exchange.runner import exchange_loop
 from trading.exchange.types import Credentials, Endpoint
@@ -26,7 +27,6 @@ from trading.execution.send import send
 from trading.faults import faultpoint
 from trading.leases import db_now
 from trading.models import Order
-from trading.sync.endpoints import client_of, endpoint_of
 from trading.transition import Change, retried, transition
 
 CHUNK = 200

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
+from trading.endpoints import client_of, endpoint_of
 from trading.exchange.client import ExchangeClient
 from trading.exchange.runner import exchange_loop
 from trading.exchange.types import (
@@ -26,7 +27,6 @@ from trading.execution.clock import clock_of
 from trading.execution.mark import Marked
 from trading.faults import faultpoint
 from trading.models import Order
-from trading.sync.endpoints import client_of, endpoint_of
 
 TOO_LATE_MS = 300
 ANSWERS_AT_ONCE = 50

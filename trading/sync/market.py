@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from trading.endpoints import endpoint_of_market
 from trading.exchange.runner import client_for, exchange_loop
 from trading.exchange.types import (
     InstrumentReport,
@@ -20,7 +21,6 @@ from trading.exchange.types import (
 from trading.leases import db_now
 from trading.models import Instrument, MarketPrice
 from trading.sync.apply.claim import differing, known_instruments
-from trading.sync.endpoints import endpoint_of_market
 
 TRADED = (InstrumentType.SPOT, InstrumentType.SWAP)
 _READ_S = 30

@@ -17,6 +17,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from accounts.tenancy import all_tenants, tenant_scope
 from customers.credentials import NoKey
 from customers.models import ExchangeAccount
+from trading.endpoints import client_of, keys_of
 from trading.enums import EventSource, OrderState
 from trading.exchange.errors import ExchangeError
 from trading.exchange.runner import exchange_loop
@@ -28,7 +29,6 @@ from trading.sync.apply.fills import write_fill_history
 from trading.sync.apply.orders import write_orders
 from trading.sync.apply.positions import write_positions
 from trading.sync.drift import find_drifts
-from trading.sync.endpoints import client_of, keys_of
 from trading.sync.reading import MAX_LOOKUPS, Question, Reading, read_accounts
 
 logger = logging.getLogger(__name__)

@@ -15,6 +15,7 @@ from accounts.tenancy import all_tenants, tenant_scope
 from customers.enums import AccountStatus, Market
 from customers.models import ExchangeAccount
 from strategies.models import Strategy
+from trading.endpoints import keys_of
 from trading.exchange.streams import StreamEvent
 from trading.exchange.types import Credentials
 from trading.leases import (
@@ -30,7 +31,6 @@ from trading.leases import (
 )
 from trading.models import Instrument, Order, Position, StreamLease
 from trading.sync.apply import apply_events, quarantine
-from trading.sync.endpoints import keys_of
 
 KIND = "streams"
 LEASE_S = 20

@@ -6,10 +6,10 @@ import asyncio
 import logging
 import uuid
 
+from trading.endpoints import endpoint_of_market
 from trading.exchange.okx.constants import CONNECTIONS_PER_SECOND
 from trading.exchange.okx.websocket import SocketPool
 from trading.exchange.runner import stop_exchange_loop
-from trading.sync.endpoints import endpoint_of_market
 from trading.sync.streams import rows
 from trading.sync.streams.feed import AccountFeed
 from trading.sync.streams.prices import MarketFeed

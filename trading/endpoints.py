@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from django.conf import settings
 
 from customers.credentials import credentials_for
@@ -11,14 +14,20 @@ from trading.exchange.client import ExchangeClient
 from trading.exchange.runner import client_for
 from trading.exchange.types import Credentials, Endpoint
 
+# A key must never be sent to a host that somebody typed into a form.
+OKX_HOST: Final = re.compile(r"(?:[a-z0-9-]+\.)+okx\.com")
+
 
 def endpoint_of_market(market: str, api_host: str = "") -> Endpoint:
-    """The addresses of a market; `api_host` replaces the REST host of one account."""
+    """The addresses of a market; `api_host` replaces the REST host of one account.
+
+    A host that is not OKX's is ignored.
+    """
     addresses = settings.MARKETS[market]
     sockets = addresses["ws"].rstrip("/")
     return Endpoint(
         market=market,
-        rest=f"https://{api_host}" if api_host else addresses["rest"],
+        rest=f"https://{api_host}" if OKX_HOST.fullmatch(api_host) else addresses["rest"],
         ws_public=f"{sockets}/public",
         ws_private=f"{sockets}/private",
         ws_business=f"{sockets}/business",
