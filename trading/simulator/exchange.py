@@ -93,8 +93,10 @@ class Exchange:
             }
         )
         self.on_order(account, order, None)
-        if order.is_open and self._crosses(order):
+        if self._crosses(order) and order.remaining > 0:
             self._take(account, order)
+        else:
+            self.on_account(account, "amended")
         return order
 
     def close_position(self, account: Account, params: Params) -> Order:

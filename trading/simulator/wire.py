@@ -23,9 +23,9 @@ Delivery = Callable[[web.Request, Fault, int, bytes], Awaitable[web.StreamRespon
 
 
 def dump(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(
-        "utf-8", "surrogatepass"
-    )
+    """Compact JSON; half of a surrogate pair, which UTF-8 cannot hold, becomes `?`."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "replace")
 
 
 async def deliver(
