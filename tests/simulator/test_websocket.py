@@ -96,6 +96,17 @@ async def test_bad_logins(
     assert "connId" in answer
 
 
+async def test_a_bound_key_cannot_log_in_from_elsewhere(
+    connect: OpenSocket, still: Simulator
+) -> None:
+    client = still.account("wsbound", ip="10.1.2.3")
+    socket = await connect(still.ws["private"])
+
+    await socket.say(client.login())
+
+    assert (await socket.frame())["code"] == "60009"
+
+
 async def test_a_second_login_is_refused(connect: OpenSocket, client: Client) -> None:
     socket = await logged_in(connect, client)
 

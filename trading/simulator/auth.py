@@ -59,8 +59,7 @@ def check_rest(
 
 def check_access(account: Account, ip: str, simulated: str, permission: str) -> None:
     """Address, environment and permission, after the signature held."""
-    bound = [each.strip() for each in account.ip.split(",") if each.strip()]
-    if bound and ip not in bound:
+    if not _may_come_from(account, ip):
         raise OkxError("50110", ip)
     demo = simulated == "1"
     if (account.env == "demo" and not demo) or (account.env == "live" and demo):
@@ -69,7 +68,7 @@ def check_access(account: Account, ip: str, simulated: str, permission: str) -> 
         raise OkxError("50120")
 
 
-def check_login(accounts: Mapping[str, Account], login: Any, now_ms: int) -> Account:
+def check_login(accounts: Mapping[str, Account], login: Any, ip: str, now_ms: int) -> Account:
     """One WebSocket login: epoch seconds as text or number, with or without decimals."""
     if not isinstance(login, dict):
         raise OkxError("60013")
@@ -87,7 +86,13 @@ def check_login(accounts: Mapping[str, Account], login: Any, now_ms: int) -> Acc
     wanted = sign(account.secret, f"{timestamp}GET/users/self/verify".encode())
     if not _same(values["sign"], wanted):
         raise OkxError("60007")
+    if not _may_come_from(account, ip):
+        raise OkxError("60009")
     return account
+
+
+def _may_come_from(account: Account, ip: str) -> bool:
+    return not account.ip or ip in account.ip.split(",")
 
 
 def _parse_timestamp(text: str) -> int:

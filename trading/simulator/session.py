@@ -24,6 +24,7 @@ class Session:
     def __init__(self, socket: web.WebSocketResponse, request: web.Request, url: str) -> None:
         self.socket = socket
         self.url = url
+        self.ip = request.remote or ""
         self.conn_id = secrets.token_hex(4)
         self.accounts: dict[str, Account] = {}
         self.subscriptions: dict[str, Subscription] = {}

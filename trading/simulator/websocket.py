@@ -107,7 +107,7 @@ def _login(hub: Hub, session: Session, args: list[Any]) -> None:
         raise OkxError("60031")
     now = hub.venue.clock.ms()
     accounts = hub.venue.exchange.state.accounts
-    found = [auth.check_login(accounts, each, now) for each in args]
+    found = [auth.check_login(accounts, each, session.ip, now) for each in args]
     session.accounts = {account.key: account for account in found}
     hub.logged_in(session)
     session.send({"event": "login", "code": "0", "msg": "", "connId": session.conn_id})
