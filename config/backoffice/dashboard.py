@@ -95,7 +95,7 @@ def equity() -> Equity:
 def trades(start: datetime) -> dict[str, int]:
     """Today's orders by the words that people use."""
     rows = Order.objects.filter(created_at__gte=start).order_by().values_list("state")
-    counts: dict[str, int] = dict(rows.annotate(n=Count("pk")))  # type: ignore[arg-type]
+    counts: dict[str, int] = dict(rows.annotate(n=Count("pk")))
     filled = counts.get(OrderState.FILLED, 0)
     partly = counts.get(OrderState.PARTIALLY_FILLED, 0)
     failed = sum(counts.get(state, 0) for state in FAILED)
@@ -114,7 +114,7 @@ def trades(start: datetime) -> dict[str, int]:
 
 def decisions(start: datetime) -> dict[str, int]:
     rows = Decision.objects.filter(decided_at__gte=start).order_by().values_list("outcome")
-    counts: dict[str, int] = dict(rows.annotate(n=Count("pk")))  # type: ignore[arg-type]
+    counts: dict[str, int] = dict(rows.annotate(n=Count("pk")))
     total = sum(counts.values())
     copied = counts.get(DecisionOutcome.COPIED, 0)
     return {"total": total, "copied": copied, "skipped": total - copied}

@@ -10,7 +10,7 @@ from unfold.forms import AuthenticationForm
 from config.backoffice.desks import desks_of
 
 
-class LoginForm(AuthenticationForm):
+class LoginForm(AuthenticationForm):  # type: ignore[misc]
     """Staff of a desk and superusers. Everybody else is told what a wrong password is told."""
 
     def confirm_login_allowed(self, user: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count, OuterRef, Q, Subquery
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 import trading.admin  # noqa: F401 - its states are used and its models must be registered
@@ -33,7 +33,7 @@ for _model in (Customer, ExchangeAccount, SignalSource, Signal):
 class CustomerPage(CustomerAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
+    ) -> Any:
         customer = kwargs.get("obj") or (args[-1] if args else None)
         if customer is not None:
             accounts = list(ExchangeAccount.objects.filter(customer=customer).order_by("label"))
@@ -50,7 +50,7 @@ class CustomerPage(CustomerAdmin):
 class ExchangeAccountPage(ExchangeAccountAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
+    ) -> Any:
         account = kwargs.get("obj") or (args[-1] if args else None)
         if account is not None:
             context |= {
@@ -66,7 +66,7 @@ class ExchangeAccountPage(ExchangeAccountAdmin):
 class SignalSourcePage(SignalSourceAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
+    ) -> Any:
         source = kwargs.get("obj") or (args[-1] if args else None)
         if source is not None:
             context |= {
@@ -109,7 +109,7 @@ class SignalPage(SignalAdmin):
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
+    ) -> Any:
         context |= signal_story(kwargs.get("obj") or args[-1])
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -39,23 +39,23 @@ class Item:
 
 
 def orders_to_settle() -> int:
-    return Order.objects.filter(state__in=(OrderState.UNKNOWN, OrderState.MANUAL)).count()
+    return int(Order.objects.filter(state__in=(OrderState.UNKNOWN, OrderState.MANUAL)).count())
 
 
 def keys_refused() -> int:
-    return ExchangeAccount.objects.filter(key_status=KeyStatus.REFUSED).count()
+    return int(ExchangeAccount.objects.filter(key_status=KeyStatus.REFUSED).count())
 
 
 def sources_set_aside() -> int:
-    return SignalSource.objects.filter(status=SourceStatus.QUARANTINED).count()
+    return int(SignalSource.objects.filter(status=SourceStatus.QUARANTINED).count())
 
 
 def switches_on() -> int:
-    return TradingState.objects.exclude(mode=TradingMode.ACTIVE).count()
+    return int(TradingState.objects.exclude(mode=TradingMode.ACTIVE).count())
 
 
 def approvals_open() -> int:
-    return Approval.objects.filter(status=ApprovalStatus.PENDING).count()
+    return int(Approval.objects.filter(status=ApprovalStatus.PENDING).count())
 
 
 GROUPS: Final = (

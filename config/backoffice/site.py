@@ -15,7 +15,7 @@ from unfold.sites import UnfoldAdminSite
 from accounts import roles
 
 
-class BackofficeSite(UnfoldAdminSite):
+class BackofficeSite(UnfoldAdminSite):  # type: ignore[misc]
     """unfold's site for the staff of desks. Customers and integrators have other doors."""
 
     site_header = "Copydesk"

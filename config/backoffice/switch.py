@@ -153,7 +153,7 @@ def _apply(request: HttpRequest, form: SwitchForm) -> HttpResponse | None:
             target=form.target(),
         )
     except ValidationError as refusal:
-        form.add_error(None, refusal.messages)  # type: ignore[arg-type]
+        form.add_error(None, refusal.messages)
         return None
     what = {"what": applies_to(state), "mode": state.get_mode_display()}
     messages.success(request, _("%(what)s: %(mode)s from this moment.") % what)

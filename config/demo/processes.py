@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from pathlib import Path
 from django.conf import settings
 
 STOP_S = 10
+PR_SET_PDEATHSIG = 1
 MAX_RESTARTS = 5
 
 
@@ -43,6 +46,9 @@ class Child:
                 stdout=log if stdout is None else stdout,
                 stderr=log,
                 cwd=settings.BASE_DIR,
+                # Ctrl-C is for us alone: we stop the children in order.
+                start_new_session=True,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - no threads are started before
             )
 
     def is_running(self) -> bool:
@@ -135,6 +141,12 @@ class Household:
         child = Child(name, command, self.environ, self.folder / f"{name}.log")
         self.children.append(child)
         return child
+
+
+def _die_with_parent() -> None:
+    """On Linux the kernel ends a child whose parent was killed; elsewhere nothing does."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def free_port() -> int:
