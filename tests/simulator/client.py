@@ -206,8 +206,9 @@ def send(base: str, method: str, path: str, body: bytes | None, headers: dict[st
 
 def start(*flags: str, program: Sequence[str] = ("-m", "trading.simulator")) -> Simulator:
     command = [sys.executable, *program, "--port", "0", "--control-port", "0", *flags]
+    environment = {"COPYDESK_ENV": "test", **os.environ}
     process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=dict(os.environ)
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment
     )
     assert process.stdout is not None
     addresses = json.loads(process.stdout.readline())
