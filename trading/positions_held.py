@@ -13,6 +13,7 @@ from trading.sizing import CycleBase, InstrumentRules
 
 ZERO = Decimal(0)
 INCREASES = frozenset({Leg.OPEN, Leg.ADD})
+UNSENT = frozenset({OrderState.NEW, OrderState.READY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,14 @@ class OrderPart:
     quantity: Decimal
     filled: Decimal
     fee_in_kind: Decimal
-    attempt: int = 0
 
     @property
     def is_unsent(self) -> bool:
-        """True while nothing of it can be at the exchange: it may still be taken back."""
-        return self.state in (OrderState.NEW, OrderState.READY) and self.attempt == 0
+        """True while nothing of it can be at the exchange: it may still be taken back.
+
+        What is ready again after an attempt was proved not to be there.
+        """
+        return self.state in UNSENT
 
     @property
     def sign(self) -> int:
@@ -82,12 +85,11 @@ def read_holdings(
             "state",
             "quantity",
             "filled_quantity",
-            "attempt",
             "fee",
             "fee_currency",
         )
     )
-    for cycle, inst_id, order, signal, leg, state, quantity, filled, attempt, fee, paid_in in rows:
+    for cycle, inst_id, order, signal, leg, state, quantity, filled, fee, paid_in in rows:
         part = OrderPart(
             id=order,
             signal_id=signal,
@@ -96,7 +98,6 @@ def read_holdings(
             quantity=quantity,
             filled=filled,
             fee_in_kind=fee if bases and paid_in == bases.get(inst_id) else ZERO,
-            attempt=attempt,
         )
         parts.setdefault(cycle, []).append(part)
     return {cycle: holding_of(found) for cycle, found in parts.items()}

@@ -92,6 +92,20 @@ def read_switchboard(tenant_id: int) -> Switchboard:
     return Switchboard(modes, limits)
 
 
+def limits_of_account(account: ExchangeAccount) -> list[LimitValue]:
+    """The limits written on the account itself."""
+    own = (
+        (LimitKind.ORDER_NOTIONAL, account.max_order_notional),
+        (LimitKind.DAILY_NOTIONAL, account.max_daily_notional),
+        (LimitKind.OPEN_POSITIONS, account.max_open_positions),
+    )
+    return [
+        LimitValue(kind, Scope.ACCOUNT, Decimal(value), label=account.label)
+        for kind, value in own
+        if value is not None
+    ]
+
+
 def hold_switches(tenant_ids: Iterable[int]) -> None:
     """Keep every switch as it is until the transaction ends: shared locks, system first.
 

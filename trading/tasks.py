@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from celery import shared_task
 
@@ -26,6 +28,8 @@ from trading.verification import verify_account as verify
 from trading.verification import verify_pending_accounts
 
 INLINE = 50
+
+log = logging.getLogger(__name__)
 
 
 @shared_task
@@ -64,9 +68,17 @@ def _sweep() -> None:
         waiting = Signal.objects.waiting().order_by().values_list("source_id", flat=True)
         sources = list(waiting.distinct()[:100])
     for source_id in sources:
-        _copy(source_id)
-    sweep()
-    settle_left_over()
+        _without_stopping(partial(_copy, source_id), f"copying source {source_id}")
+    _without_stopping(sweep, "unfinished orders")
+    _without_stopping(settle_left_over, "cycles")
+
+
+def _without_stopping(job: Callable[[], object], what: str) -> None:
+    """A job that fails is tried again in the next round; it must not stop the others."""
+    try:
+        job()
+    except Exception:
+        log.exception("the sweep failed: %s", what)
 
 
 @shared_task

@@ -71,7 +71,7 @@ def _write(change: Change, at: datetime) -> bool:
     columns = dict(change.columns)
     if change.to in FINAL_STATES and order.finished_at is None:
         columns.setdefault("finished_at", at)
-    matched = Order.objects.filter(
+    matched: int = Order.objects.filter(
         id=order.id, signal_at=order.signal_at, version=order.version
     ).update(state=change.to, version=order.version + 1, **columns)
     return matched == 1

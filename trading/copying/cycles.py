@@ -42,11 +42,12 @@ def settle_left_over(limit: int = 200) -> int:
 @retried
 @transaction.atomic
 def _settle(cycle_ids: Collection[UUID]) -> int:
-    cycles = list(
-        Cycle.objects.filter(pk__in=cycle_ids, ended_at__isnull=True).select_related("account")
-    )
-    if not cycles:
+    running = Cycle.objects.filter(pk__in=cycle_ids, ended_at__isnull=True).order_by("pk")
+    # Locked first: an order that is being added to one of them must be seen below.
+    locked = list(running.select_for_update().values_list("pk", flat=True))
+    if not locked:
         return 0
+    cycles = list(running.filter(pk__in=locked).select_related("account"))
     instruments = {
         (i.market, i.inst_id): i
         for i in Instrument.objects.filter(inst_id__in={c.inst_id for c in cycles})

@@ -57,7 +57,7 @@ class Facts:
     link: Link
     market: MarketFacts | None
     cycles: Mapping[Direction, Running]
-    key_taken: bool
+    taken: frozenset[str]
     switchboard: Switchboard
     open_positions: int
     used_today: Decimal
@@ -70,6 +70,10 @@ class Facts:
     def active_key(self, inst_id: str, direction: Direction) -> str:
         key = f"{self.link.account.pk}|{inst_id}"
         return key if self.is_net else f"{key}|{direction}"
+
+    def is_taken(self, inst_id: str, direction: Direction) -> bool:
+        """Somebody else's cycle has the place: another link's, or another source's of this one."""
+        return self.active_key(inst_id, direction) in self.taken
 
 
 def undecided(signal: Signal, links: Sequence[Link]) -> list[Link]:
@@ -84,8 +88,8 @@ def read_facts(signal: Signal, links: Sequence[Link], now: datetime) -> list[Fac
     """Read for every link of a chunk what its decision needs."""
     accounts = [link.account.pk for link in links]
     markets = _read_markets(signal.inst_id, {link.account.market for link in links})
-    cycles = _read_cycles(signal.inst_id, links, markets)
-    taken = _read_taken_keys(accounts, signal.inst_id)
+    cycles = _read_cycles(signal, links, markets)
+    taken = _read_taken_keys(signal, accounts)
     switchboard = read_switchboard(signal.tenant_id)
     positions = _read_open_positions(accounts, signal.inst_id)
     used = _read_used_today(accounts, day_start(signal.tenant, now))
@@ -95,7 +99,9 @@ def read_facts(signal: Signal, links: Sequence[Link], now: datetime) -> list[Fac
             link=link,
             market=markets.get(link.account.market),
             cycles=cycles.get(link.uid, {}),
-            key_taken=bool(taken.get(link.account.pk, set()) - {link.uid}),
+            taken=frozenset(
+                key for key, owner in taken.get(link.account.pk, ()) if owner != link.uid
+            ),
             switchboard=switchboard,
             open_positions=positions.get(link.account.pk, 0),
             used_today=used.get(link.account.pk, Decimal(0)),
@@ -132,12 +138,18 @@ def _read_markets(inst_id: str, markets: set[str]) -> dict[str, MarketFacts]:
 
 
 def _read_cycles(
-    inst_id: str, links: Sequence[Link], markets: Mapping[str, MarketFacts]
+    signal: Signal, links: Sequence[Link], markets: Mapping[str, MarketFacts]
 ) -> dict[UUID, dict[Direction, Running]]:
+    """The running cycles that this source began, locked: they cannot end while we decide."""
     rows = list(
-        Cycle.objects.filter(
-            link_uid__in=[link.uid for link in links], inst_id=inst_id, ended_at__isnull=True
-        ).order_by("opened_at", "pk")
+        Cycle.objects.select_for_update()
+        .filter(
+            link_uid__in=[link.uid for link in links],
+            source_id=signal.source_id,
+            inst_id=signal.inst_id,
+            ended_at__isnull=True,
+        )
+        .order_by("opened_at", "pk")
     )
     spot = [facts.instrument for facts in markets.values() if facts.instrument.is_spot]
     bases = {instrument.inst_id: instrument.base_currency for instrument in spot}
@@ -149,13 +161,17 @@ def _read_cycles(
     return found
 
 
-def _read_taken_keys(accounts: Sequence[int], inst_id: str) -> dict[int, set[UUID]]:
-    taken: dict[int, set[UUID]] = {}
+def _read_taken_keys(
+    signal: Signal, accounts: Sequence[int]
+) -> dict[int, list[tuple[str, UUID | None]]]:
+    """Per account the places in use, each with its link; of another source with none."""
+    taken: dict[int, list[tuple[str, UUID | None]]] = {}
     rows = Cycle.objects.filter(
-        account_id__in=accounts, inst_id=inst_id, active_key__isnull=False
-    ).values_list("account_id", "link_uid")
-    for account, link_uid in rows:
-        taken.setdefault(account, set()).add(link_uid)
+        account_id__in=accounts, inst_id=signal.inst_id, active_key__isnull=False
+    ).values_list("account_id", "active_key", "link_uid", "source_id")
+    for account, key, link_uid, source in rows:
+        owner = link_uid if source == signal.source_id else None
+        taken.setdefault(account, []).append((str(key), owner))
     return taken
 
 

@@ -20,7 +20,7 @@ from trading.copying.deciding import decide
 from trading.copying.leader import LeaderMove, leader_move, write_leader
 from trading.copying.links import Link, links_of
 from trading.copying.reading import read_facts, undecided
-from trading.copying.writing import write_drafts
+from trading.copying.writing import Outrun, write_drafts
 from trading.faults import faultpoint
 from trading.leases import db_now
 from trading.models import Order
@@ -137,13 +137,13 @@ def _copy_chunk(
 ) -> list[Order]:
     """One transaction: this chunk's decisions and orders, and with the last one the signal's end.
 
-    Two sources may decide for one account at the same moment; the database lets one of
-    them through and the other reads again.
+    Two sources may decide for one account at the same moment, and an order may leave while
+    it is being taken back: one of them gets through and the other reads again.
     """
     for left in reversed(range(RACES)):
         try:
             return _try_chunk(signal, move, links, lane_at, total)
-        except IntegrityError:
+        except (IntegrityError, Outrun):
             if left == 0:
                 raise
     return []
@@ -158,6 +158,8 @@ def _try_chunk(
     lane_at: datetime,
     total: int | None,
 ) -> list[Order]:
+    if not Signal.objects.filter(pk=signal.pk).waiting().exists():
+        return []  # we slept longer than our claim lasted, and somebody else finished it
     now = timezone.now()
     open_links = undecided(signal, links)
     drafts = [decide(signal, move, f, now) for f in read_facts(signal, open_links, now)]
@@ -177,11 +179,16 @@ def _finish(
     *,
     reason: SignalReason,
 ) -> None:
+    finished = (
+        Signal.objects.filter(pk=signal.pk)
+        .waiting()
+        .order_by()
+        .update(status=SignalStatus.COPIED, copied_at=now, reason=reason)
+    )
+    if not finished:
+        return
     if move is not None:
         write_leader(signal, move, now)
-    Signal.objects.filter(pk=signal.pk).update(
-        status=SignalStatus.COPIED, copied_at=now, reason=reason
-    )
     audit.record(
         action="signal.copied",
         obj=signal,

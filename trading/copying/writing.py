@@ -12,8 +12,9 @@ from accounts.bulk import insert_many
 from customers.enums import PositionMode
 from signals.enums import Direction, Intent
 from signals.models import Signal
-from trading.copying.deciding import Draft, OrderDraft
+from trading.copying.deciding import Draft
 from trading.copying.leader import LeaderMove
+from trading.copying.planning import OrderDraft
 from trading.copying.reading import Facts, Running
 from trading.enums import (
     EventSource,
@@ -26,10 +27,15 @@ from trading.enums import (
 )
 from trading.models import Cycle, Decision, Order, OrderEvent
 from trading.orders import client_order_id, lane_key
+from trading.positions_held import UNSENT
 from trading.transition import Change, transition
 
 TAKEN_BACK = {Intent.CANCEL: (OrderState.CANCELED, Reason.CANCELED_BY_SIGNAL)}
 SUPERSEDED = (OrderState.DENIED, Reason.SUPERSEDED)
+
+
+class Outrun(RuntimeError):  # noqa: N818 - says what happened
+    """An order was sent while it was being taken back: what was decided no longer holds."""
 
 
 def write_drafts(
@@ -37,7 +43,8 @@ def write_drafts(
 ) -> list[Order]:
     """Write a chunk and return its orders, ready to be sent. Runs inside a transaction.
 
-    Raises IntegrityError when another process decided one of these links meanwhile.
+    Raises IntegrityError when another process decided one of these links meanwhile, and
+    Outrun when one of their orders left meanwhile.
     """
     _take_back(move, drafts, now)
     _end(drafts, now)
@@ -70,11 +77,15 @@ def _take_back(move: LeaderMove, drafts: Sequence[Draft], now: datetime) -> None
     to, reason = TAKEN_BACK.get(move.intent, SUPERSEDED)
     unsent = {part.id for part in parts if part.is_unsent}
     found = list(Order.objects.filter(id__in=[part.id for part in parts]))
-    transition(
+    if any(order.id in unsent and order.state not in UNSENT for order in found):
+        raise Outrun
+    taken = transition(
         [Change(order, to, {"reason": reason}) for order in found if order.id in unsent],
         source=EventSource.ENGINE,
         at=now,
     )
+    if len(taken) < len(unsent):
+        raise Outrun
     resting = [o.id for o in found if not o.is_final and o.order_type != OrderType.MARKET]
     if resting:
         Order.objects.filter(id__in=resting).update(cancel_requested=True)

@@ -39,6 +39,11 @@ def clock_is_right(endpoint: Endpoint, client: ExchangeClient) -> bool:
     return abs(clock.offset_ms) <= HALT_AT_MS
 
 
+def measure_again(endpoint: Endpoint) -> None:
+    """Forget that the last measurement is fresh."""
+    _next_at.pop(endpoint, None)
+
+
 async def _sample(clock: ExchangeClock, client: ExchangeClient) -> bool:
     good = False
     try:

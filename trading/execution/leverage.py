@@ -28,9 +28,7 @@ def needs_leverage(order: Order) -> bool:
     return order.leverage is not None and _known.get(_key(order)) != order.leverage
 
 
-async def set_leverage(
-    client: ExchangeClient, keys: Credentials, order: Order
-) -> LeverageOutcome:
+async def set_leverage(client: ExchangeClient, keys: Credentials, order: Order) -> LeverageOutcome:
     """Ask for the order's leverage; when refused, go on with one that is not higher."""
     wanted = order.leverage
     assert wanted is not None  # noqa: S101 - callers ask `needs_leverage` first

@@ -15,6 +15,8 @@ from decimal import Decimal
 from django.conf import settings
 from django.db import transaction
 
+from accounts import audit
+from accounts.enums import AuditLevel
 from customers.enums import AccountStatus, CustomerStatus, KeyStatus
 from strategies.enums import StrategyStatus, SubscriptionStatus
 from trading.endpoints import endpoint_of
@@ -33,9 +35,15 @@ from trading.faults import faultpoint
 from trading.leases import db_now
 from trading.models import Instrument, MarketPrice, Order, OrderAttempt
 from trading.positions_held import NOTHING, Holding, base_of, read_holdings, rules_of
-from trading.risk import RiskContext, check
+from trading.risk import OrderNumbers, RiskContext, check, effective_limits
 from trading.sizing import resize_at_send
-from trading.switch import Covered, Switchboard, hold_switches, read_switchboard
+from trading.switch import (
+    Covered,
+    Switchboard,
+    hold_switches,
+    limits_of_account,
+    read_switchboard,
+)
 from trading.transition import Change, retried, transition
 
 RETRY_HALTED = timedelta(seconds=1)
@@ -84,15 +92,35 @@ def mark(orders: Iterable[Order], locked: Mapping[uuid.UUID, str]) -> list[Marke
             changes.append(change)
         if attempt is not None:
             attempts.append(attempt)
-    taken = {
-        change.order.id: change.order
-        for change in transition(changes, source=EventSource.ENGINE, at=now)
-        if change.to == OrderState.SENDING
-    }
+    written = transition(changes, source=EventSource.ENGINE, at=now)
+    _alert(written)
+    taken = {one.order.id: one.order for one in written if one.to == OrderState.SENDING}
     made = [attempt for attempt in attempts if attempt.order_id in taken]
     OrderAttempt.objects.bulk_create(made)
     faultpoint("S5.before_commit")
     return [Marked(taken[attempt.order_id], attempt) for attempt in made]
+
+
+def not_refused(orders: Iterable[Order]) -> set[uuid.UUID]:
+    """Which of these may go as things stand, before anything is asked of the exchange for them.
+
+    Only `mark` decides: it looks again, with the switches held.
+    """
+    listed = list(orders)
+    seen = _look(listed, db_now())
+    return {order.id for order in listed if _refusal(order, seen, None) is None}
+
+
+def _alert(written: Iterable[Change]) -> None:
+    for change in written:
+        if change.columns.get("reason") == Reason.FLIP_OPEN_DROPPED:
+            audit.record(
+                action="order.flip_open_dropped",
+                obj=change.order,
+                level=AuditLevel.WARNING,
+                reason=str(Reason.FLIP_OPEN_DROPPED.label),
+                tenant=change.order.tenant_id,
+            )
 
 
 def _look(heads: Sequence[Order], now: datetime) -> _Seen:
@@ -137,7 +165,7 @@ def _judge(
         return refused, None
     quantity = _quantity(order, seen)
     if quantity <= 0:
-        return _end(order, OrderState.DENIED, Reason.ALREADY_FLAT), None
+        return _end(order, OrderState.DENIED, _why_nothing(order, seen)), None
     attempt = _attempt(order, seen.now)
     columns = {
         "quantity": quantity,
@@ -161,18 +189,15 @@ def _refusal(order: Order, seen: _Seen, locked: str | None) -> Change | None:
     if order.waits_for and not seen.close_ended.get(order.waits_for, False):
         return _drop_flip(order, seen.now)
     verdict = check(Leg(order.leg), _context(order, seen))
-    if verdict.passed:
-        return None
-    if verdict.reason == Reason.TRADING_HALTED:
-        # Kept until it expires: a halt is often short, and a close must not be lost.
-        return Change(order, OrderState.READY, {"not_before": seen.now + RETRY_HALTED})
-    if not order.opens:
-        return Change(
-            order,
-            OrderState.READY,
-            {"not_before": seen.now + RETRY_HALTED, "reason": verdict.reason},
-        )
-    return _end(order, OrderState.DENIED, verdict.reason)
+    return None if verdict.passed else _refused(order, verdict.reason, seen.now)
+
+
+def _refused(order: Order, reason: Reason, now: datetime) -> Change:
+    """A halt is often short, and a reduction must not be lost: both are kept and tried again."""
+    if order.opens and reason != Reason.TRADING_HALTED:
+        return _end(order, OrderState.DENIED, reason)
+    why = {} if reason == Reason.TRADING_HALTED else {"reason": reason}
+    return Change(order, OrderState.READY, {"not_before": now + RETRY_HALTED, **why})
 
 
 def _drop_flip(order: Order, now: datetime) -> Change:
@@ -194,7 +219,9 @@ def _context(order: Order, seen: _Seen) -> RiskContext:
         inst_id=order.inst_id,
         strategy_id=subscription.strategy_id if subscription else None,
     )
-    modes: tuple[TradingMode, ...] = seen.boards[order.tenant_id].modes_for(covered)
+    board = seen.boards[order.tenant_id]
+    modes: tuple[TradingMode, ...] = board.modes_for(covered)
+    notional = order.notional or Decimal(0)
     return RiskContext(
         modes=modes,
         customer_active=account.customer.status == CustomerStatus.ACTIVE,
@@ -210,26 +237,38 @@ def _context(order: Order, seen: _Seen) -> RiskContext:
         instrument_trading=instrument is None or instrument.is_live,
         mark_age=None if mark_at is None else max(seen.now - mark_at, timedelta(0)),
         max_mark_age=timedelta(seconds=settings.MARK_STALE_AFTER_S),
+        # A limit that was lowered since: what the order alone would already break.
+        leverage=order.leverage,
+        order=OrderNumbers(order.quantity, notional, position_notional_after=notional),
+        limits=effective_limits([*limits_of_account(account), *board.limits_for(covered)]),
     )
 
 
 def _quantity(order: Order, seen: _Seen) -> Decimal:
     """A reduction is sized anew from what is really filled; an opening stays as decided."""
     if order.opens or order.cycle is None:
-        return order.quantity
+        return Decimal(order.quantity)
     instrument = seen.instruments.get((order.market, order.inst_id))
     if instrument is None:
-        return order.quantity
+        return Decimal(order.quantity)
     held = seen.holdings.get(order.cycle.pk, NOTHING)
-    left = resize_at_send(
+    rules = rules_of(instrument)
+    left: Decimal = resize_at_send(
         base_of(order.cycle),
         order.leader_after or Decimal(0),
         held.filled,
-        rules_of(instrument),
+        rules,
         Leg(order.leg),
     )
     several = [p for p in held.parts if p.signal_id == order.signal_id and not p.is_final]
-    return min(left, order.quantity) if len(several) > 1 else left
+    most = order.quantity if len(several) > 1 else left
+    largest = rules.max_size(limit_order=order.order_type != OrderType.MARKET)
+    return min(left, most, left if largest is None else largest)
+
+
+def _why_nothing(order: Order, seen: _Seen) -> Reason:
+    held = seen.holdings.get(order.cycle_id, NOTHING) if order.cycle_id else NOTHING
+    return Reason.ALREADY_AT_TARGET if held.filled > 0 else Reason.ALREADY_FLAT
 
 
 def _attempt(order: Order, now: datetime) -> OrderAttempt:

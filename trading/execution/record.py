@@ -93,9 +93,7 @@ def _verdict(one: Answered, now: datetime) -> _Verdict:
             return _Verdict(OrderState.LIVE, placed)
         case Outcome.REJECTED | Outcome.AUTH:
             note = f"{outcome.reason_code} {outcome.message}".strip()
-            return _Verdict(
-                OrderState.REJECTED, {**words, "reason": _reason(order, outcome)}, note
-            )
+            return _Verdict(OrderState.REJECTED, {**words, "reason": _reason(order, outcome)}, note)
         case Outcome.NOT_PLACED:
             wait = _backoff(order.attempt, outcome)
             note = f"not placed: {outcome.reason_code or outcome.message}"
@@ -123,7 +121,8 @@ def _reason(order: Order, outcome: SendOutcome) -> Reason:
 def _backoff(attempt: int, outcome: SendOutcome) -> timedelta:
     if outcome.retry_after_s is not None:
         return min(timedelta(seconds=int(outcome.retry_after_s)) + BACKOFF, LONGEST_BACKOFF)
-    return min(BACKOFF * 2 ** min(attempt, 6), LONGEST_BACKOFF)
+    wait: timedelta = BACKOFF * 2 ** min(attempt, 6)
+    return min(wait, LONGEST_BACKOFF)
 
 
 def _record_late(one: Answered) -> None:
@@ -139,9 +138,7 @@ def _record_late(one: Answered) -> None:
 @transaction.atomic
 def _pause(one: Answered) -> None:
     """A key that the exchange refuses pauses its account, and nobody else's."""
-    account = ExchangeAccount.objects.select_related("customer").get(
-        pk=one.marked.order.account_id
-    )
+    account = ExchangeAccount.objects.select_related("customer").get(pk=one.marked.order.account_id)
     leverage.forget(account.pk)
     words = f"{one.outcome.reason_code} {one.outcome.message}".strip()
     pause_account(account=account, reason=f"OKX refused the key: {words}"[:300], actor=None)

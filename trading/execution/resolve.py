@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -17,7 +19,7 @@ from accounts.enums import AuditLevel
 from accounts.tenancy import tenant_scope
 from customers.credentials import NoKey
 from trading.endpoints import client_of, endpoint_of
-from trading.enums import EventSource, OrderState, OrderType, Reason
+from trading.enums import EventSource, Leg, OrderState, OrderType, Reason
 from trading.exchange.client import ExchangeClient
 from trading.exchange.errors import ExchangeError
 from trading.exchange.runner import exchange_loop
@@ -29,9 +31,10 @@ from trading.exchange.types import (
 )
 from trading.execution.clock import clock_of
 from trading.execution.keys import keys_of
-from trading.faults import faultpoint
+from trading.faults import InjectedFaultError, faultpoint
 from trading.leases import db_now
 from trading.models import Order
+from trading.models.orders import OPEN_STATES
 from trading.sync.apply import apply_orders
 from trading.transition import Change, retried, transition
 
@@ -45,6 +48,8 @@ ALERT_AFTER = timedelta(seconds=60)
 MANUAL_AFTER = timedelta(minutes=10)
 MAX_OPEN_ATTEMPTS = 3
 HISTORY = timedelta(minutes=10)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +73,19 @@ def resolve_due(limit: int = ROUND) -> int:
     asked = _ask(claimed)
     faultpoint("R.asked")
     for one in asked:
+        _settle_safely(one)
+    return len(claimed)
+
+
+def _settle_safely(one: _Asked) -> None:
+    """What cannot be settled is asked about again after its claim; nobody else waits for it."""
+    try:
         with tenant_scope(one.order.tenant_id):
             _settle(one, db_now())
-    return len(claimed)
+    except InjectedFaultError:
+        raise
+    except Exception:
+        log.exception("order %s could not be settled", one.order.id)
 
 
 def _due(now: datetime, limit: int) -> list[Order]:
@@ -78,8 +93,7 @@ def _due(now: datetime, limit: int) -> list[Order]:
     placed = (OrderState.LIVE, OrderState.PARTIALLY_FILLED)
     return list(
         Order.objects.filter(
-            Q(state=OrderState.UNKNOWN)
-            | Q(state=OrderState.SENDING, lease_until__lt=now)
+            Q(state__in=(OrderState.UNKNOWN, OrderState.SENDING))
             | Q(
                 state__in=placed,
                 order_type=OrderType.MARKET,
@@ -95,11 +109,9 @@ def _due(now: datetime, limit: int) -> list[Order]:
 
 def _claim(order: Order, now: datetime) -> bool:
     """One process asks at a time."""
-    taken = Order.objects.filter(
+    taken: int = Order.objects.filter(
         id=order.id, signal_at=order.signal_at, version=order.version
-    ).update(
-        claim_token=uuid.uuid4(), lease_until=now + CLAIM, version=order.version + 1
-    )
+    ).update(claim_token=uuid.uuid4(), lease_until=now + CLAIM, version=order.version + 1)
     if taken:
         order.version += 1
     return taken == 1
@@ -159,7 +171,7 @@ def _counts(one: _Asked) -> bool:
     if one.lookup.kind != LookupKind.NOT_FOUND or order.exp_at_ms is None:
         return False
     patience_ms = (settings.SKEW_S + settings.GRACE_S) * 1000
-    return clock_of(endpoint_of(order.account)).now_ms() > order.exp_at_ms + patience_ms
+    return bool(clock_of(endpoint_of(order.account)).now_ms() > order.exp_at_ms + patience_ms)
 
 
 async def _listed_ids(
@@ -218,7 +230,7 @@ def _next_step(one: _Asked, now: datetime) -> Change:
     free = {"claim_token": None, "lease_until": None}
     if one.proved:
         return _after_proof(order, now, free)
-    columns = {**free, "not_before": now + _wait(order, now)}
+    columns: dict[str, Any] = {**free, "not_before": now + _wait(order, now)}
     if _counts(one) and _apart(order, now):
         columns |= {"not_found_count": order.not_found_count + 1, "last_not_found_at": now}
         columns["not_before"] = now + NOT_FOUND_APART
@@ -231,12 +243,22 @@ def _next_step(one: _Asked, now: datetime) -> Change:
 def _after_proof(order: Order, now: datetime, free: dict[str, None]) -> Change:
     """Proved absent: sent again under the same id when it still makes sense, else ended."""
     note = "proved not placed: not found three times, in no list"
+    columns: dict[str, Any] = {**free, "not_found_count": 0}
     stale = order.expires_at is not None and now > order.expires_at
     if order.opens and (stale or order.attempt >= MAX_OPEN_ATTEMPTS):
-        columns = {**free, "reason": Reason.EXPIRED}
-        return Change(order, OrderState.EXPIRED, columns, note)
-    columns = {**free, "not_before": None, "reason": Reason.NONE, "not_found_count": 0}
+        return Change(order, OrderState.EXPIRED, columns | {"reason": Reason.EXPIRED}, note)
+    if order.opens and _is_superseded(order):
+        return Change(order, OrderState.EXPIRED, columns | {"reason": Reason.SUPERSEDED}, note)
+    columns |= {"not_before": None, "reason": Reason.NONE}
     return Change(order, OrderState.READY, columns, note, proved_not_placed=True)
+
+
+def _is_superseded(order: Order) -> bool:
+    """The leader has left meanwhile: a close of the same position waits behind it."""
+    if order.cycle_id is None:
+        return False
+    closes = Order.objects.filter(cycle_id=order.cycle_id, leg=Leg.CLOSE, state__in=OPEN_STATES)
+    return bool(closes.exclude(signal_id=order.signal_id).exists())
 
 
 def _apart(order: Order, now: datetime) -> bool:

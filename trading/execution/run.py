@@ -9,7 +9,6 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
 
 from accounts.tenancy import all_tenants
 from customers.credentials import NoKey
@@ -17,13 +16,13 @@ from trading.endpoints import client_of, endpoint_of
 from trading.enums import EventSource, OrderState, Reason
 from trading.exchange.runner import exchange_loop
 from trading.exchange.types import Credentials, Endpoint
-from trading.execution.clock import clock_is_right
+from trading.execution.clock import clock_is_right, measure_again
 from trading.execution.keys import keys_of
 from trading.execution.lanes import ready_heads
 from trading.execution.leverage import LeverageOutcome, needs_leverage, set_leverage
-from trading.execution.mark import Marked, mark
+from trading.execution.mark import Marked, mark, not_refused
 from trading.execution.record import record
-from trading.execution.send import send
+from trading.execution.send import Answered, send
 from trading.faults import faultpoint
 from trading.leases import db_now
 from trading.models import Order
@@ -59,7 +58,15 @@ def _send_chunk(ids: Sequence[UUID]) -> int:
     faultpoint("S5.marked")
     for answered in send([(one, keys[one.order.account_id]) for one in _sendable(marked, keys)]):
         record(answered)
+        _measure_again(answered)
     return len(marked)
+
+
+def _measure_again(answered: Sequence[Answered]) -> None:
+    """The exchange finds our clock wrong: ask for its time before the next order goes there."""
+    for one in answered:
+        if one.outcome.clock_skewed:
+            measure_again(endpoint_of(one.marked.order.account))
 
 
 def _sendable(marked: Sequence[Marked], keys: Mapping[int, Credentials]) -> list[Marked]:
@@ -97,7 +104,7 @@ def _with_keys(orders: Sequence[Order]) -> tuple[list[Order], dict[int, Credenti
 @retried
 @transaction.atomic
 def _put_off(orders: Sequence[Order]) -> None:
-    now = timezone.now()
+    now = db_now()
     changes = []
     for order in orders:
         if order.opens:
@@ -110,7 +117,9 @@ def _put_off(orders: Sequence[Order]) -> None:
 
 def _set_leverages(orders: Sequence[Order], keys: Mapping[int, Credentials]) -> dict[UUID, str]:
     """Set what differs, all accounts at once; the orders whose leverage is locked, and why."""
-    needing = [order for order in orders if order.opens and needs_leverage(order)]
+    differing = [order for order in orders if order.opens and needs_leverage(order)]
+    allowed = not_refused(differing) if differing else set()
+    needing = [order for order in differing if order.id in allowed]
     if not needing:
         return {}
     outcomes = exchange_loop().run(_set_all(needing, keys))

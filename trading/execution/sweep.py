@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Q
 
 from accounts.tenancy import all_tenants
-from trading.enums import OrderState
+from trading.enums import EventSource, Leg, OrderState, Reason
 from trading.execution.cancel import cancel_requested
 from trading.execution.lanes import LANE_ORDER
 from trading.execution.resolve import resolve_due
 from trading.execution.run import send_orders
 from trading.leases import db_now
 from trading.models import Order
+from trading.transition import Change, retried, transition
 
 BATCH = 1000
 
@@ -23,8 +25,26 @@ def sweep() -> dict[str, int]:
     with all_tenants("the sweep of unfinished orders"):
         resolved = resolve_due()
         canceled = cancel_requested()
+        expired = expire_overdue()
         ready = due_orders()
-    return {"asked": resolved, "canceled": canceled, "sent": send_orders(ready)}
+    sent = send_orders(ready)
+    return {"asked": resolved, "canceled": canceled, "expired": expired, "sent": sent}
+
+
+@retried
+@transaction.atomic
+def expire_overdue() -> int:
+    """End openings whose time is over, also behind an order that blocks their lane."""
+    now = db_now()
+    overdue = Order.objects.filter(
+        state=OrderState.READY, leg__in=(Leg.OPEN, Leg.ADD), expires_at__lt=now
+    )
+    note = str(Reason.EXPIRED.label)
+    changes = [
+        Change(order, OrderState.EXPIRED, {"reason": Reason.EXPIRED}, note)
+        for order in overdue[:BATCH]
+    ]
+    return len(transition(changes, source=EventSource.ENGINE, at=now))
 
 
 def due_orders() -> list[UUID]:

@@ -1,0 +1,268 @@
+"""One leg of one follower: may it be traded, and how much. Nothing is read here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.conf import settings
+
+from customers.enums import AccountStatus, CustomerStatus, KeyStatus
+from signals.enums import Direction, Intent
+from signals.models import Signal
+from trading.copying.leader import LeaderMove, opposite
+from trading.copying.legs import LegStep, concerns
+from trading.copying.reading import Facts, Running
+from trading.enums import DecisionOutcome, Leg, LimitKind, Reason
+from trading.positions_held import NOTHING, Holding, base_of
+from trading.risk import (
+    LimitValue,
+    RiskContext,
+    RiskVerdict,
+    check,
+    effective_leverage,
+    effective_limits,
+    remaining_daily_notional,
+)
+from trading.sizing import (
+    Caps,
+    CycleBase,
+    SizingRequest,
+    SizingResult,
+    notional,
+    plan_add,
+    plan_close,
+    plan_open,
+    plan_reduce,
+    split,
+)
+from trading.switch import limits_of_account
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDraft:
+    """One leg, in slices the exchange takes."""
+
+    leg: Leg
+    direction: Direction
+    quantities: tuple[Decimal, ...]
+    price: Decimal | None
+    notional: Decimal | None
+    leverage: Decimal | None
+    leader_after: Decimal
+    cycle: Running | None
+    new_base: CycleBase | None = None
+    waits_for_close: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What became of one leg."""
+
+    leg: LegStep
+    verdict: RiskVerdict
+    result: SizingResult | None = None
+    order: OrderDraft | None = None
+    leverage_cap: str = ""
+
+
+def plan(signal: Signal, leg: LegStep, move: LeaderMove, facts: Facts, now: datetime) -> Planned:
+    """Refuse the leg with its reason, or size it. Pure: the same facts give the same plan."""
+    if _is_spot_short(leg, move, facts):
+        return Planned(leg, RiskVerdict(DecisionOutcome.SKIPPED, Reason.SHORT_NOT_POSSIBLE))
+    if not concerns(leg, move, facts.cycles.get(leg.direction)):
+        return Planned(leg, RiskVerdict(DecisionOutcome.SKIPPED, Reason.NOT_IN_CYCLE))
+    leverage, label = _leverage(signal, facts)
+    context = _context(signal, leg, move, facts, now, leverage)
+    verdict = check(leg.leg, context)
+    if not verdict.passed or facts.market is None:
+        return Planned(leg, verdict)
+    result = _size(leg, move, facts, context)
+    if result.quantity == 0:
+        return Planned(leg, _nothing_to_do(result), result)
+    order = _order(leg, facts, result, leverage)
+    return Planned(leg, verdict, result, order, label)
+
+
+def _is_spot_short(leg: LegStep, move: LeaderMove, facts: Facts) -> bool:
+    if facts.market is None or not facts.market.rules.spot or leg.direction == Direction.LONG:
+        return False
+    return move.intent != Intent.CLOSE
+
+
+def _context(
+    signal: Signal,
+    leg: LegStep,
+    move: LeaderMove,
+    facts: Facts,
+    now: datetime,
+    leverage: Decimal | None,
+) -> RiskContext:
+    link, market = facts.link, facts.market
+    account = link.account
+    covered = link.covered(signal.inst_id)
+    mark_at = market.mark_at if market else None
+    return RiskContext(
+        modes=facts.switchboard.modes_for(covered),
+        customer_active=account.customer.status == CustomerStatus.ACTIVE,
+        account_enabled=account.status == AccountStatus.ACTIVE,
+        key_verified=account.key_status == KeyStatus.VERIFIED,
+        subscription_status=link.subscription_status,
+        strategy_status=link.strategy_status,
+        instrument_known=market is not None,
+        instrument_trading=market is None or market.instrument.is_live,
+        instrument_allowed=link.allowed,
+        signal_age=max(now - signal.signal_at, timedelta(0)),
+        max_signal_age=_max_age(signal, link.max_age),
+        mark_age=None if mark_at is None else max(now - mark_at, timedelta(0)),
+        max_mark_age=timedelta(seconds=settings.MARK_STALE_AFTER_S),
+        position_mode_conflict=_conflicts(leg, move, facts),
+        link_conflict=facts.is_taken(signal.inst_id, leg.direction),
+        leverage=leverage,
+        open_positions=facts.open_positions,
+        used_daily_notional=facts.used_today,
+        limits=effective_limits(_limits(facts, signal.inst_id)),
+    )
+
+
+def _max_age(signal: Signal, strategy_age: timedelta) -> timedelta:
+    """The sender may shorten the strategy's patience, never lengthen it."""
+    if signal.expires_at is None:
+        return strategy_age
+    return min(strategy_age, signal.expires_at - signal.signal_at)
+
+
+def _conflicts(leg: LegStep, move: LeaderMove, facts: Facts) -> bool:
+    """In net mode an account holds one direction; only a flip turns it."""
+    other = facts.cycles.get(opposite(leg.direction))
+    if not facts.is_net or move.intent == Intent.FLIP or other is None:
+        return False
+    return not (other.holding.is_quiet and other.holding.filled == 0)
+
+
+def _limits(facts: Facts, inst_id: str) -> list[LimitValue]:
+    link = facts.link
+    return [
+        *limits_of_account(link.account),
+        *facts.switchboard.limits_for(link.covered(inst_id)),
+    ]
+
+
+def _leverage(signal: Signal, facts: Facts) -> tuple[Decimal | None, str]:
+    """What to set before an open, and whose cap lowered it. None on spot."""
+    market, link = facts.market, facts.link
+    if market is None or market.rules.spot:
+        return None, ""
+    limits = effective_limits(_limits(facts, signal.inst_id))
+    bound = limits.get(LimitKind.LEVERAGE)
+    caps = [
+        *link.leverage_caps,
+        ("limit", bound.value if bound else None),
+        ("instrument", market.rules.max_leverage),
+    ]
+    wanted = signal.leverage
+    if wanted is None:
+        wanted = min((cap for _, cap in caps if cap is not None), default=Decimal(1))
+        wanted = wanted if link.subscription else min(wanted, Decimal(1))
+    return effective_leverage(wanted, caps)
+
+
+def _size(leg: LegStep, move: LeaderMove, facts: Facts, context: RiskContext) -> SizingResult:
+    request = _request(leg, move, facts, context)
+    running = facts.cycles.get(leg.direction)
+    match leg.leg:
+        case Leg.OPEN:
+            return _size_open(leg, move, request)
+        case Leg.ADD if running is not None and move.before == 0:
+            # Something of an earlier cycle is still held: follow anew from what is there.
+            base = plan_open(replace(request, follower_position=ZERO, follower_pending=ZERO)).base
+            result = plan_add(replace(request, base=base))
+            return replace(result, base=result.base or base)
+        case Leg.ADD:
+            return plan_add(request)
+        case Leg.REDUCE:
+            return plan_reduce(request)
+        case _:
+            return plan_close(request)
+
+
+def _size_open(leg: LegStep, move: LeaderMove, request: SizingRequest) -> SizingResult:
+    """Open for what this signal adds: a leader's older position is never copied."""
+    added = leg.after if move.intent in (Intent.FLIP, Intent.TARGET) else leg.after - leg.before
+    result = plan_open(replace(request, leader_before=ZERO, leader_after=added, base=None))
+    if result.base is None or added == leg.after:
+        return result
+    return replace(result, base=CycleBase(result.base.follower_base, leg.after))
+
+
+def _request(leg: LegStep, move: LeaderMove, facts: Facts, context: RiskContext) -> SizingRequest:
+    market = facts.market
+    assert market is not None  # noqa: S101 - an unknown instrument was refused before
+    running = facts.cycles.get(leg.direction)
+    holding = running.holding if running else NOTHING
+    opening = leg.leg == Leg.OPEN
+    return SizingRequest(
+        terms=facts.link.terms,
+        rules=market.rules,
+        leader_before=leg.before,
+        leader_after=leg.after,
+        base=base_of(running.cycle) if running else None,
+        follower_position=ZERO if opening else holding.filled,
+        follower_pending=ZERO if opening else _pending(leg, holding),
+        price=market.mark,
+        equity=facts.equity,
+        caps=_caps(context),
+        unit=move.unit,
+    )
+
+
+def _pending(leg: LegStep, holding: Holding) -> Decimal:
+    """A close supersedes what was not sent yet, so it does not count on it."""
+    if leg.leg != Leg.CLOSE:
+        return holding.pending
+    return holding.pending - sum(
+        (part.sign * part.quantity for part in holding.parts if part.is_unsent), ZERO
+    )
+
+
+def _caps(context: RiskContext) -> Caps:
+    limits = context.limits
+
+    def value(kind: LimitKind) -> Decimal | None:
+        bound = limits.get(kind)
+        return None if bound is None else bound.value
+
+    return Caps(
+        max_order_notional=value(LimitKind.ORDER_NOTIONAL),
+        remaining_daily_notional=remaining_daily_notional(context),
+        max_position_notional=value(LimitKind.POSITION_NOTIONAL),
+        max_order_quantity=value(LimitKind.ORDER_QUANTITY),
+    )
+
+
+def _nothing_to_do(result: SizingResult) -> RiskVerdict:
+    """Nothing to trade: denied when a limit left nothing, otherwise skipped."""
+    outcome = DecisionOutcome.DENIED if result.capped else DecisionOutcome.SKIPPED
+    return RiskVerdict(outcome, result.reason or Reason.ALREADY_AT_TARGET)
+
+
+def _order(
+    leg: LegStep, facts: Facts, result: SizingResult, leverage: Decimal | None
+) -> OrderDraft:
+    market = facts.market
+    assert market is not None  # noqa: S101 - it was sized with these rules
+    value = notional(market.rules, result.quantity, market.mark) if market.mark else None
+    return OrderDraft(
+        leg=leg.leg,
+        direction=leg.direction,
+        quantities=split(result.quantity, market.rules),
+        price=market.mark,
+        notional=value,
+        leverage=leverage,
+        leader_after=leg.after,
+        cycle=None if leg.leg == Leg.OPEN else facts.cycles.get(leg.direction),
+        new_base=result.base if leg.leg == Leg.OPEN else None,
+    )
