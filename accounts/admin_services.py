@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from accounts.admin_base import TenantModelAdmin
@@ -48,7 +48,7 @@ class ServiceAdmin(TenantModelAdmin):
         object_id: str | None = None,
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    ) -> Any:
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except ValidationError as refusal:

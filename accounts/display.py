@@ -149,7 +149,8 @@ def short(text: object, keep: int = 6) -> SafeString:
 def two(first: object, second: object) -> SafeString:
     """Two lines of a cell: the thing, and what it belongs to in small grey."""
     return format_html(
-        '<span class="cd two-l"><span class="blk b5">{}</span><span class="blk xs mut">{}</span></span>',
+        '<span class="cd two-l"><span class="blk b5">{}</span>'
+        '<span class="blk xs mut">{}</span></span>',
         first,
         second,
     )
@@ -169,6 +170,5 @@ def link_to(label: str, pk: object, text: object) -> SafeString:
 def list_of(label: str, query: str, text: object) -> SafeString:
     """A link to a narrowed list: `query` is its query string."""
     url = reverse(f"admin:{label}_changelist")
-    return format_html(
-        '<a class="cd" href="{}?{}"><span class="link">{}</span></a>', url, query, text
-    )
+    whole = f"{url}?{query}"
+    return format_html('<a class="cd" href="{}"><span class="link">{}</span></a>', whole, text)

@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
@@ -138,9 +138,8 @@ class CustomerAdmin(ServiceAdmin):
         reason = confirmed(request)
         if reason is None:
             return confirm_status(self, request, queryset, _("customers"), status)
-        run = partial(
-            services.set_customer_status, status=status, actor=request.user, reason=reason
-        )  # type: ignore[arg-type]
+        terms: Any = {"status": status, "actor": request.user, "reason": reason}
+        run = partial(services.set_customer_status, **terms)
         return apply_to_rows(self, request, queryset, lambda row: run(customer=row))
 
 
@@ -233,7 +232,7 @@ class ExchangeAccountAdmin(ServiceAdmin):
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
+    ) -> Any:
         account = kwargs.get("obj") or (args[-1] if args else None)
         if account is not None:
             context |= {
@@ -259,7 +258,7 @@ class ExchangeAccountAdmin(ServiceAdmin):
                     label=form.cleaned_data["label"],
                     market=Market(form.cleaned_data["market"]),
                     actor=request.user,  # type: ignore[arg-type]
-                    **terms,  # type: ignore[typeddict-item]
+                    **terms,
                 ),
             )
         if any(form.keys().values()):
@@ -268,14 +267,12 @@ class ExchangeAccountAdmin(ServiceAdmin):
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> Any:
         """Stay on the page of the account: the check of its key is followed there."""
         if "_addanother" not in request.POST:
-            request.POST = request.POST.copy()
-            request.POST["_continue"] = "1"
+            stay_here(request)
         return super().response_add(request, obj, post_url_continue)
 
     def response_change(self, request: HttpRequest, obj: Any) -> Any:
         if obj.key_status == KeyStatus.PENDING:
-            request.POST = request.POST.copy()
-            request.POST["_continue"] = "1"
+            stay_here(request)
         return super().response_change(request, obj)
 
     @admin.display(description=_("account"), ordering="label")
@@ -342,6 +339,12 @@ _CONSEQUENCES = {
     "paused": _("No new order is sent for them. Positions stay open and waiting orders can fill."),
     "archived": _("No signal is copied to them again. Nothing is deleted: orders and fills stay."),
 }
+
+
+def stay_here(request: Any) -> None:
+    """Answer as if "save and continue" had been pressed."""
+    request.POST = request.POST.copy()
+    request.POST["_continue"] = "1"
 
 
 def confirm_status(owner: Any, request: HttpRequest, queryset: Any, what: Any, status: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
@@ -127,7 +127,7 @@ class SignalSourceAdmin(ServiceAdmin):
         made: services.NewSecrets = request.made  # type: ignore[attr-defined]
         return self._show_once(request, obj, secret=made.secret, token=made.token)
 
-    def new_secret(self, request: HttpRequest, object_id: int) -> HttpResponse:
+    def new_secret(self, request: HttpRequest, object_id: int) -> Any:
         source = self._changeable(request, object_id)
         if request.method == "POST":
             made = services.rotate_source_secret(source=source, actor=request.user)  # type: ignore[arg-type]
@@ -137,7 +137,7 @@ class SignalSourceAdmin(ServiceAdmin):
         )
         return self._ask(request, source, _("Make a new signing secret"), text)
 
-    def new_address(self, request: HttpRequest, object_id: int) -> HttpResponse:
+    def new_address(self, request: HttpRequest, object_id: int) -> Any:
         source = self._changeable(request, object_id)
         if request.method == "POST":
             token = services.rotate_source_token(source=source, actor=request.user)  # type: ignore[arg-type]
@@ -218,7 +218,7 @@ class SignalSourceAdmin(ServiceAdmin):
 class SignalAdmin(RecordAdmin):
     allowed_lookups = ("source", "account", "inst_id")
 
-    list_display = (
+    list_display: tuple[str, ...] = (
         "instrument", "received", "source_link", "amount", "price", "status_shown", "why",
     )  # fmt: skip
     list_filter = ("status", "intent", "direction", "source", "reason")

@@ -161,9 +161,8 @@ class StrategyAdmin(TenantModelAdmin):
             }
             text = _CONSEQUENCES[status.value]
             return confirm(self, request, queryset, title=title, consequences=[text], button=title)
-        run = partial(
-            services.set_strategy_status, status=status, actor=request.user, reason=reason
-        )  # type: ignore[arg-type]
+        terms: Any = {"status": status, "actor": request.user, "reason": reason}
+        run = partial(services.set_strategy_status, **terms)
         return apply_to_rows(self, request, queryset, lambda row: run(strategy=row))
 
 
@@ -258,9 +257,8 @@ class SubscriptionAdmin(TenantModelAdmin):
             }
             text = _CONSEQUENCES[status.value]
             return confirm(self, request, queryset, title=title, consequences=[text], button=title)
-        run = partial(
-            services.set_subscription_status, status=status, actor=request.user, reason=reason
-        )  # type: ignore[arg-type]
+        terms: Any = {"status": status, "actor": request.user, "reason": reason}
+        run = partial(services.set_subscription_status, **terms)
         return apply_to_rows(self, request, queryset, lambda row: run(subscription=row))
 
 

@@ -44,11 +44,9 @@ from trading.models import (
 )
 from trading.switch import set_limit, set_mode
 
-FAMILIES = (
-    "Abel Chen Costa Duarte Eriksen Fischer Garcia Haas Ito Jansen Kaya Lindqvist Moreau Novak "
-    "Okafor Petrov Quispe Rossi Sato Tanaka Ueda Vargas Weber Xu Yilmaz"
-).split(" ")
-FIRST = "Ana Bo Carl Dora Emil Fay Gus Hana Ivo Jun Kai Lea Max Nia Ole Pia Rui Sam".split(" ")
+FAMILIES = "Abel,Chen,Costa,Duarte,Eriksen,Fischer,Garcia,Haas,Ito,Jansen,Kaya,Lindqvist,Moreau"
+FAMILIES += ",Novak,Okafor,Petrov,Quispe,Rossi,Sato,Tanaka,Ueda,Vargas,Weber,Xu,Yilmaz"
+FIRST = "Ana,Bo,Carl,Dora,Emil,Fay,Gus,Hana,Ivo,Jun,Kai,Lea,Max,Nia,Ole,Pia,Rui,Sam"
 
 
 def make_world(
@@ -77,10 +75,11 @@ def make_world(
 
 def _people_and_strategies(world: World, chance: random.Random, canary: str, count: int) -> None:
     tenant = world.tenant
+    given, families = FIRST.split(","), FAMILIES.split(",")
     for number in range(count):
-        first = FIRST[chance.randrange(len(FIRST))]
-        name = f"{first} {FAMILIES[number % len(FAMILIES)]}"
-        name += f" {number // len(FAMILIES) + 1}" if number >= len(FAMILIES) else ""
+        first = chance.choice(given)
+        name = f"{first} {families[number % len(families)]}"
+        name += f" {number // len(families) + 1}" if number >= len(families) else ""
         customer = make.make_customer(
             tenant,
             name=f"{name} {canary}".strip(),

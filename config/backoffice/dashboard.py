@@ -177,7 +177,7 @@ def latest_signals() -> list[Any]:
     rows = Signal.objects.select_related("source").annotate(
         copied_n=Subquery(copied.values("n")), skipped_n=Subquery(others.values("n"))
     )
-    return list(rows[:8])
+    return list(rows[:10])
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def activity(request: HttpRequest, signals: list[Any]) -> list[Happening]:
     lines = [*_signal_lines(signals), *_order_lines(), *_decision_lines()]
     if may(request, Ability.VIEW_AUDIT):
         lines += _diary_lines()
-    return list(islice(sorted(lines, key=lambda line: line.at, reverse=True), 9))
+    return list(islice(sorted(lines, key=lambda line: line.at, reverse=True), 8))
 
 
 def _signal_lines(signals: list[Any]) -> list[Happening]:

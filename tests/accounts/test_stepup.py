@@ -29,7 +29,7 @@ def user(world: World) -> User:
 
 
 def prove(client: Client, password: str = PASSWORD, back: str = "/dangerous/") -> Any:
-    return client.post("/accounts/step-up/", {"password": password, "next": back})
+    return client.post("/admin/me/step-up/", {"password": password, "next": back})
 
 
 def test_a_dangerous_view_asks_first(user: User) -> None:
@@ -38,7 +38,7 @@ def test_a_dangerous_view_asks_first(user: User) -> None:
     answer = client.get("/dangerous/?x=1")
 
     assert answer.status_code == 302
-    assert answer["Location"] == "/accounts/step-up/?next=%2Fdangerous%2F%3Fx%3D1"
+    assert answer["Location"] == "/admin/me/step-up/?next=%2Fdangerous%2F%3Fx%3D1"
 
 
 def test_the_right_password_opens_it(user: User, world: World) -> None:
@@ -113,16 +113,16 @@ def test_a_form_comes_back_to_its_page(user: User) -> None:
     own = client.post("/dangerous/", headers={"Referer": "http://testserver/page/?q=1"})
     foreign = client.post("/dangerous/", headers={"Referer": "http://evil.example/page/"})
 
-    assert own["Location"] == "/accounts/step-up/?next=%2Fpage%2F%3Fq%3D1"
-    assert foreign["Location"] == "/accounts/step-up/?next=%2Fdangerous%2F"
+    assert own["Location"] == "/admin/me/step-up/?next=%2Fpage%2F%3Fq%3D1"
+    assert foreign["Location"] == "/admin/me/step-up/?next=%2Fdangerous%2F"
 
 
 def test_anonymous_people_sign_in_first() -> None:
-    assert "login" in Client().get("/accounts/step-up/")["Location"]
+    assert "login" in Client().get("/admin/me/step-up/")["Location"]
 
 
 def test_the_page_asks_for_the_password(user: User) -> None:
-    page = signed_in(user).get("/accounts/step-up/?next=/dangerous/").content.decode()
+    page = signed_in(user).get("/admin/me/step-up/?next=/dangerous/").content.decode()
 
     assert 'type="password"' in page
     assert 'value="/dangerous/"' in page

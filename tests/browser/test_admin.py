@@ -77,6 +77,8 @@ def test_pages_in_every_light(
         ("signal", f"/admin/signals/signal/{unknown.signal_id}/change/"),
         ("account", f"/admin/customers/exchangeaccount/{unknown.account_id}/change/"),
         ("switch", "/admin/switch/"),
+        ("password", "/admin/me/step-up/"),
+        ("manual", "/admin/signals/new/"),
     ):
         page.goto(f"{served}{path}")
         page.wait_for_load_state("networkidle")

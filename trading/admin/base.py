@@ -14,7 +14,7 @@ from accounts.roles import Ability, may
 class GlobalRecordAdmin(RecordAdmin):
     """Shared rows that hold nobody's data: every staff member reads them, nobody writes."""
 
-    form = forms.ModelForm
+    form = forms.ModelForm  # type: ignore[assignment]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return self.model._default_manager.order_by(*self.get_ordering(request))

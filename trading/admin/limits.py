@@ -25,6 +25,8 @@ TARGETS = {
     Scope.INSTRUMENT: "inst_id",
 }
 
+UNITS = {LimitKind.OPEN_POSITIONS: "", LimitKind.LEVERAGE: "×", LimitKind.ORDER_QUANTITY: ""}
+
 
 def applies_to(row: Limit | TradingState) -> Any:
     """What the row binds, in words."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import RecordAdmin
@@ -105,7 +105,7 @@ class OrderAdmin(RecordAdmin):
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
+    ) -> Any:
         context |= order_story(kwargs.get("obj") or args[-1])
         return super().render_change_form(request, context, *args, **kwargs)
 
