@@ -89,7 +89,7 @@ def when(at: datetime | None, *, seconds: bool = True) -> str:
 def moment(at: datetime | None) -> SafeString:
     """A short time that says the whole one, with its zone, on hover."""
     if at is None:
-        return format_html('<span class="cd"><span class="mut">{}</span></span>', DASH)
+        return format_html('<span class="cd num-col"><span class="mut">{}</span></span>', DASH)
     local = timezone.localtime(at)
     return format_html(
         '<time class="cd num-col" datetime="{}" title="{}">{}</time>',

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from config.backoffice import pages, schedules
+from config.backoffice import diary, pages, schedules
 
-__all__ = ["pages", "schedules"]
+__all__ = ["diary", "pages", "schedules"]
