@@ -22,6 +22,7 @@ from accounts.forms import TenantModelForm
 from accounts.models import Membership, Tenant, User
 from accounts.roles import Ability, may
 from accounts.scope import current_scope, current_tenant_id
+from accounts.tenancy import TenantModel
 
 _FILTER_LOOKUPS = {
     *("exact", "in", "isnull", "gt", "gte", "lt", "lte", "range"),
@@ -88,6 +89,12 @@ class TenantModelAdmin(ScopedChoicesMixin, ModelAdmin):  # type: ignore[misc]
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         rows: models.QuerySet[Any] = super().get_queryset(request)
         return rows.none() if current_scope() is None else rows
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        """Outside every desk none of its rows exists, whatever a page adds to the query."""
+        if current_scope() is None and issubclass(self.model, TenantModel):
+            return None
+        return super().get_object(request, object_id, from_field)
 
     def get_ordering(self, request: HttpRequest) -> Any:
         return super().get_ordering(request) or self.opts.ordering or ("-pk",)
