@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -16,11 +17,12 @@ from accounts.enums import AuditLevel
 from accounts.tenancy import all_tenants, tenant_scope
 from signals.enums import SignalReason, SignalStatus, SourceStatus
 from signals.models import Signal, SignalSource
-from trading.copying.deciding import decide
+from trading.copying.deciding import Draft, decide
 from trading.copying.leader import LeaderMove, leader_move, write_leader
 from trading.copying.links import Link, links_of
-from trading.copying.reading import read_facts, undecided
+from trading.copying.reading import Facts, read_facts, undecided
 from trading.copying.writing import Outrun, write_drafts
+from trading.enums import DecisionOutcome, Reason
 from trading.faults import faultpoint
 from trading.leases import db_now
 from trading.models import Order
@@ -30,6 +32,8 @@ CHUNK = 200
 CLAIM = timedelta(seconds=60)
 MAX_CLAIMS = 5
 RACES = 3
+
+log = logging.getLogger(__name__)
 
 
 def copy_source(source_id: int) -> Iterator[list[Order]]:
@@ -162,13 +166,30 @@ def _try_chunk(
         return []  # we slept longer than our claim lasted, and somebody else finished it
     now = timezone.now()
     open_links = undecided(signal, links)
-    drafts = [decide(signal, move, f, now) for f in read_facts(signal, open_links, now)]
+    drafts = [_decided(signal, move, f, now) for f in read_facts(signal, open_links, now)]
     orders = write_drafts(signal, move, drafts, lane_at=lane_at, now=now)
     faultpoint("S2.mid_chunk")
     if total is not None:
         reason = SignalReason.NONE if total else SignalReason.NO_STRATEGY
         _finish(signal, move, now, total, reason=reason)
     return orders
+
+
+def _decided(signal: Signal, move: LeaderMove, facts: Facts, now: datetime) -> Draft:
+    """The decision for one follower. One that cannot be decided keeps nobody else waiting."""
+    try:
+        return decide(signal, move, facts, now)
+    except Exception as error:
+        log.exception("signal %s cannot be decided for %s", signal.pk, facts.link.uid)
+        audit.record(
+            action="decision.failed",
+            obj=signal,
+            level=AuditLevel.CRITICAL,
+            after={"account": str(facts.link.account), "error": type(error).__name__},
+            reason=str(Reason.POISON.label),
+            tenant=signal.tenant_id,
+        )
+        return Draft(facts, DecisionOutcome.DENIED, Reason.POISON, {})
 
 
 def _finish(
