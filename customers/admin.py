@@ -112,14 +112,11 @@ class CustomerAdmin(ServiceAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:
             super().save_model(request, obj, form, change)
-            self._note("changed", obj, form.changed_data)
+            note_change("changed", obj, form.changed_data)
             return
         terms = {name: form.cleaned_data[name] for name in CUSTOMER_TERMS}
         name = form.cleaned_data["name"]
         adopt(obj, services.create_customer(name=name, actor=request.user, **terms))  # type: ignore[arg-type]
-
-    def _note(self, what: str, obj: Any, message: Any) -> None:
-        note_change(what, obj, message)
 
     @admin.action(description=_("Activate"), permissions=["manage_customers"])
     def activate(self, request: HttpRequest, queryset: Any) -> Any:
