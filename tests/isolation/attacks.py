@@ -6,7 +6,9 @@ of its guards.
 
 from __future__ import annotations
 
+import json
 import re
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -16,15 +18,20 @@ from django.contrib import admin
 from django.contrib.admin import ModelAdmin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.messages import get_messages
-from django.db import models
+from django.db import IntegrityError, models, transaction
 from django.http import HttpResponse, QueryDict
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from accounts.models import Membership, Tenant, User
-from accounts.tenancy import TenantModel
+from accounts.tenancy import ScopeError, TenantModel, tenant_scope
+from customers.models import Customer
+from signals.models import Signal, SignalNonce
+from signals.webhooks import sign
+from strategies.models import Subscription
+from tests import factories as make
 from tests.isolation.worlds import Desks, rows_of, unscoped
-from trading.models import StreamLease
+from trading.models import Order, StreamLease
 
 ABSENT = 987_654_321
 NOISE = re.compile(
@@ -342,3 +349,84 @@ def request_of(user: Any) -> Any:
     request = RequestFactory().get("/admin/")
     request.user = user
     return request
+
+
+def webhooks_serve_their_own_desk(desks: Desks) -> None:
+    """A caller of A cannot call as B, nor reach B's rows through what the body says."""
+    client = Client(raise_request_exception=False)
+    own, foreign = desks.a.sources[0], desks.b.sources[0]
+    stored = rows_of(Signal, desks.b.tenant).count()
+
+    told = [_called(client, uid, _instruction()) for uid in (foreign.uid, uuid.uuid4())]
+    assert told[0] == told[1]
+    assert told[0][0] == 404
+
+    status, body = _called(client, own.uid, _instruction())
+    assert status == 202, body
+    signal = unscoped(Signal).get(pk=json.loads(body)["signal_id"])
+    assert (signal.tenant_id, signal.source_id) == (desks.a.tenant.pk, own.pk)
+
+    # What a body may not say is refused; what it may, stays in the desk of its source.
+    named = {"tenant": desks.b.tenant.pk, "account": desks.b.accounts[0].pk}
+    for extra in ({k: v} for k, v in named.items()):
+        _called(client, own.uid, _instruction(**extra))
+    taken = rows_of(Signal, desks.b.tenant).values_list("external_id", flat=True).first()
+    assert _called(client, own.uid, _instruction(id=taken))[0] == 202  # not a duplicate of B's
+    assert rows_of(Signal, desks.b.tenant).count() == stored
+    assert not rows_of(Signal, desks.a.tenant).filter(account__in=desks.b.accounts).exists()
+
+
+def _instruction(**changes: Any) -> bytes:
+    terms = {
+        "id": uuid.uuid4().hex,
+        "instrument": "BTC-USDT-SWAP",
+        "intent": "open",
+        "direction": "long",
+        "quantity": {"mode": "contracts", "value": 5},
+    }
+    return json.dumps(terms | changes).encode()
+
+
+def _called(client: Client, uid: Any, body: bytes) -> tuple[int, bytes]:
+    """Signed with the secret of desk A's sources."""
+    at, nonce = str(int(time.time())), uuid.uuid4().hex
+    headers = {
+        "X-Copydesk-Timestamp": at,
+        "X-Copydesk-Nonce": nonce,
+        "X-Copydesk-Signature": sign(make.SECRET, at, nonce, body),
+    }
+    response = client.post(f"/hooks/{uid}/", body, content_type="application/json", headers=headers)
+    return response.status_code, response.content
+
+
+def rows_keep_to_their_desk(desks: Desks) -> None:
+    """Below every page: no write in A's scope makes, moves or points a row across."""
+    strategy, account = desks.b.strategies[0], desks.a.accounts[0]
+    link = desks.a.subscriptions[0]
+    own: dict[str, Any] = {"tenant": desks.a.tenant}
+    ids: dict[str, Any] = {"strategy_id": strategy.pk, "account_id": account.pk}
+    with tenant_scope(desks.a.tenant):
+        tries: dict[str, Any] = {
+            "create": lambda: Subscription.objects.create(
+                **own, strategy=strategy, account=account
+            ),
+            "create by id": lambda: Subscription(**own, **ids).save(),
+            "bulk_create": lambda: Subscription.objects.bulk_create([Subscription(**own, **ids)]),
+            "point": lambda: Subscription.objects.filter(pk=link.pk).update(strategy=strategy),
+            "move": lambda: Subscription.objects.filter(pk=link.pk).update(tenant=desks.b.tenant),
+            "save theirs": lambda: desks.b.customers[0].save(),
+            "delete theirs": lambda: desks.b.customers[0].delete(),
+        }
+        for name, attempt in tries.items():
+            try:
+                with transaction.atomic():
+                    attempt()
+            except ScopeError:
+                continue
+            except IntegrityError as error:  # only the database was in the way
+                raise AssertionError(name) from error
+            raise AssertionError(name)
+        assert Customer.objects.filter(pk=desks.b.customers[0].pk).update(notes="mine") == 0
+        assert SignalNonce.objects.filter(pk=foreign_pk(desks, SignalNonce)).delete()[0] == 0
+        assert not Customer.objects.filter(pk=desks.b.customers[0].pk).exists()
+        assert not set(Order.objects.values_list("pk", flat=True)) & {o.pk for o in desks.b.orders}

@@ -1,0 +1,72 @@
+"""Every address, task and socket, and who proves that it keeps the desks apart.
+
+A new route fails test_routes.py until it has its line here; a line without a route does too.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# The pages that Django makes for every registered model; test_admin.py walks them all.
+PER_MODEL: Final = {
+    "{admin}": "admin-list",
+    "{admin}add/": "admin-list",
+    "{admin}<path:object_id>/history/": "admin-object",
+    "{admin}<path:object_id>/delete/": "admin-object",
+    "{admin}<path:object_id>/change/": "admin-object",
+    "{admin}<path:object_id>/": "exempt: redirects to change/ without looking at the row",
+}
+# Pages that a model's admin adds itself: attacks.FURTHER_PAGES.
+FURTHER: Final = {
+    "admin/customers/exchangeaccount/<int:object_id>/key/": "admin-object",
+    "admin/signals/signalsource/<int:object_id>/secret/": "admin-object",
+    "admin/signals/signalsource/<int:object_id>/address/": "admin-object",
+}
+ROUTES: Final = {
+    "livez": "public: says that the process lives, reads no row",
+    "admin/": "admin-page",
+    "admin/login/": "public: asks for a password, shows no row",
+    "admin/logout/": "exempt: ends the session, shows no row",
+    "admin/password_change/": "admin-page",
+    "admin/password_change/done/": "exempt: says that it is done, shows no row",
+    "admin/jsi18n/": "exempt: words of the interface, no row",
+    "admin/autocomplete/": "admin-list",
+    "admin/search/": "admin-page",
+    "admin/desk/": "admin-page",
+    "admin/switch/": "admin-page",
+    "admin/signals/new/": "admin-page",
+    "admin/r/<path:content_type_id>/<path:object_id>/": "admin-object",
+    "admin/^(?P<app_label>{apps})/$": "admin-page",
+    "admin/(?P<url>.*)$": "exempt: adds a slash, or answers 404; looks at no row",
+    "admin/accounts/user/<id>/password/": "admin-object",
+    "admin/me/step-up/": "admin-page",
+    "admin/me/desk/": "desk: only one's own desks exist",
+    "hooks/t/<str:token>/": "webhook",
+    "hooks/<str:source_uid>/": "webhook",
+}
+KINDS: Final = {"public", "admin-list", "admin-object", "admin-page", "webhook", "desk", "exempt"}
+# Tests that attack the addresses of a kind.
+PROVED_BY: Final = {
+    "admin-list": "test_admin.py",
+    "admin-object": "test_admin.py",
+    "admin-page": "test_admin.py",
+    "desk": "test_admin.py",
+    "webhook": "test_webhooks.py",
+}
+
+# Tasks: those that take ids find the desk in the row, whatever the message says.
+TASKS: Final = {
+    "trading.tasks.copy_signal": "ids: the source's desk, read from the signal's source",
+    "trading.tasks.send_shard": "ids: each order is sent with the keys of its own account",
+    "trading.tasks.follow_up": "ids: cycles and lanes of the orders' own accounts",
+    "trading.tasks.verify_account": "ids: the account's desk, read from the account",
+    "trading.tasks.reconcile_account": "ids: the account's desk, read from the account",
+    "trading.tasks.sweep_orders": "all: finds work of every desk, then works by row",
+    "trading.tasks.verify_pending": "all: finds work of every desk, then works by row",
+    "trading.tasks.reconcile_accounts": "all: finds work of every desk, then works by row",
+    "trading.tasks.forget_old_runs": "all: deletes by age, tells nobody",
+    "trading.tasks.warm_up": "all: reads which markets are in use",
+    "trading.tasks.executor_heartbeat": "none: writes a row of the house",
+    "signals.tasks.prune_nonces": "all: deletes by age, tells nobody",
+}
+SOCKETS: Final = {"": "exempt: every socket is refused"}
