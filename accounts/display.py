@@ -15,18 +15,21 @@ from django.utils.translation import gettext as _
 
 MINUS: Final = "−"
 DASH: Final = "—"
+MOST_PLACES = 8
 
 
 def figure(value: Decimal | int | None, places: int | None = None, *, sign: bool = False) -> str:
     """An exact number as text: thousands, a real minus, a plus only where asked; zero has none.
 
-    Without `places` it shows what there is, without trailing zeros.
+    Without `places` it shows what there is, without trailing zeros, to eight decimals.
     """
     if value is None:
         return DASH
     number = Decimal(value)
     if places is None:
         number = number.normalize()
+        if number.as_tuple().exponent < -MOST_PLACES:  # type: ignore[operator]
+            number = number.quantize(Decimal(1).scaleb(-MOST_PLACES)).normalize()
         number = number if number.as_tuple().exponent <= 0 else number.quantize(Decimal(1))  # type: ignore[operator]
     else:
         number = number.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)

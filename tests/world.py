@@ -146,7 +146,7 @@ def _holdings(world: World, chance: random.Random) -> None:
             chance.randrange(-90_000, 240_000)
         ) / 100
         pnl = Decimal(chance.randrange(-30_000, 60_000)) / 100
-        for currency in ("USD", "USDT"):
+        for currency in (Balance.TOTAL, "USDT"):
             Balance(
                 account=account, currency=currency, equity=equity, cash=equity - pnl,
                 available=equity * Decimal("0.7"), frozen=Decimal(0), unrealized_pnl=pnl,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
@@ -79,6 +80,12 @@ class Tenant(models.Model):
     @property
     def is_active(self) -> bool:
         return self.status == TenantStatus.ACTIVE
+
+    def day_start(self, now: datetime) -> datetime:
+        """When the desk's present day began: in its zone, at its hour."""
+        local = now.astimezone(self.zone)
+        start = local.replace(hour=self.day_starts_at, minute=0, second=0, microsecond=0)
+        return start if start <= local else start - timedelta(days=1)
 
 
 class User(AbstractUser):

@@ -44,7 +44,7 @@ LEVELS: Final = {
 def context(request: HttpRequest, page: dict[str, Any]) -> dict[str, Any]:
     """Everything the dashboard shows of the open desk, in a fixed number of queries."""
     tenant: Tenant = request.tenant  # type: ignore[attr-defined]
-    start = day_start(tenant)
+    start = tenant.day_start(timezone.now())
     waits, signals = matters(), latest_signals()
     return {
         **page,
@@ -65,13 +65,6 @@ def context(request: HttpRequest, page: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def day_start(tenant: Tenant) -> datetime:
-    """When the desk's present day began."""
-    now = timezone.now().astimezone(tenant.zone)
-    start = now.replace(hour=tenant.day_starts_at, minute=0, second=0, microsecond=0)
-    return start if start <= now else start - timedelta(days=1)
-
-
 @dataclass(frozen=True)
 class Equity:
     """Real and simulated money are never added together."""
@@ -83,7 +76,7 @@ class Equity:
 
 
 def equity() -> Equity:
-    rows = Balance.objects.filter(currency="USD").values_list("account__market", "equity")
+    rows = Balance.objects.filter(currency=Balance.TOTAL).values_list("account__market", "equity")
     sums = {True: Decimal(0), False: Decimal(0)}
     counts = {True: 0, False: 0}
     for market, value in rows:
@@ -251,7 +244,7 @@ def _decision_lines() -> list[Happening]:
 
 def _diary_lines() -> list[Happening]:
     lines = []
-    for entry in AuditEntry.objects.order_by("-at", "-id")[:6]:
+    for entry in AuditEntry.objects.exclude(action="signal.copied").order_by("-at", "-id")[:6]:
         kind, icon = LEVELS[entry.level]
         title = entry.action.replace(".", ": ", 1).replace("_", " ").capitalize()
         text = ", ".join(part for part in (entry.actor_label, entry.object_label) if part)

@@ -151,7 +151,7 @@ def signal_story(signal: Signal) -> dict[str, Any]:
 
 def equity_of(account_id: int) -> Any:
     """What the whole account is worth as the exchange last said, or None."""
-    rows = Balance.objects.filter(account_id=account_id, currency="USD")
+    rows = Balance.objects.filter(account_id=account_id, currency=Balance.TOTAL)
     return rows.values_list("equity", flat=True).first()
 
 

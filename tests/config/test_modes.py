@@ -98,7 +98,7 @@ def test_without_a_service_everything_is_a_file(tmp_path: Path) -> None:
         *names, folder=tmp_path, COPYDESK_ENV="demo"
     ).stdout.splitlines()
 
-    assert broker == "'filesystem://'"
+    assert broker == "'filesystem://localhost'"
     assert "SqliteChannelLayer" in layer
     assert "FileBasedCache" in cache
     assert str(tmp_path / "copydesk.sqlite3") in database

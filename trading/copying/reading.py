@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
 from django.db.models import Count
 
-from accounts.models import Tenant
 from customers.enums import PositionMode
 from signals.enums import Direction, Unit
 from signals.models import Signal
@@ -92,7 +91,7 @@ def read_facts(signal: Signal, links: Sequence[Link], now: datetime) -> list[Fac
     taken = _read_taken_keys(signal, accounts)
     switchboard = read_switchboard(signal.tenant_id)
     positions = _read_open_positions(accounts, signal.inst_id)
-    used = _read_used_today(accounts, day_start(signal.tenant, now))
+    used = _read_used_today(accounts, signal.tenant.day_start(now))
     equities = _read_equities(accounts, markets) if signal.unit == Unit.PERCENT_EQUITY else {}
     return [
         Facts(
@@ -109,15 +108,6 @@ def read_facts(signal: Signal, links: Sequence[Link], now: datetime) -> list[Fac
         )
         for link in links
     ]
-
-
-def day_start(tenant: Tenant, now: datetime) -> datetime:
-    """When the desk's day began: in its zone, at its hour."""
-    local = now.astimezone(tenant.zone)
-    start = local.replace(hour=tenant.day_starts_at, minute=0, second=0, microsecond=0)
-    if start > local:
-        start -= timedelta(days=1)
-    return start.astimezone(UTC)
 
 
 def _read_markets(inst_id: str, markets: set[str]) -> dict[str, MarketFacts]:

@@ -74,7 +74,9 @@ class BalanceQuerySet(TenantQuerySet["Balance"]):
 
 
 class Balance(TenantModel):
-    """One currency of an account, as the exchange counts it."""
+    """One currency of an account, or TOTAL: all of it, in USD as the exchange values it."""
+
+    TOTAL: ClassVar[str] = "TOTAL"
 
     account = models.ForeignKey(
         ExchangeAccount,

@@ -14,7 +14,7 @@ from trading.sync.apply.claim import Applied, announce, claimed, differing
 from trading.sync.apply.quarantine import OLDER, set_aside
 
 # The "currency" of the row for the whole account, in USD as the exchange values it.
-TOTAL = "TOTAL"
+TOTAL = Balance.TOTAL
 _NOTHING: dict[str, Any] = dict.fromkeys(
     ("equity", "cash", "available", "frozen", "unrealized_pnl"), Decimal(0)
 )
