@@ -15,21 +15,18 @@ from django.utils.translation import gettext as _
 
 MINUS: Final = "−"
 DASH: Final = "—"
-MOST_PLACES = 8
 
 
 def figure(value: Decimal | int | None, places: int | None = None, *, sign: bool = False) -> str:
     """An exact number as text: thousands, a real minus, a plus only where asked; zero has none.
 
-    Without `places` it shows what there is, without trailing zeros, to eight decimals.
+    Without `places` it shows what there is, without trailing zeros.
     """
     if value is None:
         return DASH
     number = Decimal(value)
     if places is None:
         number = number.normalize()
-        if number.as_tuple().exponent < -MOST_PLACES:  # type: ignore[operator]
-            number = number.quantize(Decimal(1).scaleb(-MOST_PLACES)).normalize()
         number = number if number.as_tuple().exponent <= 0 else number.quantize(Decimal(1))  # type: ignore[operator]
     else:
         number = number.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
@@ -37,6 +34,11 @@ def figure(value: Decimal | int | None, places: int | None = None, *, sign: bool
     if number < 0:
         return f"{MINUS}{text}"
     return f"+{text}" if sign and number > 0 else text
+
+
+def rounded(value: Decimal | None, places: int = 8) -> str:
+    """A figure that was divided out, to `places` decimals, without trailing zeros."""
+    return figure(None if value is None else value.quantize(Decimal(1).scaleb(-places)))
 
 
 def num(

@@ -11,6 +11,7 @@ register = template.Library()
 
 register.filter("facts", facts)
 register.filter("figure", display.figure)
+register.filter("rounded", display.rounded)
 register.filter("when", display.when)
 register.filter("moment", display.moment)
 register.filter("exact_time", display.exact_time)
