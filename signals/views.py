@@ -76,7 +76,7 @@ def _take(
     source: SignalSource, body: bytes, now: datetime, *, nonce_hash: str | None
 ) -> HttpResponse:
     with tenant_scope(source.tenant_id):
-        raw = redacted_raw(body)
+        raw = webhooks.without_own_secrets(source, redacted_raw(body))
         try:
             parsed = parse(Dialect(source.dialect), body)
         except ParseError as error:
