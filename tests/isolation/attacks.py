@@ -414,8 +414,8 @@ def rows_keep_to_their_desk(desks: Desks) -> None:
             "bulk_create": lambda: Subscription.objects.bulk_create([Subscription(**own, **ids)]),
             "point": lambda: Subscription.objects.filter(pk=link.pk).update(strategy=strategy),
             "move": lambda: Subscription.objects.filter(pk=link.pk).update(tenant=desks.b.tenant),
-            "save theirs": lambda: desks.b.customers[0].save(),
-            "delete theirs": lambda: desks.b.customers[0].delete(),
+            "save theirs": desks.b.customers[0].save,
+            "delete theirs": desks.b.customers[0].delete,
         }
         for name, attempt in tries.items():
             try:
