@@ -156,7 +156,10 @@ class Reason(TextChoices):
     ALREADY_FLAT = "ALREADY_FLAT", _("Nothing to close")
     EXPIRED = "EXPIRED", _("Signal too old")
     SUPERSEDED = "SUPERSEDED", _("Replaced by a newer signal")
-    FLIP_OPEN_DROPPED = "FLIP_OPEN_DROPPED", _("Reversal not opened: the close did not finish in time")
+    FLIP_OPEN_DROPPED = (
+        "FLIP_OPEN_DROPPED",
+        _("Reversal not opened: the close did not finish in time"),
+    )
     NOTHING_PENDING = "NOTHING_PENDING", _("No pending order to cancel")
     CAPPED = "CAPPED", _("Made smaller by a limit")
     # execution

@@ -26,7 +26,7 @@ def main() -> None:
     os.environ["COPYDESK_ENV"] = "demo"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
-    print(json.dumps(kill_the_worker()), flush=True)
+    sys.stdout.write(json.dumps(kill_the_worker()) + "\n")
 
 
 def kill_the_worker() -> dict[str, Any]:
@@ -133,7 +133,7 @@ def _control(demo: Any, path: str, body: dict[str, Any]) -> None:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{text}\n")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def test_a_killed_worker_doubles_and_loses_nothing_on_sqlite(tmp_path: Path) -> 
 @pytest.mark.journey
 @pytest.mark.services
 def test_a_killed_worker_doubles_and_loses_nothing_on_mariadb_and_redis(tmp_path: Path) -> None:
-    with _fresh_database(os.environ["DATABASE_URL"]) as url:
+    with FreshDatabase(os.environ["DATABASE_URL"]) as url:
         outcome = _drive(tmp_path, {"DATABASE_URL": url, "REDIS_URL": os.environ["REDIS_URL"]})
 
     _every_order_ended_once(outcome)
@@ -65,7 +65,7 @@ def _logs(folder: Path) -> str:
     return "".join(parts)
 
 
-class _fresh_database:
+class FreshDatabase:
     """A database of its own on the session's server, since other processes must see it."""
 
     def __init__(self, url: str) -> None:
