@@ -112,8 +112,7 @@ def warm_up() -> None:
     with all_tenants("the markets in use"):
         markets = set(ExchangeAccount.objects.order_by().values_list("market", flat=True))
     for market in markets:
-        endpoint = endpoint_of_market(market)
-        clock_is_right(endpoint, client_for(endpoint))
+        clock_is_right(client_for(endpoint_of_market(market)))
 
 
 @shared_task

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Protocol
 
+from trading.exchange.clock import ExchangeClock
 from trading.exchange.types import (
     AccountConfigReport,
     BalanceReport,
@@ -33,7 +34,11 @@ class ExchangeClient(Protocol):
     Writes never raise for what the exchange or the network does: they return a SendOutcome.
     Reads raise ReadFailed (also AuthFailed) or MalformedReport; an empty tuple means the exchange
     said so. `fetch_order` answers with an OrderLookup and raises nothing of the kind.
+
+    `clock` is the exchange's: deadlines are written and judged in it, by everybody.
     """
+
+    clock: ExchangeClock
 
     async def place_order(
         self, credentials: Credentials, request: PlaceRequest, *, exp_at_ms: int

@@ -16,13 +16,13 @@ from trading.endpoints import client_of, endpoint_of
 from trading.enums import EventSource, OrderState, Reason
 from trading.exchange.runner import exchange_loop
 from trading.exchange.types import Credentials, Endpoint
-from trading.execution.clock import clock_is_right, measure_again
+from trading.execution.clock import clock_is_right
 from trading.execution.keys import keys_of
 from trading.execution.lanes import ready_heads
 from trading.execution.leverage import LeverageOutcome, needs_leverage, set_leverage
 from trading.execution.mark import Marked, mark, not_refused
 from trading.execution.record import record
-from trading.execution.send import Answered, send
+from trading.execution.send import send
 from trading.faults import faultpoint
 from trading.leases import db_now
 from trading.models import Order
@@ -58,15 +58,7 @@ def _send_chunk(ids: Sequence[UUID]) -> int:
     faultpoint("S5.marked")
     for answered in send([(one, keys[one.order.account_id]) for one in _sendable(marked, keys)]):
         record(answered)
-        _measure_again(answered)
     return len(marked)
-
-
-def _measure_again(answered: Sequence[Answered]) -> None:
-    """The exchange finds our clock wrong: ask for its time before the next order goes there."""
-    for one in answered:
-        if one.outcome.clock_skewed:
-            measure_again(endpoint_of(one.marked.order.account))
 
 
 def _sendable(marked: Sequence[Marked], keys: Mapping[int, Credentials]) -> list[Marked]:
@@ -79,7 +71,7 @@ def _on_time(orders: Sequence[Order]) -> list[Order]:
     for order in orders:
         endpoint = endpoint_of(order.account)
         if endpoint not in right:
-            right[endpoint] = clock_is_right(endpoint, client_of(order.account))
+            right[endpoint] = clock_is_right(client_of(order.account))
             if not right[endpoint]:
                 log.error("clock too far from %s: nothing is sent there", endpoint.market)
     return [order for order in orders if right[endpoint_of(order.account)]]
