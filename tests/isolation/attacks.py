@@ -208,22 +208,16 @@ def actions_touch_own_only(
     client: Client, desks: Desks, model: type[models.Model], action: str
 ) -> None:
     """An action on ids of both desks acts on A's, also when all rows are meant."""
-    for across in ("0", "1"):
-        chosen = [*foreign_rows(desks, model).values_list("pk", flat=True)]
-        if issubclass(model, TenantModel):
-            chosen += rows_of(model, desks.a.tenant).values_list("pk", flat=True)
-        for confirmed in ({}, {"confirmed": "1", "reason": "because"}):
-            data = {
-                "action": action,
-                ACTION_CHECKBOX_NAME: chosen,
-                "select_across": across,
-                "index": 0,
-                **confirmed,
-            }
-            response = client.post(page(model, "changelist"), data, follow=True)
+    chosen = [*foreign_rows(desks, model).values_list("pk", flat=True)]
+    if issubclass(model, TenantModel):
+        chosen += rows_of(model, desks.a.tenant).values_list("pk", flat=True)
+    told = {"action": action, ACTION_CHECKBOX_NAME: chosen, "index": 0}
+    address = page(model, "changelist")
+    for more in ({}, {"confirmed": "1", "reason": "why"}, {"confirmed": "1", "select_across": "1"}):
+        response = client.post(address, told | more)
 
-            assert response.status_code in {200, 403}, response.status_code
-            _clean(desks, response)
+        assert response.status_code in {200, 302, 403}, (more, response.status_code)
+        _clean(desks, response)
 
 
 # Helpers.
@@ -272,7 +266,7 @@ def _told(response: Any, pk: Any) -> tuple[Any, ...]:
 def _probes(desks: Desks, model: type[models.Model], model_admin: ModelAdmin) -> Iterator[str]:
     tenant = desks.b.tenant
     yield from (f"tenant__id__exact={tenant.pk}", f"tenant={tenant.pk}", f"tenant_id={tenant.pk}")
-    yield from (f"tenant__slug={tenant.slug}", "all=", "o=1.-2", "o=99", "p=1", "_popup=1")
+    yield from (f"tenant__slug={tenant.slug}", "all=", "o=1.-2", "_popup=1")
     pk = foreign_pk(desks, model)
     if pk is not None:
         yield from (f"pk={pk}", f"{model._meta.pk.name}__exact={pk}")  # type: ignore[union-attr]
