@@ -48,7 +48,7 @@ class Demo:
     ) -> None:
         self.folder = Path(settings.VAR_DIR)
         self.say = say
-        self.port = port or (DEFAULT_PORT if is_free(DEFAULT_PORT) else free_port())
+        self.port = _web_port(port)
         self.household = Household(self.folder / "logs", {})
         self.addresses: dict[str, str] = {}
         self.flower = ""
@@ -222,6 +222,13 @@ class Demo:
                 return not Order.objects.filter(signal=signal).open().exists()
 
         self.household.wait_for("every order to be final", is_done, 60)
+
+
+def _web_port(wanted: int | None) -> int:
+    """The port asked for; 0 asks for any, and without a wish 8000 is taken while it is free."""
+    if wanted is None and is_free(DEFAULT_PORT):
+        return DEFAULT_PORT
+    return wanted or free_port()
 
 
 def signed(secret: str, body: bytes) -> dict[str, str]:
