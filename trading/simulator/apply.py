@@ -157,7 +157,7 @@ def _fill(state: State, entry: Entry) -> None:
     account.u_time = fill.ts
     _fill_order(order, fill, entry["order_state"])
     _pay(state, account, entry)
-    if fill.mgn_mode != "cash":
+    if not fill.is_spot:
         _move_position(account, fill, entry)
     if not order.is_open:
         _retire(state, account, order)
@@ -178,6 +178,7 @@ def _fill_order(order: Order, fill: Fill, state: str) -> None:
     order.fill_px, order.fill_sz, order.fill_time = fill.px, fill.sz, fill.ts
     order.trade_id = fill.trade_id
     order.state = state
+    order.amended = False
     order.u_time = fill.ts
 
 
@@ -239,6 +240,7 @@ def _cancel(state: State, entry: Entry) -> None:
     account = state.accounts[entry["account"]]
     order = account.orders[entry["ord_id"]]
     order.state = "canceled"
+    order.amended = False
     order.cancel_source = entry["cancel_source"]
     order.u_time = entry["ts"]
     _retire(state, account, order)
@@ -249,7 +251,7 @@ def _amend(state: State, entry: Entry) -> None:
     order = account.orders[entry["ord_id"]]
     order.sz = Decimal(entry["sz"])
     order.px = Decimal(entry["px"]) if entry["px"] else None
-    order.req_id = entry["req_id"]
+    order.req_id, order.amended = entry["req_id"], True
     order.u_time = entry["ts"]
     if order.filled >= order.sz:
         order.state = "filled"

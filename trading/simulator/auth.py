@@ -17,7 +17,7 @@ from trading.simulator.state import Account
 WINDOW_MS: Final = 30_000
 
 _TIMESTAMP: Final = re.compile(
-    r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|\+00:00)", re.ASCII
+    r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|\+00:00)", re.ASCII
 )
 _HEADERS: Final = (
     ("OK-ACCESS-KEY", "50103"),

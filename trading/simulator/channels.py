@@ -20,14 +20,19 @@ PUBLIC: Final = frozenset(
         "mark-price",
         "instruments",
         "price-limit",
+        "index-tickers",
         "funding-rate",
         "open-interest",
     )
 )
 PRIVATE: Final = frozenset(("orders", "positions", "account", "balance_and_position"))
 SILENT: Final = frozenset(("liquidation-warning", "account-greeks"))
+QUIET: Final = frozenset(("status", "liquidation-orders", "adl-warning", "estimated-price"))
 CANDLES: Final = frozenset(f"candle{bar}" for bar in BARS)
-BUSINESS: Final = CANDLES | {"trades-all"}
+PRICE_CANDLES: Final = frozenset(
+    f"{kind}-{each}" for kind in ("mark-price", "index") for each in CANDLES
+)
+BUSINESS: Final = CANDLES | PRICE_CANDLES | {"trades-all"}
 SILENT_BUSINESS: Final = frozenset(("orders-algo", "algo-advance"))
 TIERED: Final = frozenset(("fills", "books-l2-tbt", "books50-l2-tbt"))
 
@@ -36,7 +41,7 @@ MOVING: Final = MARKET - {"instruments"}
 
 _SWAPS_ONLY: Final = frozenset(("funding-rate", "open-interest"))
 _OFFERED: Final = {
-    "public": PUBLIC | {"books-l2-tbt", "books50-l2-tbt"},
+    "public": PUBLIC | QUIET | {"books-l2-tbt", "books50-l2-tbt"},
     "private": PRIVATE | SILENT | {"fills"},
     "business": BUSINESS | SILENT_BUSINESS,
 }
@@ -57,7 +62,9 @@ class Subscription:
 
     @property
     def name(self) -> str:
-        return json.dumps(self.arg, sort_keys=True)
+        """What makes two subscriptions the same one; extra parameters do not."""
+        named = (self.channel, self.inst_type, self.inst_family, self.inst_id, self.ccy)
+        return json.dumps(named)
 
     def matches(self, inst_id: str) -> bool:
         listed = BY_ID[inst_id]
@@ -121,6 +128,8 @@ def _check_instrument(values: dict[str, str]) -> None:
     if inst_id and inst_id not in BY_ID:
         raise _unknown(values)
     if channel in _SWAPS_ONLY and BY_ID[inst_id].is_spot:
+        raise _unknown(values)
+    if channel.startswith("index-") and not BY_ID[inst_id].is_spot:
         raise _unknown(values)
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from trading.simulator.codes import OkxError, insufficient, parameter
 from trading.simulator.decimals import ZERO, floor_to
+from trading.simulator.instruments import Instrument
 from trading.simulator.margin import closable, fee_rate, funds, order_margin
 from trading.simulator.market import Market, Quote
 from trading.simulator.requests import OrderRequest, check_size
@@ -27,8 +28,10 @@ class Rules:
 
 def check_order(account: Account, request: OrderRequest, market: Market, rules: Rules) -> str:
     """Everything that depends on the account; returns the order's position side."""
+    if request.listed.is_spot and request.td_mode == "cross" and account.acct_lv not in ("3", "4"):
+        raise parameter("tdMode")
     pos_side = _position_side(account, request)
-    _check_duplicate(account, request, rules)
+    check_duplicate(account, request.cl_ord_id, rules)
     quote = market.quote(request.listed.inst_id)
     check_size(request.listed, _base_size(request, quote))
     _check_largest(request, quote)
@@ -36,15 +39,17 @@ def check_order(account: Account, request: OrderRequest, market: Market, rules: 
     return pos_side
 
 
-def limited_price(request: OrderRequest, quote: Quote) -> Decimal | None:
+def limited_price(
+    side: str, price: Decimal | None, quote: Quote, *, movable: bool
+) -> Decimal | None:
     """The order's price inside the band; outside it is refused unless it may be moved."""
-    if request.px is None:
+    if price is None:
         return None
-    over = request.side == "buy" and request.px > quote.buy_limit
-    under = request.side == "sell" and request.px < quote.sell_limit
+    over = side == "buy" and price > quote.buy_limit
+    under = side == "sell" and price < quote.sell_limit
     if not over and not under:
-        return request.px
-    if not request.amend_px:
+        return price
+    if not movable:
         raise OkxError("51006", str(quote.buy_limit), str(quote.sell_limit))
     return quote.buy_limit if over else quote.sell_limit
 
@@ -136,8 +141,8 @@ def _base_size(request: OrderRequest, quote: Quote) -> Decimal:
     return floor_to(request.sz / quote.best(request.side), request.listed.lot)
 
 
-def _check_duplicate(account: Account, request: OrderRequest, rules: Rules) -> None:
-    name = request.cl_ord_id
+def check_duplicate(account: Account, name: str, rules: Rules) -> None:
+    """A client order id is free unless a pending order holds it, or as the rules say."""
     if not name or rules.dup_clordid == "never":
         return
     if rules.dup_clordid == "ever":
@@ -148,12 +153,15 @@ def _check_duplicate(account: Account, request: OrderRequest, rules: Rules) -> N
         raise OkxError("51016")
 
 
+def check_largest_limit(listed: Instrument, size: Decimal) -> None:
+    if size > listed.max_limit:
+        raise OkxError("51203" if listed.is_spot else "51101", str(listed.max_limit))
+
+
 def _check_largest(request: OrderRequest, quote: Quote) -> None:
     listed = request.listed
     if request.px is not None:
-        if request.sz > listed.max_limit:
-            code = "51203" if listed.is_spot else "51101"
-            raise OkxError(code, str(listed.max_limit))
+        check_largest_limit(listed, request.sz)
         return
     if not listed.is_spot:
         if request.sz > listed.max_market:

@@ -14,7 +14,7 @@ from trading.simulator.instruments import BY_ID
 from trading.simulator.ledger import Ledger
 from trading.simulator.margin import closable
 from trading.simulator.market import Market
-from trading.simulator.requests import OrderRequest, Params, check_price, check_size
+from trading.simulator.requests import OrderRequest, Params, check_price, check_size, flag
 from trading.simulator.state import Account, Entry, Fill, Order, State
 
 OrderListener = Callable[[Account, Order, Fill | None], None]
@@ -77,8 +77,14 @@ class Exchange:
         order = self.find(account, listed.inst_id, params)
         if order is None or not order.is_open:
             raise OkxError("51503")
+        cancel_on_failure = flag(params, "cxlOnFail")
         size, price = self._new_terms(order, params)
-        self._check_amend(account, order, size, price)
+        try:
+            self._check_amend(account, order, size, price)
+        except OkxError:
+            if cancel_on_failure:
+                self.end(account, order, "1")
+            raise
         self.record(
             {
                 "kind": "amend",
@@ -102,6 +108,9 @@ class Exchange:
     def close_position(self, account: Account, params: Params) -> Order:
         listed = params.instrument()
         mgn_mode = params.chosen("mgnMode", "cross", "isolated")
+        if account.acct_lv == "1":
+            raise OkxError("51010")
+        checks.check_duplicate(account, params.text("clOrdId"), self.rules)
         long_short = account.pos_mode == "long_short_mode"
         allowed = ("long", "short") if long_short else ("net",)
         pos_side = params.text("posSide") or ("" if long_short else "net")
@@ -184,7 +193,7 @@ class Exchange:
             td_mode=request.td_mode,
             ord_type=request.ord_type,
             sz=request.sz,
-            px=checks.limited_price(request, quote),
+            px=checks.limited_price(request.side, request.px, quote, movable=request.amend_px),
             tgt_ccy=request.tgt_ccy,
             reduce_only=checks.is_closing(account, request),
             lever="" if listed.is_spot else plain(lever),
@@ -306,7 +315,7 @@ class Exchange:
 
     def _trim_closing(self, account: Account, filled: Order) -> None:
         """Cancel close-only orders, newest first, that the position no longer covers."""
-        if filled.td_mode == "cash":
+        if BY_ID[filled.inst_id].is_spot:
             return
         key = (filled.inst_id, filled.td_mode, filled.pos_side)
         closing = [
@@ -330,9 +339,12 @@ class Exchange:
         if params.has("newSz"):
             size = self._number(params, "newSz")
             check_size(BY_ID[order.inst_id], size)
+            checks.check_largest_limit(BY_ID[order.inst_id], size)
         if params.has("newPx"):
             price = self._number(params, "newPx")
             check_price(BY_ID[order.inst_id], price)
+            quote, movable = self.market.quote(order.inst_id), params.text("pxAmendType") == "1"
+            price = checks.limited_price(order.side, price, quote, movable=movable)
         return size, price
 
     def _number(self, params: Params, name: str) -> Decimal:

@@ -61,7 +61,7 @@ class Hub:
             self._send(session, frame, subscription)
 
     def order_changed(self, account: Account, order: Order, fill: Fill | None) -> None:
-        if fill is not None and fill.mgn_mode != "cash":
+        if fill is not None and not fill.is_spot:
             key = (fill.inst_id, fill.mgn_mode, fill.pos_side)
             self._dirty.setdefault(account.key, set()).add(key)
         if fill is not None:

@@ -57,6 +57,12 @@ class Instrument:
             return -divide(quantity * self.ct_val, price)
         return quantity * self.ct_val * price
 
+    def currency_volume(self, quantity: Decimal, price: Decimal) -> Decimal:
+        """What OKX calls volCcy: coins of a contract, quote money of a spot pair."""
+        if self.is_inverse:
+            return divide(quantity * self.ct_val, price)
+        return quantity * (price if self.is_spot else self.ct_val)
+
     def price_of(self, quantity: Decimal, value: Decimal) -> Decimal:
         """The price at which `quantity` has this `value`."""
         if self.is_inverse:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from trading.simulator import rows_account, rows_market
-from trading.simulator.channels import CANDLES, Subscription
+from trading.simulator.channels import CANDLES, PRICE_CANDLES, Subscription
 from trading.simulator.decimals import plain
 from trading.simulator.instruments import BY_ID, instrument_row, of_type
 from trading.simulator.session import Session
@@ -97,10 +97,11 @@ def public_update(venue: Venue, subscription: Subscription, session: Session) ->
 def _public_rows(venue: Venue, subscription: Subscription) -> list[Any]:
     channel, market, now = subscription.channel, venue.market, venue.clock.ms()
     quote = market.quote(subscription.inst_id)
-    if channel in CANDLES:
-        bar = channel.removeprefix("candle")
+    if channel in CANDLES or channel in PRICE_CANDLES:
+        bar = channel.rpartition("candle")[2]
         start = rows_market.bucket(now, bar)
-        return [rows_market.candle(market, subscription.inst_id, bar, start, now)]
+        drawn = rows_market.candle(market, subscription.inst_id, bar, start, now)
+        return [drawn if channel in CANDLES else [*drawn[:5], drawn[8]]]
     if channel in ("books5", "bbo-tbt"):
         depth = 5 if channel == "books5" else 1
         row = rows_market.book_row(market, subscription.inst_id, depth, now)
@@ -111,6 +112,7 @@ def _public_rows(venue: Venue, subscription: Subscription) -> list[Any]:
         row = rows_market.trade_push_row(trade, quote.seq_id)
         return [row if full else rows_market.trade_row(trade)]
     makers = {
+        "index-tickers": lambda: rows_market.index_row(quote),
         "tickers": lambda: rows_market.ticker_row(quote, market),
         "mark-price": lambda: rows_market.mark_price_row(quote, now),
         "price-limit": lambda: _without_type(rows_market.price_limit_row(quote, now)),

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from trading.simulator.codes import OkxError, missing, parameter
-from trading.simulator.decimals import is_multiple, parse_number, parse_whole
+from trading.simulator.decimals import is_multiple, parse_number, parse_whole, plain
 from trading.simulator.instruments import BY_CODE, BY_ID, Instrument
 
 ORDER_TYPES: Final = ("market", "limit", "post_only", "fok", "ioc", "optimal_limit_ioc")
@@ -17,6 +17,8 @@ PRICED_TYPES: Final = ("limit", "post_only", "fok", "ioc")
 
 _CLIENT_ID: Final = re.compile(r"[A-Za-z0-9]{1,32}", re.ASCII)
 _TAG: Final = re.compile(r"[A-Za-z0-9]{1,16}", re.ASCII)
+_LONGEST_NUMBER: Final = 26
+_LONGEST_EXPONENT: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class Params:
 def decode(text: str | bytes) -> Any:
     """JSON with every number kept as its text, or ValueError."""
     try:
-        return json.loads(text, parse_float=Numeral, parse_int=Numeral, parse_constant=_refuse)
+        return json.loads(text, parse_float=_numeral, parse_int=Numeral, parse_constant=_refuse)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
@@ -167,7 +169,8 @@ def _word(params: Params, name: str, pattern: re.Pattern[str]) -> str:
 
 
 def _td_mode(params: Params, listed: Instrument) -> str:
-    allowed = ("cash",) if listed.is_spot else ("cross", "isolated")
+    """Spot pairs trade with `cash`, in account modes 3 and 4 with `cross`."""
+    allowed = ("cash", "cross") if listed.is_spot else ("cross", "isolated")
     return params.chosen("tdMode", *allowed)
 
 
@@ -206,6 +209,14 @@ def _tgt_ccy(params: Params, listed: Instrument, ord_type: str, side: str) -> st
     if not listed.is_spot or ord_type != "market":
         return ""
     return value or ("quote_ccy" if side == "buy" else "base_ccy")
+
+
+def _numeral(text: str) -> Numeral:
+    """Many clients write small numbers as `1e-05`; a JSON number means its value."""
+    mantissa, _, exponent = text.lower().partition("e")
+    if not exponent or len(mantissa) > _LONGEST_NUMBER or len(exponent) > _LONGEST_EXPONENT:
+        return Numeral(text)
+    return Numeral(plain(Decimal(text)))
 
 
 def _refuse(name: str) -> Any:

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from trading.simulator import rows_market as rows
 from trading.simulator.codes import parameter
-from trading.simulator.decimals import plain
 from trading.simulator.instruments import instrument_row
 from trading.simulator.market import Quote
 from trading.simulator.requests import Params
@@ -96,6 +95,12 @@ def _mark_candles(call: Call) -> list[Any]:
     return [[*each[:5], each[8]] for each in _candles(call)]
 
 
+def _index_candles(call: Call) -> list[Any]:
+    if not one_instrument(call.params).is_spot:
+        raise parameter("instId")
+    return _mark_candles(call)
+
+
 def _funding_rate(call: Call) -> list[Any]:
     if call.params.text("instId") == "ANY":
         swaps = [quote.instrument for quote in call.venue.market.quotes.values()]
@@ -125,20 +130,10 @@ def _open_interest(call: Call) -> list[Any]:
 
 
 def _index_tickers(call: Call) -> list[Any]:
-    """Index prices follow the spot pairs."""
     wanted, against = call.params.text("instId"), call.params.text("quoteCcy")
     spots = [each for each in call.venue.market.quotes.values() if each.instrument.is_spot]
     return [
-        {
-            "instId": quote.instrument.inst_id,
-            "idxPx": plain(quote.last),
-            "high24h": plain(quote.high_24h),
-            "sodUtc0": plain(quote.open_24h),
-            "open24h": plain(quote.open_24h),
-            "low24h": plain(quote.low_24h),
-            "sodUtc8": plain(quote.open_24h),
-            "ts": str(quote.ts),
-        }
+        rows.index_row(quote)
         for quote in spots
         if wanted in ("", quote.instrument.inst_id) and against in ("", quote.instrument.quote)
     ]
@@ -168,5 +163,8 @@ ROUTES: Final[Routes] = {
         "market/candles": Route(_candles, 40, "ip"),
         "market/history-candles": Route(_candles, 20, "ip"),
         "market/mark-price-candles": Route(_mark_candles, 20, "ip"),
+        "market/history-mark-price-candles": Route(_mark_candles, 10, "ip"),
+        "market/index-candles": Route(_index_candles, 20, "ip"),
+        "market/history-index-candles": Route(_index_candles, 10, "ip"),
     }.items()
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from random import Random
 from typing import Any, Final
@@ -32,18 +33,23 @@ BARS: Final = {
     "2D": 2 * _DAY,
     "3D": 3 * _DAY,
     "1W": 7 * _DAY,
+    "1M": 31 * _DAY,
+    "3M": 92 * _DAY,
     "6Hutc": 6 * _HOUR,
     "12Hutc": 12 * _HOUR,
     "1Dutc": _DAY,
     "2Dutc": 2 * _DAY,
     "3Dutc": 3 * _DAY,
     "1Wutc": 7 * _DAY,
+    "1Mutc": 31 * _DAY,
+    "3Mutc": 92 * _DAY,
 }
+_FIRST_MONDAY: Final = 4 * _DAY
 
 
 def ticker_row(quote: Quote, market: Market) -> Row:
     asks, bids = market.book(quote.instrument.inst_id, 1)
-    coins = quote.volume * quote.instrument.ct_val
+    volume = quote.instrument.currency_volume(quote.volume, quote.last)
     return {
         "instType": quote.instrument.inst_type,
         "instId": quote.instrument.inst_id,
@@ -56,7 +62,7 @@ def ticker_row(quote: Quote, market: Market) -> Row:
         "open24h": plain(quote.open_24h),
         "high24h": plain(quote.high_24h),
         "low24h": plain(quote.low_24h),
-        "volCcy24h": plain(coins),
+        "volCcy24h": plain(volume),
         "vol24h": plain(quote.volume),
         "sodUtc0": plain(quote.open_24h),
         "sodUtc8": plain(quote.open_24h),
@@ -71,6 +77,20 @@ def mark_price_row(quote: Quote, now_ms: int) -> Row:
         "instId": quote.instrument.inst_id,
         "markPx": plain(quote.mark),
         "ts": str(now_ms),
+    }
+
+
+def index_row(quote: Quote) -> Row:
+    """Index prices follow the spot pairs."""
+    return {
+        "instId": quote.instrument.inst_id,
+        "idxPx": plain(quote.last),
+        "high24h": plain(quote.high_24h),
+        "sodUtc0": plain(quote.open_24h),
+        "open24h": plain(quote.open_24h),
+        "low24h": plain(quote.low_24h),
+        "sodUtc8": plain(quote.open_24h),
+        "ts": str(quote.ts),
     }
 
 
@@ -123,17 +143,18 @@ def trade_push_row(trade: PublicTrade, seq_id: int) -> Row:
 def candle(market: Market, inst_id: str, bar: str, start: int, now_ms: int) -> list[str]:
     """One candle; the past is a picture drawn from the seed, the last close is the price."""
     quote = market.quote(inst_id)
-    step = BARS[bar]
+    end = _end(start, bar)
     opened = _past_price(market, quote, start)
-    current = start <= now_ms < start + step
-    closed = quote.last if current else _past_price(market, quote, start + step)
+    current = start <= now_ms < end
+    closed = quote.last if current else _past_price(market, quote, end)
     draw = Random(f"{market.seed}|{inst_id}|{bar}|{start}")  # noqa: S311 - reproducible picture
     tick = quote.instrument.tick
     high = max(opened, closed) + tick * draw.randint(0, 20)
     low = max(min(opened, closed) - tick * draw.randint(0, 20), tick)
     volume = quote.instrument.minimum * draw.randint(1000, 90_000)
-    coins = volume * quote.instrument.ct_val
-    texts = [plain(each) for each in (opened, high, low, closed, volume, coins, coins * closed)]
+    coins = quote.instrument.currency_volume(volume, closed)
+    worth = abs(quote.instrument.usd_notional(volume, closed))
+    texts = [plain(each) for each in (opened, high, low, closed, volume, coins, worth)]
     return [str(start), *texts, "0" if current else "1"]
 
 
@@ -147,22 +168,35 @@ def candles(
 ) -> list[list[str]]:
     """Newest first; `window` is exclusive: older than the first, newer than the second."""
     after, before = window
-    step = BARS[bar]
     start = bucket(now_ms, bar)
     if after is not None and after <= start:
         start = bucket(after - 1, bar)
     rows: list[list[str]] = []
     while len(rows) < limit and start > 0 and (before is None or start > before):
         rows.append(candle(market, inst_id, bar, start, now_ms))
-        start -= step
+        start = bucket(start - 1, bar)
     return rows
 
 
 def bucket(at_ms: int, bar: str) -> int:
-    """The start of the candle; bars of six hours and more follow UTC+8 unless marked utc."""
+    """The start of the candle; bars of six hours and more follow UTC+8 unless marked utc.
+
+    Weeks begin on Monday, months and quarters on their first day.
+    """
     step = BARS[bar]
     shift = 8 * _HOUR if step >= 6 * _HOUR and not bar.endswith("utc") else 0
-    return (at_ms + shift) // step * step - shift
+    local = at_ms + shift
+    if "M" in bar:
+        day = datetime.fromtimestamp(local / 1000, UTC)
+        month = day.month if bar.startswith("1") else (day.month - 1) // 3 * 3 + 1
+        return int(datetime(day.year, month, 1, tzinfo=UTC).timestamp()) * 1000 - shift
+    offset = _FIRST_MONDAY if "W" in bar else 0
+    return (local - offset) // step * step + offset - shift
+
+
+def _end(start: int, bar: str) -> int:
+    """Where the next candle begins; months differ in length."""
+    return bucket(start + BARS[bar], bar)
 
 
 def funding_row(listed: Instrument, now_ms: int) -> Row:
@@ -223,13 +257,12 @@ def tier_row(listed: Instrument) -> Row:
 def open_interest_row(quote: Quote, now_ms: int) -> Row:
     listed = quote.instrument
     held = quote.volume
-    coins = held * listed.ct_val
     return {
         "instType": listed.inst_type,
         "instId": listed.inst_id,
         "oi": plain(held),
-        "oiCcy": plain(coins),
-        "oiUsd": plain(coins if listed.is_inverse else coins * quote.last),
+        "oiCcy": plain(listed.currency_volume(held, quote.last)),
+        "oiUsd": plain(listed.usd_notional(held, quote.last)),
         "ts": str(now_ms),
     }
 

@@ -78,7 +78,7 @@ def order_push_row(order: Order, fill: Fill | None, market: Market) -> Row:
     quote = market.quote(order.inst_id)
     row = order_row(order)
     del row["cancelSourceReason"]
-    amended = order.req_id if fill is None else ""
+    amended = order.amended and fill is None
     return row | {
         "amendResult": "0" if amended else "",
         "amendSource": "1" if amended else "",
@@ -100,7 +100,7 @@ def order_push_row(order: Order, fill: Fill | None, market: Market) -> Row:
         "lastPx": plain(quote.last),
         "msg": "",
         "notionalUsd": plain(_notional_usd(order, market)),
-        "reqId": order.req_id,
+        "reqId": order.req_id if amended else "",
         "tradeId": fill.trade_id if fill else "",
     }
 

@@ -26,6 +26,7 @@ from trading.simulator.venue import Venue
 _STEP_S: Final = 0.25
 _REFRESH_S: Final = 5
 _LARGEST_BODY: Final = 1024 * 1024
+_PATIENCE_S: Final = 0.4
 
 WebHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -116,7 +117,7 @@ def _control_handler(hub: Hub) -> WebHandler:
 async def _listen(
     stack: contextlib.AsyncExitStack, application: web.Application, host: str, port: int
 ) -> int:
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=_PATIENCE_S)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     site = web.TCPSite(runner, host, port, backlog=1024, reuse_address=True)
@@ -142,4 +143,4 @@ async def _refresh(hub: Hub) -> None:
 
 async def _say_goodbye(session: Any) -> None:
     with contextlib.suppress(ConnectionError, RuntimeError, TimeoutError):
-        await asyncio.wait_for(session.socket.close(code=1001), 1)
+        await asyncio.wait_for(session.socket.close(code=1001), _PATIENCE_S)

@@ -37,8 +37,11 @@ def set_leverage(exchange: Exchange, account: Account, params: Params) -> Row:
     listed = params.instrument()
     mgn_mode = params.chosen("mgnMode", "cross", "isolated")
     lever = _lever(params, listed)
+    if account.acct_lv == "1":
+        raise OkxError("51010")
     pos_side = _lever_side(account, params, mgn_mode)
-    _refuse_pending(account, listed.inst_id, mgn_mode, pos_side)
+    if lever != account.lever(listed.inst_id, mgn_mode, pos_side):
+        _refuse_pending(account, listed.inst_id, mgn_mode, pos_side)
     margin = _margin_moves(exchange, account, (listed.inst_id, mgn_mode, pos_side), lever)
     exchange.record(
         {

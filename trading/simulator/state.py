@@ -50,6 +50,7 @@ class Order:
     trade_id: str = ""
     cancel_source: str = ""
     req_id: str = ""
+    amended: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -86,6 +87,10 @@ class Fill:
     fee_rate: Decimal
     pnl: Decimal
     ts: int
+
+    @property
+    def is_spot(self) -> bool:
+        return not self.inst_id.endswith("-SWAP")
 
 
 @dataclass(slots=True)

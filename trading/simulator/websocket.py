@@ -29,7 +29,7 @@ async def handle(hub: Hub, request: web.Request) -> web.StreamResponse:
     key = (request.remote, "connect")
     if not venue.limiter.take(key, _CONNECTIONS_PER_SECOND, 1000, venue.clock.ms()):
         return web.Response(status=429)
-    socket = web.WebSocketResponse(max_msg_size=_LARGEST_FRAME, compress=True, timeout=1)
+    socket = web.WebSocketResponse(max_msg_size=_LARGEST_FRAME + 1, compress=True, timeout=1)
     await socket.prepare(request)
     session = Session(socket, request, url)
     hub.open(session)

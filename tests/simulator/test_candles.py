@@ -1,0 +1,92 @@
+"""Candles of every length, and volumes in the right currency."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from tests.simulator.client import SPOT, SWAP, Client
+from tests.simulator.conftest import OpenSocket
+from trading.simulator.rows_market import BARS, bucket
+
+pytestmark = pytest.mark.simulator
+
+INVERSE = "BTC-USD-SWAP"
+
+
+def at(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("bar", "start"),
+    [
+        ("1W", "2026-02-15T16:00"),
+        ("1Wutc", "2026-02-16T00:00"),
+        ("1M", "2026-01-31T16:00"),
+        ("1Mutc", "2026-02-01T00:00"),
+        ("3Mutc", "2026-01-01T00:00"),
+        ("1Dutc", "2026-02-19T00:00"),
+        ("6H", "2026-02-19T10:00"),
+    ],
+)
+def test_where_a_candle_begins(bar: str, start: str) -> None:
+    assert bucket(at("2026-02-19T13:45"), bar) == at(start)
+
+
+@pytest.mark.parametrize("bar", sorted(BARS))
+def test_candles_of_every_length_follow_each_other(client: Client, bar: str) -> None:
+    rows = client.get("market/candles", {"instId": SWAP, "bar": bar, "limit": "20"}).data
+
+    starts = [int(row[0]) for row in rows]
+    assert len(set(starts)) == 20
+    assert all(bucket(start, bar) == start for start in starts)
+    assert all(later[1] == earlier[4] for later, earlier in pairwise(rows))
+    assert [row[8] for row in rows] == ["0", *["1"] * 19]
+
+
+@pytest.mark.parametrize("inst_id", [SPOT, SWAP, INVERSE])
+def test_volumes_are_in_coins_or_in_quote_money(client: Client, inst_id: str) -> None:
+    ticker = client.get("market/ticker", {"instId": inst_id}).row
+    candle = client.get("market/candles", {"instId": inst_id}).row
+    volume, price = Decimal(ticker["vol24h"]), Decimal(ticker["last"])
+
+    wanted = {SPOT: volume * price, SWAP: volume / 100, INVERSE: volume * 100 / price}[inst_id]
+
+    assert abs(Decimal(ticker["volCcy24h"]) - wanted) < Decimal("1e-9")
+    ratio = Decimal(candle[6]) / Decimal(candle[5])
+    assert abs(ratio - wanted / volume) < Decimal("0.01") * ratio
+
+
+@pytest.mark.parametrize("path", ["index-candles", "history-index-candles"])
+def test_index_candles_have_no_volumes(client: Client, path: str) -> None:
+    row = client.get(f"market/{path}", {"instId": SPOT, "bar": "1H"}).row
+
+    assert len(row) == 6
+    assert client.get(f"market/{path}", {"instId": SWAP}).code == "51000"
+
+
+@pytest.mark.parametrize(
+    ("channel", "inst_id", "size"),
+    [
+        ("candle1M", SWAP, 9),
+        ("candle3Mutc", SWAP, 9),
+        ("mark-price-candle1m", SWAP, 6),
+        ("index-candle1H", SPOT, 6),
+    ],
+)
+async def test_candle_channels(
+    client: Client, connect: OpenSocket, channel: str, inst_id: str, size: int
+) -> None:
+    socket = await connect(client.simulator.ws["business"])
+    arg: Any = {"channel": channel, "instId": inst_id}
+    await socket.say({"op": "subscribe", "args": [arg]})
+
+    push = await socket.find(channel=channel)
+
+    assert push["arg"] == arg
+    assert len(push["data"][0]) == size
