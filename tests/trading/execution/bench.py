@@ -87,6 +87,10 @@ class Bench:
         with all_tenants("read attempts"):
             return list(OrderAttempt.objects.filter(order=order))
 
+    def attempts_of_all(self) -> list[OrderAttempt]:
+        with all_tenants("read attempts"):
+            return list(OrderAttempt.objects.all())
+
     def attempt_words(self, order: Order) -> list[str]:
         return [str(attempt.outcome) for attempt in self.attempts(order)]
 
