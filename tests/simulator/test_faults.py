@@ -268,3 +268,15 @@ def test_the_ledger_shows_requests_that_were_dropped(client: Client) -> None:
     (entry,) = client.simulator.entries(kind="request", cl_ord_id="gone")
     assert (entry["method"], entry["path"]) == ("POST", "/api/v5/trade/order")
     assert json.dumps(entry)
+
+
+def test_a_row_of_a_fault_reads_like_a_real_one(own: Simulator) -> None:
+    """Dated, timed, and without gaps where a real refusal names something."""
+    client = own.account("readslikereal")
+    own.ask("POST", "/faults", {"match": {}, "fault": "scode:51008", "times": 1})
+
+    answer = client.order()
+
+    assert answer.row["sCode"] == "51008"
+    assert "{" not in answer.row["sMsg"]
+    assert abs(int(answer.row["ts"]) - int(answer.body["outTime"]) // 1000) < 1000

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.simulator.client import SPOT, SWAP, Client, Simulator, start
+from trading.simulator.ledger import Ledger
 
 pytestmark = pytest.mark.simulator
 
@@ -110,3 +111,25 @@ def test_a_ledger_with_another_secret_for_the_key_is_refused(tmp_path: Path) -> 
 
     assert refused.returncode == 2
     assert "another secret" in refused.stderr
+
+
+def test_old_reads_are_forgotten_in_memory_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trading.simulator.ledger._READS_KEPT", 3)
+    path = tmp_path / "ledger.jsonl"
+    ledger = Ledger(path)
+    for number in range(20):
+        ledger.append({"kind": "request", "method": "GET" if number % 4 else "POST"})
+    ledger.close()
+
+    kept = [entry["seq"] for entry in ledger.after(0, None)]
+
+    assert [seq for seq in kept if seq % 4 == 1] == [1, 5, 9, 13, 17]
+    assert kept[-1] == ledger.last_seq == 20
+    assert len(kept) < 12
+    assert next(ledger.after(9, 1))["seq"] > 9
+    assert len(path.read_text().splitlines()) == 20
+    again = Ledger(path)
+    assert [entry["seq"] for entry in again.after(0, None)] == kept
+    again.close()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
+
+_PLACE: Final = re.compile(r" ?\{\d\}")
 
 _TABLE: Final[dict[str, tuple[int, str]]] = {
     "1": (200, "All operations failed"),
@@ -215,6 +218,11 @@ def http_of(code: str) -> int:
 
 def message_of(code: str) -> str:
     return _TABLE.get(code, (200, "Operation failed."))[1]
+
+
+def plain_message_of(code: str) -> str:
+    """The message without what only a real refusal could fill in."""
+    return _PLACE.sub("", message_of(code))
 
 
 def insufficient(ccy: str, what: str) -> OkxError:

@@ -50,7 +50,7 @@ async def _health(hub: Hub, _request: web.Request) -> web.Response:
         {
             "status": "ok",
             "accounts": len(state.accounts),
-            "entries": len(hub.venue.ledger.entries),
+            "entries": hub.venue.ledger.last_seq,
             "sessions": len(hub.sessions),
         }
     )

@@ -72,7 +72,7 @@ async def _answer(venue: Venue, received: Received, fault: Fault | None) -> Answ
         route = _route(received)
         call = _admit(venue, received, route)
         if fault is not None and not fault.after and fault.kind != "late_accept":
-            return Answer([])
+            return Answer([], timed=bool(route.order))
         if fault is not None and fault.kind == "late_accept":
             venue.later(_land_late(venue, received, route, call, fault.number))
             return refusal(OkxError("50004"))

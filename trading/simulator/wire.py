@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from trading.simulator.codes import http_of, message_of
+from trading.simulator.codes import http_of, message_of, plain_message_of
 from trading.simulator.faults import Fault
 from trading.simulator.operations import failed_row, place
 
@@ -59,11 +59,11 @@ def _rewritten(fault: Fault, body: dict[str, Any], items: list[Any]) -> tuple[in
     if fault.kind == "data_empty":
         return 200, {**body, "code": "0", "msg": "", "data": []}
     if fault.kind == "code":
-        message = message_of(fault.argument)
+        message = plain_message_of(fault.argument)
         return http_of(fault.argument), {"code": fault.argument, "msg": message, "data": []}
     now_ms = int(body.get("outTime", "0")) // 1000
     rows = [
-        failed_row(place, item, fault.argument, message_of(fault.argument), now_ms)
+        failed_row(place, item, fault.argument, plain_message_of(fault.argument), now_ms)
         for item in items
     ]
     msg = "" if fault.outer == "0" else message_of(fault.outer)

@@ -15,7 +15,7 @@ from trading.simulator.admission import (
     count_orders,
     instruments_of,
 )
-from trading.simulator.codes import OkxError, message_of
+from trading.simulator.codes import OkxError, plain_message_of
 from trading.simulator.faults import REST_KINDS, Fault, Subject
 from trading.simulator.operations import Operation
 from trading.simulator.session import Session
@@ -157,9 +157,9 @@ def _rewritten(fault: Fault, frame: dict[str, Any], answer: Answer, now_ms: int)
     if fault.kind == "data_empty":
         return Answer([], timed=True)
     if fault.kind == "code":
-        return Answer([], fault.argument, message_of(fault.argument), timed=True)
+        return Answer([], fault.argument, plain_message_of(fault.argument), timed=True)
     operation = OPERATIONS[frame["op"]][0]
-    message = message_of(fault.argument)
+    message = plain_message_of(fault.argument)
     items = frame.get("args") or []
     rows = [
         operations.failed_row(operation, each, fault.argument, message, now_ms) for each in items
