@@ -66,6 +66,10 @@ format: install ## Put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+.PHONY: chaos
+chaos: install ## Random faults and deaths while sending, judged by the exchange's ledger (CHAOS_SEEDS=20)
+	@CHAOS_SEEDS=$(or $(CHAOS_SEEDS),20) $(PYTHON) -m pytest -q tests/chaos
+
 .PHONY: check
 check: lint ## Lint, then the fast tests
 	@$(MAKE) --no-print-directory test FAST=1

@@ -22,7 +22,7 @@ from trading.models import Order
 
 pytestmark = [pytest.mark.django_db, pytest.mark.simulator, pytest.mark.slow]
 
-SEEDS = range(int(os.environ.get("CHAOS_SEEDS", "2")))
+SEEDS = range(int(os.environ.get("CHAOS_SEEDS", "1")))
 PATIENCE_S = 60
 ON_THE_WIRE: list[Any] = [
     "drop_before",
@@ -78,9 +78,9 @@ def test_nothing_is_doubled_lost_or_out_of_order(
     stumble(monkeypatch, "")
     tasks.sweep_orders()
 
-    assert violations(bench) == {}, seed
+    assert violations(bench) == {}, f"seed {seed}"
     assert len(bench.desk.decisions()) == 5 * len(STORY)
-    assert len(bench.attempts_of_all()) > len(bench.desk.orders()) * 0.8
+    assert any(attempt.outcome != "ack" for attempt in bench.attempts_of_all())
 
 
 def _work(chance: random.Random) -> None:
