@@ -1,0 +1,173 @@
+"""The switch and the limits: who may be named, what is refused, and what every change leaves."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from accounts.models import AuditEntry, Installation, Tenant
+from accounts.tenancy import all_tenants
+from tests import factories as make
+from trading.enums import Scope, TradingMode
+from trading.models import Limit, TradingState
+from trading.switch import (
+    Covered,
+    SwitchUnreadableError,
+    hold_switches,
+    is_tighter,
+    limits_of_account,
+    read_switchboard,
+    set_limit,
+    set_mode,
+)
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+BTC = "BTC-USDT-SWAP"
+
+
+@pytest.fixture
+def tenant() -> Tenant:
+    Installation.objects.get_or_create(pk=1)
+    return make.make_tenant()
+
+
+def version(tenant: Tenant | None) -> int:
+    row = Installation.objects.get(pk=1) if tenant is None else Tenant.objects.get(pk=tenant.pk)
+    return int(row.switch_version)
+
+
+def covered(tenant: Tenant, **more: Any) -> Covered:
+    values = {"account_id": 7, "customer_id": 8, "strategy_id": 9, "inst_id": BTC}
+    return Covered(tenant_id=tenant.pk, **values | more)
+
+
+def nothing_was_written() -> bool:
+    with all_tenants("count"):
+        rows = TradingState.objects.exclude(mode="active").exists() or Limit.objects.exists()
+        return not rows and not AuditEntry.objects.filter(action__startswith="trading").exists()
+
+
+def test_a_change_bumps_the_version_of_its_owner_and_is_in_the_diary(tenant: Tenant) -> None:
+    before = version(tenant), version(None)
+
+    set_mode(mode=TradingMode.HALTED, reason="odd fills", actor=None, tenant=tenant)
+    set_mode(mode=TradingMode.REDUCE_ONLY, reason="x", actor=None, tenant=None, scope=Scope.SYSTEM)
+    set_mode(mode=TradingMode.ACTIVE, reason="fine again", actor=None, tenant=tenant)
+
+    assert (version(tenant), version(None)) == (before[0] + 2, before[1] + 1)
+    with all_tenants("read the diary"):
+        entries = AuditEntry.objects.filter(action="trading_state.changed").order_by("at", "pk")
+        told = [(e.level, e.before["mode"], e.after["mode"], e.reason) for e in entries]
+    assert told == [
+        ("warning", "active", "halted", "odd fills"),
+        ("warning", "active", "reduce_only", "x"),
+        ("notice", "halted", "active", "fine again"),
+    ]
+
+
+REFUSALS: list[tuple[str, dict[str, Any], str]] = [
+    ("no reason", {"reason": "  "}, "reason"),
+    ("flatten", {"mode": TradingMode.FLATTEN}, "mode"),
+    ("the installation's scope by a desk", {"scope": Scope.SYSTEM}, "scope"),
+    ("a desk with a target", {"target": BTC}, "scope"),
+    ("an instrument without a name", {"scope": Scope.INSTRUMENT, "target": ""}, "target"),
+    ("a strategy that is none", {"scope": Scope.STRATEGY, "target": BTC}, "target"),
+    ("an account that is none", {"scope": Scope.ACCOUNT}, "target"),
+]
+
+
+@pytest.mark.parametrize(
+    ("terms", "field"), [r[1:] for r in REFUSALS], ids=[r[0] for r in REFUSALS]
+)
+def test_a_switch_that_makes_no_sense_changes_nothing(
+    tenant: Tenant, terms: dict[str, Any], field: str
+) -> None:
+    before = version(tenant)
+    given = {"mode": TradingMode.HALTED, "reason": "r", "actor": None, "tenant": tenant}
+
+    with pytest.raises(ValidationError) as refused:
+        set_mode(**given | terms)
+
+    assert set(refused.value.message_dict) == {field}
+    assert (version(tenant), nothing_was_written()) == (before, True)
+
+
+def test_only_a_desk_names_its_own_rows(tenant: Tenant) -> None:
+    strategy = make.make_strategy(tenant=tenant)
+
+    with pytest.raises(ValidationError):
+        set_mode(
+            mode=TradingMode.HALTED,
+            reason="r",
+            actor=None,
+            tenant=None,
+            scope=Scope.STRATEGY,
+            target=strategy,
+        )
+
+    assert nothing_was_written()
+
+
+def test_a_limit_cannot_be_negative(tenant: Tenant) -> None:
+    with pytest.raises(ValidationError):
+        set_limit(kind="order_notional", value=Decimal(-1), actor=None, tenant=tenant)
+
+    assert nothing_was_written()
+
+
+def test_the_board_shows_a_desk_its_own_and_the_installation_s(tenant: Tenant) -> None:
+    other = make.make_tenant()
+    set_mode(mode=TradingMode.HALTED, reason="r", actor=None, tenant=other)
+    set_mode(
+        mode=TradingMode.REDUCE_ONLY,
+        reason="r",
+        actor=None,
+        tenant=None,
+        scope=Scope.INSTRUMENT,
+        target=BTC,
+    )
+    set_limit(kind="leverage", value=Decimal(5), actor=None, tenant=tenant)
+    set_limit(kind="leverage", value=Decimal(3), actor=None, tenant=other)
+
+    board = read_switchboard(tenant.pk)
+
+    assert board.modes_for(covered(tenant)) == (TradingMode.REDUCE_ONLY,)
+    assert board.modes_for(covered(tenant, inst_id="ETH-USDT-SWAP")) == ()
+    assert [limit.value for limit in board.limits_for(covered(tenant))] == [Decimal(5)]
+    assert board.limits_for(covered(tenant))[0].scope == Scope.TENANT
+
+
+def test_a_limit_that_was_switched_off_does_not_bind(tenant: Tenant) -> None:
+    set_limit(kind="leverage", value=Decimal(5), actor=None, tenant=tenant)
+    set_limit(kind="leverage", value=Decimal(5), actor=None, tenant=tenant, is_active=False)
+
+    assert read_switchboard(tenant.pk).limits_for(covered(tenant)) == []
+
+
+def test_the_limits_written_on_an_account(tenant: Tenant) -> None:
+    account = make.make_account(
+        tenant=tenant, max_order_notional=Decimal(100), max_open_positions=2, label="main"
+    )
+
+    found = [(limit.kind, limit.value, limit.label) for limit in limits_of_account(account)]
+
+    assert found == [
+        ("order_notional", Decimal(100), "main"),
+        ("open_positions", Decimal(2), "main"),
+    ]
+
+
+def test_switches_that_cannot_be_read_hold_everything(tenant: Tenant) -> None:
+    hold_switches([tenant.pk])
+
+    with pytest.raises(SwitchUnreadableError):
+        hold_switches([tenant.pk, 999_999])
+
+
+def test_tighter_is_in_the_order_in_which_the_modes_are_written() -> None:
+    modes = [TradingMode.ACTIVE, TradingMode.REDUCE_ONLY, TradingMode.HALTED]
+
+    assert [is_tighter(TradingMode.REDUCE_ONLY, mode) for mode in modes] == [True, False, False]
