@@ -18,7 +18,7 @@ def part(
         id=uuid.uuid4(),
         signal_id=uuid.uuid4(),
         leg=leg,
-        state=state,
+        state=OrderState(state),
         quantity=Decimal(quantity),
         filled=Decimal(filled),
         fee_in_kind=Decimal(fee),
