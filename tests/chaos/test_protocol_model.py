@@ -49,7 +49,6 @@ STORY = [
     ("reduce", "6", "long"),
     ("flip", "12", "short"),
     ("close", None, "short"),
-    ("open", "5", "long"),
 ]
 
 
