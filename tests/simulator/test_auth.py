@@ -23,8 +23,8 @@ pytestmark = pytest.mark.simulator
         ({"OK_ACCESS_KEY": "nobody"}, "50111"),
         ({"timestamp": "1597026383085"}, "50112"),
         ({"timestamp": "2020-13-45T00:00:00.000Z"}, "50112"),
-        ({"timestamp": iso(time.time() - 40)}, "50102"),
-        ({"timestamp": iso(time.time() + 90)}, "50102"),
+        ({"timestamp": -40}, "50102"),
+        ({"timestamp": 40}, "50102"),
         ({"OK_ACCESS_PASSPHRASE": "wrong"}, "50105"),
         ({"OK_ACCESS_SIGN": "wrong"}, "50113"),
         ({"OK_ACCESS_SIGN": "ünicode"}, "50113"),
@@ -33,6 +33,9 @@ pytestmark = pytest.mark.simulator
 def test_bad_headers_are_refused_with_their_code(
     client: Client, change: dict[str, Any], code: str
 ) -> None:
+    if isinstance(change.get("timestamp"), int):  # seconds from the call, not from the collection
+        change = {"timestamp": iso(time.time() + change["timestamp"])}
+
     answer = client.get("account/balance", **change)
 
     assert (answer.status, answer.code, answer.data) == (401, code, [])
