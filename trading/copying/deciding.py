@@ -51,7 +51,10 @@ def _draft(move: LeaderMove, facts: Facts, planned: list[Planned]) -> Draft:
         outcome = DecisionOutcome.COPIED
         capped = any(p.result is not None and p.result.capped for p in planned)
         reason = Reason.CAPPED if capped else (last.result.reason if last.result else reason)
-        if last.order is None:
+        held = [p.verdict.reason for p in planned if p.order and not p.verdict.passed]
+        if held:
+            reason = held[0]
+        elif last.order is None:
             reason = last.verdict.reason
     closing = [p for p in planned if p.leg.leg == Leg.CLOSE]
     flipping = move.intent == Intent.FLIP and len(planned) > 1

@@ -17,6 +17,7 @@ from trading.copying.reading import Facts, Running
 from trading.enums import DecisionOutcome, Leg, LimitKind, Reason
 from trading.positions_held import NOTHING, Holding, base_of
 from trading.risk import (
+    INCREASES,
     LimitValue,
     RiskContext,
     RiskVerdict,
@@ -58,6 +59,10 @@ class OrderDraft:
     waits_for_close: bool = False
 
 
+# What stands in the way of a reduction for a time only: a late close beats a lost one.
+HELD = frozenset({Reason.TRADING_HALTED, Reason.ACCOUNT_DISABLED, Reason.KEY_NOT_VERIFIED})
+
+
 @dataclass(frozen=True, slots=True)
 class Planned:
     """What became of one leg."""
@@ -78,13 +83,18 @@ def plan(signal: Signal, leg: LegStep, move: LeaderMove, facts: Facts, now: date
     leverage, label = _leverage(signal, facts)
     context = _context(signal, leg, move, facts, now, leverage)
     verdict = check(leg.leg, context)
-    if not verdict.passed or facts.market is None:
+    if facts.market is None or not (verdict.passed or _is_held(leg, verdict)):
         return Planned(leg, verdict)
     result = _size(leg, move, facts, context)
     if result.quantity == 0:
         return Planned(leg, _nothing_to_do(result), result)
     order = _order(leg, facts, result, leverage)
     return Planned(leg, verdict, result, order, label)
+
+
+def _is_held(leg: LegStep, verdict: RiskVerdict) -> bool:
+    """A reduction that may not leave now is decided all the same, and waits until it may."""
+    return leg.leg not in INCREASES and verdict.reason in HELD
 
 
 def _is_spot_short(leg: LegStep, move: LeaderMove, facts: Facts) -> bool:

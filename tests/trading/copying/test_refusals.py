@@ -316,3 +316,37 @@ def test_a_source_that_was_disabled_meanwhile_is_not_copied(desk: Desk) -> None:
         signal.refresh_from_db()
     assert (signal.status, signal.reason) == ("copied", "SOURCE_DISABLED")
     assert (desk.decisions(), desk.cycles()) == ([], [])
+
+
+HOLDS = [
+    ("account paused", on_account(status="paused"), "ACCOUNT_DISABLED"),
+    ("key refused", on_account(key_status="refused"), "KEY_NOT_VERIFIED"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arrange", "reason"), [row[1:] for row in HOLDS], ids=[row[0] for row in HOLDS]
+)
+def test_a_close_that_may_not_leave_is_kept(desk: Desk, arrange: Arrange, reason: str) -> None:
+    link = desk.follower()
+    (opened,) = desk.hear("open", "10")
+    ended(opened)
+    with tenant_scope(desk.tenant):
+        arrange(desk, link)
+
+    (order,) = desk.hear("close")
+
+    assert (order.leg, order.state, order.quantity) == ("close", "ready", opened.quantity)
+    assert (desk.decisions()[-1].outcome, desk.decisions()[-1].reason) == ("copied", reason)
+
+
+def test_a_close_during_a_halt_is_kept(desk: Desk) -> None:
+    desk.follower()
+    (opened,) = desk.hear("open", "10")
+    ended(opened)
+    set_mode(mode=TradingMode.HALTED, reason="test", actor=None, tenant=desk.tenant)
+
+    (order,) = desk.hear("close")
+
+    assert (order.leg, order.state) == ("close", "ready")
+    assert desk.decisions()[-1].reason == "TRADING_HALTED"
