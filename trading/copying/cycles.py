@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Collection, Iterable
 from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from accounts.tenancy import all_tenants
-from signals.models import LeaderPosition
+from signals.models import LeaderPosition, Signal
 from trading.leases import db_now
 from trading.models import Cycle, Instrument, Order
 from trading.positions_held import NOTHING, Holding, base_of, read_holdings
@@ -24,7 +26,13 @@ def settle_cycles(order_ids: Iterable[UUID]) -> int:
     """
     with all_tenants("cycles of orders that finished, of several desks"):
         cycles = Order.objects.filter(id__in=list(order_ids), cycle__isnull=False)
-        return _settle(set(cycles.values_list("cycle_id", flat=True)))
+        return _settle(Q(pk__in=set(cycles.values_list("cycle_id", flat=True))))
+
+
+def settle_links(signal: Signal, link_uids: Collection[UUID]) -> int:
+    """Settle the cycles that a signal is about to be decided on. Runs in its transaction."""
+    mine = Q(link_uid__in=link_uids, source_id=signal.source_id, inst_id=signal.inst_id)
+    return _settle(mine)
 
 
 def settle_left_over(limit: int = 200) -> int:
@@ -36,13 +44,14 @@ def settle_left_over(limit: int = 200) -> int:
             "pk", "source_id", "inst_id"
         )
         due = [pk for pk, source, inst_id in running[:5000] if (source, inst_id) in sources]
-        return _settle(due[:limit])
+        # By lot, so that cycles which cannot end yet keep nobody's place.
+        return _settle(Q(pk__in=random.sample(due, min(limit, len(due)))))
 
 
 @retried
 @transaction.atomic
-def _settle(cycle_ids: Collection[UUID]) -> int:
-    running = Cycle.objects.filter(pk__in=cycle_ids, ended_at__isnull=True).order_by("pk")
+def _settle(which: Q) -> int:
+    running = Cycle.objects.filter(which, ended_at__isnull=True).order_by("pk")
     # Locked first: an order that is being added to one of them must be seen below.
     locked = list(running.select_for_update().values_list("pk", flat=True))
     if not locked:

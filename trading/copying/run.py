@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 
 from django.db import IntegrityError, transaction
@@ -17,6 +18,7 @@ from accounts.enums import AuditLevel
 from accounts.tenancy import all_tenants, tenant_scope
 from signals.enums import SignalReason, SignalStatus, SourceStatus
 from signals.models import Signal, SignalSource
+from trading.copying.cycles import settle_links
 from trading.copying.deciding import Draft, decide
 from trading.copying.leader import LeaderMove, leader_move, write_leader
 from trading.copying.links import Link, links_of
@@ -29,7 +31,8 @@ from trading.models import Order
 from trading.transition import retried
 
 CHUNK = 200
-CLAIM = timedelta(seconds=60)
+# Whoever dies while it copies is followed after this; an opening lives a minute.
+CLAIM = timedelta(seconds=15)
 MAX_CLAIMS = 5
 RACES = 3
 
@@ -73,13 +76,13 @@ def _copy_next(source_id: int) -> list[Order] | None:
         if not _count_claim(signal):
             return []
         faultpoint("S2.claimed")
-        return copy_signal(signal, lane_at=lane_at)
+        return copy_signal(signal, lane_at=lane_at, keep_claim=partial(_renew, source_id, token))
     finally:
         _release(source_id, token)
 
 
 def _claim(source_id: int, token: uuid.UUID) -> datetime | None:
-    """Take the source for a minute of the database's time; None when it is taken."""
+    """Take the source for a while of the database's time; None when it is taken."""
     now = db_now()
     taken = (
         SignalSource.objects.filter(pk=source_id)
@@ -87,6 +90,14 @@ def _claim(source_id: int, token: uuid.UUID) -> datetime | None:
         .update(claim_token=token, claim_until=now + CLAIM)
     )
     return now if taken == 1 else None
+
+
+def _renew(source_id: int, token: uuid.UUID) -> bool:
+    """Keep the source for another while; False when somebody else has it by now."""
+    until = db_now() + CLAIM
+    held = SignalSource.objects.filter(pk=source_id, claim_token=token)
+    renewed: int = held.update(claim_until=until)
+    return renewed == 1
 
 
 def _release(source_id: int, token: uuid.UUID) -> None:
@@ -115,8 +126,13 @@ def _count_claim(signal: Signal) -> bool:
     return False
 
 
-def copy_signal(signal: Signal, *, lane_at: datetime) -> list[Order]:
-    """Decide every link of a signal, chunk by chunk, and finish the signal with the last one."""
+def copy_signal(
+    signal: Signal, *, lane_at: datetime, keep_claim: Callable[[], bool] = lambda: True
+) -> list[Order]:
+    """Decide every link of a signal, chunk by chunk, and finish the signal with the last one.
+
+    Stops where `keep_claim` says that another process goes on with it.
+    """
     if signal.source.status == SourceStatus.DISABLED:
         with transaction.atomic():
             _finish(signal, None, timezone.now(), 0, reason=SignalReason.SOURCE_DISABLED)
@@ -126,6 +142,8 @@ def copy_signal(signal: Signal, *, lane_at: datetime) -> list[Order]:
     orders: list[Order] = []
     chunks = list(_chunks(links)) or [[]]
     for number, chunk in enumerate(chunks, start=1):
+        if number > 1 and not keep_claim():
+            break
         last = number == len(chunks)
         orders += _copy_chunk(signal, move, chunk, lane_at, len(links) if last else None)
         faultpoint("S2.chunk_committed")
@@ -166,6 +184,8 @@ def _try_chunk(
         return []  # we slept longer than our claim lasted, and somebody else finished it
     now = timezone.now()
     open_links = undecided(signal, links)
+    # What ended meanwhile counts now, whether or not its event has come.
+    settle_links(signal, [link.uid for link in open_links])
     drafts = [_decided(signal, move, f, now) for f in read_facts(signal, open_links, now)]
     orders = write_drafts(signal, move, drafts, lane_at=lane_at, now=now)
     faultpoint("S2.mid_chunk")
