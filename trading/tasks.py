@@ -58,17 +58,25 @@ def follow_up(order_ids: Sequence[str]) -> None:
 
 @shared_task
 def sweep_orders() -> None:
-    """Find what was left undone anywhere on the way from signal to final order."""
-    _sweep()
+    """Find what was left undone anywhere on the way from signal to final order.
+
+    In two parts, so that an exchange that makes the one wait does not hold up the other.
+    """
+    _sweep_signals()
+    _sweep_unfinished()
 
 
-@single_flight("sweep_orders", 20)
-def _sweep() -> None:
+@single_flight("sweep_signals", 20)
+def _sweep_signals() -> None:
     with all_tenants("signals that wait to be copied"):
         waiting = Signal.objects.waiting().order_by().values_list("source_id", flat=True)
         sources = list(waiting.distinct()[:100])
     for source_id in sources:
         _without_stopping(partial(_copy, source_id), f"copying source {source_id}")
+
+
+@single_flight("sweep_orders", 20)
+def _sweep_unfinished() -> None:
     _without_stopping(sweep, "unfinished orders")
     _without_stopping(settle_left_over, "cycles")
 

@@ -23,7 +23,7 @@ from trading.exchange.client import ExchangeClient
 from trading.exchange.errors import AuthFailed, ExchangeError, MalformedReport, ReadFailed
 from trading.exchange.runner import exchange_loop
 from trading.exchange.types import AccountConfigReport, BalanceReport, Credentials, Endpoint
-from trading.models import Fill
+from trading.models import Fill, Order
 
 ANSWER_WITHIN_S: Final = 15
 AT_ONCE: Final = 50
@@ -171,9 +171,15 @@ def _objection(account: ExchangeAccount, config: AccountConfigReport) -> str:
     if config.account_level == SPOT_LEVEL:
         return "The account is in spot mode. Futures mode or higher is needed"
     other_user = account.exchange_uid not in ("", config.uid)
-    if other_user and Fill.objects.filter(account=account).exists():
+    if other_user and _has_traded(account):
         return "The key is of another OKX user than the one traded for so far. Add an account"
     return ""
+
+
+def _has_traded(account: ExchangeAccount) -> bool:
+    """Also what was sent and never answered: only its own user's key can find it again."""
+    sent = Order.objects.filter(account=account, attempt__gt=0)
+    return bool(sent.exists() or Fill.objects.filter(account=account).exists())
 
 
 def _learned(

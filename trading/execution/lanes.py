@@ -12,6 +12,7 @@ from trading.enums import OrderState
 from trading.models import Order
 from trading.models.orders import OPEN_STATES
 
+_NOT_YET = (OrderState.NEW, OrderState.READY)
 LANE_ORDER = ("lane_at", "signal_id", "leg_number", "slice_number")
 
 
@@ -30,16 +31,22 @@ def ready_heads(order_ids: Iterable[UUID], now: datetime) -> list[Order]:
 
 
 def lane_heads(lane_keys: Iterable[str]) -> dict[str, UUID]:
-    """The first unfinished order of each lane (one query)."""
-    heads: dict[str, UUID] = {}
+    """The unfinished order of each lane that has its turn: what left already, else the first.
+
+    One query.
+    """
+    first: dict[str, UUID] = {}
+    left: dict[str, UUID] = {}
     rows = (
         Order.objects.filter(lane_key__in=list(lane_keys), state__in=OPEN_STATES)
         .order_by("lane_key", *LANE_ORDER)
-        .values_list("lane_key", "id")
+        .values_list("lane_key", "id", "state")
     )
-    for lane, order in rows:
-        heads.setdefault(lane, order)
-    return heads
+    for lane, order, state in rows:
+        first.setdefault(lane, order)
+        if state not in _NOT_YET:
+            left.setdefault(lane, order)
+    return first | left
 
 
 def successors(finished: Iterable[UUID]) -> list[UUID]:

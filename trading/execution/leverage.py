@@ -54,8 +54,8 @@ async def set_leverage(client: ExchangeClient, keys: Credentials, order: Order) 
 
 def forget(account_id: int) -> None:
     """Ask again next time: the account's settings may have been changed elsewhere."""
-    for key in [key for key in _known if key[0] == account_id]:
-        del _known[key]
+    for key in [key for key in list(_known) if key[0] == account_id]:
+        _known.pop(key, None)
 
 
 def _side(order: Order) -> PositionSide | None:

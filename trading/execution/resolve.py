@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from accounts import audit
 from accounts.enums import AuditLevel
 from accounts.tenancy import tenant_scope
 from customers.credentials import NoKey
+from customers.enums import KeyStatus
 from trading.endpoints import client_of, endpoint_of
 from trading.enums import EventSource, Leg, OrderState, OrderType, Reason
 from trading.exchange.client import ExchangeClient
@@ -48,6 +50,8 @@ ALERT_AFTER = timedelta(seconds=60)
 MANUAL_AFTER = timedelta(minutes=10)
 MAX_OPEN_ATTEMPTS = 3
 HISTORY = timedelta(minutes=10)
+PATIENCE_S = 10  # less than a claim lasts
+NOTHING_HEARD = OrderLookup(kind=LookupKind.UNKNOWN, message="no answer")
 
 log = logging.getLogger(__name__)
 
@@ -70,10 +74,10 @@ def resolve_due(limit: int = ROUND) -> int:
     claimed = [order for order in _due(now, limit) if _claim(order, now)]
     if not claimed:
         return 0
-    asked = _ask(claimed)
-    faultpoint("R.asked")
-    for one in asked:
-        _settle_safely(one)
+    for asked in _ask(claimed):
+        faultpoint("R.asked")
+        for one in asked:
+            _settle_safely(one)
     return len(claimed)
 
 
@@ -107,6 +111,7 @@ def _due(now: datetime, limit: int) -> list[Order]:
     )
 
 
+@retried
 def _claim(order: Order, now: datetime) -> bool:
     """One process asks at a time."""
     taken: int = Order.objects.filter(
@@ -117,26 +122,40 @@ def _claim(order: Order, now: datetime) -> bool:
     return taken == 1
 
 
-def _ask(orders: Sequence[Order]) -> list[_Asked]:
-    keys: dict[int, Credentials] = {}
-    reachable = []
-    for order in orders:
-        try:
-            keys[order.account_id] = keys.get(order.account_id) or keys_of(order.account)
-            reachable.append(order)
-        except NoKey:
-            continue
-    return exchange_loop().run(_ask_all(reachable, keys))
+def _ask(orders: Sequence[Order]) -> Iterator[list[_Asked]]:
+    """Ask about all at once and yield what is known of each account, as it comes.
 
-
-async def _ask_all(orders: Sequence[Order], keys: Mapping[int, Credentials]) -> list[_Asked]:
+    An account that has no key or does not answer in time has told nothing.
+    """
     by_account: dict[int, list[Order]] = {}
     for order in orders:
         by_account.setdefault(order.account_id, []).append(order)
-    rounds = await asyncio.gather(
-        *(_ask_account(theirs, keys[account]) for account, theirs in by_account.items())
-    )
-    return [one for answers in rounds for one in answers]
+    loop = exchange_loop()
+    asking: dict[Future[list[_Asked]], list[Order]] = {}
+    silent = []
+    for theirs in by_account.values():
+        try:
+            asking[loop.submit(_ask_account(theirs, keys_of(theirs[0].account)))] = theirs
+        except NoKey:
+            silent += theirs
+    try:
+        for future in as_completed(asking, timeout=PATIENCE_S):
+            theirs = asking.pop(future)
+            yield _heard(future, theirs)
+    except TimeoutError:
+        for future, theirs in asking.items():
+            future.cancel()
+            silent += theirs
+    if silent:
+        yield [_Asked(order, NOTHING_HEARD) for order in silent]
+
+
+def _heard(future: Future[list[_Asked]], orders: Sequence[Order]) -> list[_Asked]:
+    try:
+        return future.result()
+    except Exception:
+        log.exception("account %s could not be asked", orders[0].account_id)
+        return [_Asked(order, NOTHING_HEARD) for order in orders]
 
 
 async def _ask_account(orders: Sequence[Order], keys: Credentials) -> list[_Asked]:
@@ -166,9 +185,14 @@ def _could_prove(one: _Asked) -> bool:
 
 
 def _counts(one: _Asked) -> bool:
-    """Only a clear "does not exist", after the request can no longer arrive, says anything."""
+    """Only a clear "does not exist", after the request can no longer arrive, says anything.
+
+    And only to a key that is known to be this account's: another user's key finds nothing.
+    """
     order = one.order
     if one.lookup.kind != LookupKind.NOT_FOUND or order.exp_at_ms is None:
+        return False
+    if order.account.key_status != KeyStatus.VERIFIED:
         return False
     patience_ms = (settings.SKEW_S + settings.GRACE_S) * 1000
     return bool(clock_of(endpoint_of(order.account)).now_ms() > order.exp_at_ms + patience_ms)
@@ -202,9 +226,22 @@ def _settle(one: _Asked, now: datetime) -> None:
         _let_go(one.order, now)
         return
     if one.order.state in (OrderState.LIVE, OrderState.PARTIALLY_FILLED):
-        _let_go(one.order, now)
+        _look_again(one, now)
         return
     _write(_next_step(one, now), now)
+
+
+def _look_again(one: _Asked, now: datetime) -> None:
+    """It was placed, so it should be there; a person hears when it stays away."""
+    order = one.order
+    gone = one.lookup.kind == LookupKind.NOT_FOUND
+    if gone and now - (order.sent_at or now) > MANUAL_AFTER:
+        free = {"claim_token": None, "lease_until": None}
+        _write(
+            Change(order, OrderState.MANUAL, free, "the exchange does not show it any more"), now
+        )
+        return
+    _let_go(order, now)
 
 
 @retried

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import wait
 from datetime import timedelta
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from trading.exchange.types import Credentials, Endpoint
 from trading.execution.clock import clock_is_right
 from trading.execution.keys import keys_of
 from trading.execution.lanes import ready_heads
-from trading.execution.leverage import LeverageOutcome, needs_leverage, set_leverage
+from trading.execution.leverage import needs_leverage, set_leverage
 from trading.execution.mark import Marked, mark, not_refused
 from trading.execution.record import record
 from trading.execution.send import send
@@ -30,6 +30,7 @@ from trading.transition import Change, retried, transition
 
 CHUNK = 200
 LATER = timedelta(seconds=2)
+LEVERAGE_S = 3
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ def _send_chunk(ids: Sequence[UUID]) -> int:
     if not heads:
         return 0
     heads, keys = _with_keys(_on_time(heads))
-    locked = _set_leverages(heads, keys)
+    heads, locked = _set_leverages(heads, keys)
     faultpoint("S4.claimed")
     marked = mark(heads, locked)
     faultpoint("S5.marked")
@@ -89,13 +90,13 @@ def _with_keys(orders: Sequence[Order]) -> tuple[list[Order], dict[int, Credenti
         else:
             kept.append(order)
     if keyless:
-        _put_off(keyless)
+        _end_or_wait(keyless)
     return kept, keys
 
 
 @retried
 @transaction.atomic
-def _put_off(orders: Sequence[Order]) -> None:
+def _end_or_wait(orders: Sequence[Order]) -> None:
     now = db_now()
     changes = []
     for order in orders:
@@ -107,24 +108,40 @@ def _put_off(orders: Sequence[Order]) -> None:
     transition(changes, source=EventSource.ENGINE, at=now)
 
 
-def _set_leverages(orders: Sequence[Order], keys: Mapping[int, Credentials]) -> dict[UUID, str]:
-    """Set what differs, all accounts at once; the orders whose leverage is locked, and why."""
+def _set_leverages(
+    orders: Sequence[Order], keys: Mapping[int, Credentials]
+) -> tuple[list[Order], dict[UUID, str]]:
+    """Set what differs, all accounts at once; who may go on, and whose leverage is locked.
+
+    An account that does not answer in time comes again later: nobody else waits for it.
+    """
     differing = [order for order in orders if order.opens and needs_leverage(order)]
     allowed = not_refused(differing) if differing else set()
-    needing = [order for order in differing if order.id in allowed]
-    if not needing:
-        return {}
-    outcomes = exchange_loop().run(_set_all(needing, keys))
-    return {
-        order.id: outcome.note
-        for order, outcome in zip(needing, outcomes, strict=True)
-        if outcome.locked
+    loop = exchange_loop()
+    asked = {
+        order.id: loop.submit(set_leverage(client_of(order.account), keys[order.account_id], order))
+        for order in differing
+        if order.id in allowed
     }
+    answered, _ = wait(asked.values(), timeout=LEVERAGE_S)
+    locked: dict[UUID, str] = {}
+    waiting = []
+    for order in orders:
+        future = asked.get(order.id)
+        if future is None:
+            continue
+        if future not in answered or future.exception() is not None:
+            waiting.append(order)
+        elif future.result().locked:
+            locked[order.id] = future.result().note
+    if waiting:
+        _put_off(waiting)
+    return [order for order in orders if order not in waiting], locked
 
 
-async def _set_all(
-    orders: Sequence[Order], keys: Mapping[int, Credentials]
-) -> list[LeverageOutcome]:
-    return await asyncio.gather(
-        *(set_leverage(client_of(o.account), keys[o.account_id], o) for o in orders)
-    )
+@retried
+@transaction.atomic
+def _put_off(orders: Sequence[Order]) -> None:
+    now = db_now()
+    changes = [Change(order, OrderState.READY, {"not_before": now + LATER}) for order in orders]
+    transition(changes, source=EventSource.ENGINE, at=now)

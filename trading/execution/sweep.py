@@ -10,7 +10,7 @@ from django.db.models import Q
 from accounts.tenancy import all_tenants
 from trading.enums import EventSource, Leg, OrderState, Reason
 from trading.execution.cancel import cancel_requested
-from trading.execution.lanes import LANE_ORDER
+from trading.execution.lanes import LANE_ORDER, lane_heads
 from trading.execution.resolve import resolve_due
 from trading.execution.run import send_orders
 from trading.leases import db_now
@@ -18,6 +18,7 @@ from trading.models import Order
 from trading.transition import Change, retried, transition
 
 BATCH = 1000
+MOST_READ = 10_000
 
 
 def sweep() -> dict[str, int]:
@@ -48,11 +49,19 @@ def expire_overdue() -> int:
 
 
 def due_orders() -> list[UUID]:
-    """Ready orders that are due, oldest lanes first."""
+    """Ready orders that are due and whose turn it is, oldest lanes first.
+
+    Those that wait behind another are left out: many of them must not fill the round.
+    """
     now = db_now()
     rows = (
         Order.objects.filter(state=OrderState.READY)
         .filter(Q(not_before__isnull=True) | Q(not_before__lte=now))
         .order_by(*LANE_ORDER)
+        .values_list("lane_key", "id")[:MOST_READ]
     )
-    return list(rows.values_list("id", flat=True)[:BATCH])
+    first: dict[str, UUID] = {}
+    for lane, order in rows:
+        first.setdefault(lane, order)
+    heads = lane_heads(first)
+    return [order for lane, order in first.items() if heads.get(lane) == order][:BATCH]

@@ -38,7 +38,7 @@ DUE_AFTER = timedelta(seconds=30)
 AGAIN_AFTER = timedelta(seconds=10)
 PER_TICK = 40
 AT_ONCE = 8
-_LEASE_S = 120
+_LEASE_S = 60  # what a round takes when no account answers
 # An order touched a moment ago is still being talked about elsewhere.
 QUIET = timedelta(seconds=5)
 OVERLAP = timedelta(minutes=2)
