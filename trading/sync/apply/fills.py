@@ -9,7 +9,7 @@ from uuid import UUID
 
 from accounts.bulk import insert_many
 from customers.models import ExchangeAccount
-from trading.enums import EventSource, OrderState
+from trading.enums import EventSource, OrderState, Reason
 from trading.exchange.types import FillReport
 from trading.models import Fill, Order
 from trading.orders import OrderFacts, merge_report
@@ -179,5 +179,6 @@ def _raised(
         "fee_currency": fills[0].fee_currency,
         "realized_pnl": sum((fill.realized_pnl for fill in fills), Decimal(0)),
         "acked_at": order.acked_at or now,
+        "reason": Reason.NONE if order.reason == Reason.UNKNOWN_RESULT else order.reason,
     }
     return Change(order, next_state(order, merged.state), columns, note="brought up to its fills")
