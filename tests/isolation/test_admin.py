@@ -13,7 +13,7 @@ from accounts.enums import Role
 from tests.isolation import attacks
 from tests.isolation.worlds import OUTSIDERS, STAFF, Desks, rows_of, signed_in, staff_client
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = pytest.mark.django_db
 # For every test that posts: its end compares all of desk B with what it was.
 changes_nothing = pytest.mark.usefixtures("untouched")
 MODELS = [model for model, _ in attacks.admins()]

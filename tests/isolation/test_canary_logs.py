@@ -26,7 +26,7 @@ from tests import factories as make
 from tests.isolation.attacks import page
 from tests.isolation.worlds import Desks, product_models, signed_in, staff_client, unscoped
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = pytest.mark.django_db
 
 KEY, API_SECRET, PASSPHRASE = (f"{word}-{uuid.uuid4().hex}" for word in ("k3y", "s3cret", "phr4se"))
 WRONG = f"wrong-{uuid.uuid4().hex}"

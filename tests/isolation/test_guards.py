@@ -26,7 +26,7 @@ from tests.isolation.worlds import Desks, digest, signed_in, staff_client, unsco
 from trading.admin.processes import StreamLeaseAdmin
 from trading.models import StreamLease
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = pytest.mark.django_db
 Attack = Callable[[Desks], Any]
 
 

@@ -17,7 +17,7 @@ from tests.isolation.test_admin import MODELS
 from tests.isolation.tripwire import tripwire
 from tests.isolation.worlds import Desks, rows_of, staff_client
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = pytest.mark.django_db
 OWN = [m for m in MODELS if issubclass(m, TenantModel)]
 PAGES = ("index", "switch", "manual_signal", "choose_desk")
 
