@@ -15,9 +15,13 @@ _known: dict[tuple[int, int, str, str, str], Decimal] = {}
 
 @dataclass(frozen=True, slots=True)
 class LeverageOutcome:
-    """`locked`: the account's leverage is above what the order may have and would not change."""
+    """`locked`: the account's leverage is above what the order may have and would not change.
+
+    `unheard`: it is above, and the exchange did not say whether it will change.
+    """
 
     locked: bool = False
+    unheard: bool = False
     note: str = ""
 
 
@@ -49,6 +53,8 @@ async def set_leverage(client: ExchangeClient, keys: Credentials, order: Order) 
         return SET
     if current and max(current) < wanted:
         return LeverageOutcome(note=f"leverage not changed: {answer.reason_code}")
+    if answer.kind in (Outcome.UNKNOWN, Outcome.NOT_PLACED):
+        return LeverageOutcome(unheard=True, note=f"leverage not confirmed: {answer.reason_code}")
     return LeverageOutcome(locked=True, note=f"{answer.reason_code} {answer.message}".strip())
 
 

@@ -130,7 +130,7 @@ def _set_leverages(
         future = asked.get(order.id)
         if future is None:
             continue
-        if future not in answered or future.exception() is not None:
+        if future not in answered or future.exception() or future.result().unheard:
             waiting.append(order)
         elif future.result().locked:
             locked[order.id] = future.result().note

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -26,7 +27,7 @@ def test_a_leverage_that_is_not_answered(bench: Bench, monkeypatch: pytest.Monke
     monkeypatch.setattr(sending, "LATER", timedelta(milliseconds=50))
     slow, quick = bench.follower(), bench.follower()
     bench.fault("hang:1500", account=bench.opened[slow.account_id], **LEVERAGE)
-    orders = {order.account_id: order for order in bench.open(leverage=3)}
+    orders = {order.account_id: order for order in bench.open()}
 
     sent = bench.send(orders.values())
 
@@ -35,6 +36,24 @@ def test_a_leverage_that_is_not_answered(bench: Bench, monkeypatch: pytest.Monke
     assert bench.accepted(orders[quick.account_id]) == [1]
     bench.finish()
     assert bench.accepted(*orders.values()) == [1, 1]
+
+
+@pytest.mark.parametrize("fault", ["drop_before", "code:50011"])
+def test_a_leverage_that_was_not_heard_of_is_set_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """The account's own leverage is higher: it is neither used nor taken for refused."""
+    monkeypatch.setattr(sending, "LATER", timedelta(milliseconds=50))
+    link = bench.follower()
+    bench.fault(fault, account=bench.opened[link.account_id], **LEVERAGE)
+    (order,) = bench.open()
+
+    sent = bench.send([order])
+    bench.finish()
+
+    assert (sent, bench.now(order).state) == (0, "filled")
+    (accepted,) = bench.entries(kind="order", cl_ord_id=order.client_order_id)
+    assert Decimal(accepted["lever"]) == order.leverage
 
 
 def test_a_question_that_is_not_answered(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
