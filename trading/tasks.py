@@ -28,6 +28,8 @@ from trading.verification import verify_account as verify
 from trading.verification import verify_pending_accounts
 
 INLINE = 50
+# A sweep that takes longer is joined by the next, which does no harm; one that died is followed.
+SWEEP_S = 10
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +68,7 @@ def sweep_orders() -> None:
     _sweep_unfinished()
 
 
-@single_flight("sweep_signals", 20)
+@single_flight("sweep_signals", SWEEP_S)
 def _sweep_signals() -> None:
     with all_tenants("signals that wait to be copied"):
         waiting = Signal.objects.waiting().order_by().values_list("source_id", flat=True)
@@ -75,7 +77,7 @@ def _sweep_signals() -> None:
         _without_stopping(partial(_copy, source_id), f"copying source {source_id}")
 
 
-@single_flight("sweep_orders", 20)
+@single_flight("sweep_orders", SWEEP_S)
 def _sweep_unfinished() -> None:
     _without_stopping(sweep, "unfinished orders")
     _without_stopping(settle_left_over, "cycles")

@@ -306,7 +306,7 @@ def _apart(order: Order, now: datetime) -> bool:
 def _wait(order: Order, now: datetime) -> timedelta:
     """Ask soon at first, then ever less often."""
     age = now - (order.sent_at or now)
-    return min(max(age / 4, timedelta(milliseconds=500)), SLOWEST)
+    return min(max(age / 8, timedelta(milliseconds=500)), SLOWEST)
 
 
 def _alert(order: Order, now: datetime) -> None:
