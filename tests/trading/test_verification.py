@@ -21,6 +21,7 @@ from customers.enums import KeyStatus
 from customers.models import ExchangeAccount
 from customers.services import set_keys
 from tests.factories import make_account, make_customer
+from tests.trading.sync.rows import make_order
 from trading.events import account_verified
 from trading.exchange.runner import stop_exchange_loop
 from trading.models import Fill
@@ -261,3 +262,13 @@ def test_a_typed_host_never_gets_a_key(exchange: Exchange) -> None:
     account = pending(exchange.key(), api_host="evil.example")
 
     assert checked(account).key_status == KeyStatus.VERIFIED
+
+
+def test_the_key_of_another_user_cannot_take_over_what_was_sent(exchange: Exchange) -> None:
+    """Nothing has filled yet, but an order may be on its way under the first user."""
+    account = checked(pending(exchange.key()))
+    make_order(account, state="unknown")
+    with tenant_scope(account.tenant_id):
+        set_keys(account=account, **exchange.key(), actor=None)
+
+    assert checked(account).key_status == KeyStatus.REFUSED
