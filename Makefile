@@ -67,8 +67,9 @@ format: install ## Put the code into its form
 	$(BIN)/ruff format .
 
 .PHONY: chaos
-chaos: install ## Random faults and deaths while sending, judged by the exchange's ledger (CHAOS_SEEDS=20)
+chaos: install ## Faults and deaths while sending, judged by the exchange's ledger (CHAOS_SEEDS=20 CHAOS_ROUNDS=5)
 	@CHAOS_SEEDS=$(or $(CHAOS_SEEDS),20) $(PYTHON) -m pytest -q tests/chaos
+	@$(PYTHON) -m tests.chaos.rounds --rounds $(or $(CHAOS_ROUNDS),5)
 
 .PHONY: check
 check: lint ## Lint, then the fast tests
