@@ -45,6 +45,7 @@ Report = TypeVar("Report")
 
 # What is sent this close to its deadline would only be refused on arrival.
 SEND_MARGIN_MS = 300
+SYNC_S = 3
 _CLOCK_SKEWED = "50102"
 
 
@@ -231,14 +232,24 @@ class OkxClient:
         return parse.parse_time_ms(row_of(await self._ask("public/time", {})))
 
     async def sync_clock(self) -> int:
-        """Measure the exchange's clock anew; returns the offset in ms."""
+        """Measure the exchange's clock anew; returns the offset in ms.
+
+        Gives up after a while: the answer to an order may be waiting for it.
+        """
         async with self._syncing:
-            for _ in range(SAMPLES):
-                try:
-                    await self.clock.measure(self.fetch_time_ms)
-                except (ReadFailed, MalformedReport) as error:
-                    logger.warning("Cannot read the exchange's clock: %s", error)
+            try:
+                async with asyncio.timeout(SYNC_S):
+                    await self._measure()
+            except TimeoutError:
+                logger.warning("The exchange's clock did not answer")
             return self.clock.offset_ms
+
+    async def _measure(self) -> None:
+        for _ in range(SAMPLES):
+            try:
+                await self.clock.measure(self.fetch_time_ms)
+            except (ReadFailed, MalformedReport) as error:
+                logger.warning("Cannot read the exchange's clock: %s", error)
 
     async def aclose(self) -> None:
         await self._transport.aclose()
