@@ -33,7 +33,8 @@ from trading.models import Instrument, Order, Position, StreamLease
 from trading.sync.apply import apply_events, quarantine
 
 KIND = "streams"
-LEASE_S = 20
+# Five rounds of the supervisor. While a dead copy's lease lasts, nobody has fresh prices.
+LEASE_S = 10
 CONNECTING, REFUSED = "connecting", "refused"
 
 
