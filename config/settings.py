@@ -181,6 +181,7 @@ elif CELERY_BROKER_URL.startswith("redis"):
         "visibility_timeout": 3600,
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
+        "socket_connect_timeout": 2,
         "socket_keepalive": True,
         "health_check_interval": 25,
     }

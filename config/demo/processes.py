@@ -20,6 +20,7 @@ from django.conf import settings
 STOP_S = 10
 PR_SET_PDEATHSIG = 1
 MAX_RESTARTS = 5
+STEADY_S = 60
 
 
 class DemoError(RuntimeError):
@@ -36,8 +37,10 @@ class Child:
     log: Path
     process: subprocess.Popen[bytes] | None = None
     restarts: int = 0
+    started_at: float = 0
 
     def start(self, stdout: int | None = None) -> None:
+        self.started_at = time.monotonic()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603 - our own commands
                 list(self.command),
@@ -128,7 +131,10 @@ class Household:
         """Serve until told to leave; start again what falls."""
         while not self.leaving.wait(1):
             for child in self.children:
-                if not child.is_running() and child.restarts < MAX_RESTARTS:
+                if child.is_running():
+                    if time.monotonic() - child.started_at > STEADY_S:
+                        child.restarts = 0
+                elif child.restarts < MAX_RESTARTS:
                     child.restarts += 1
                     say(f"{child.name} stopped and is started again")
                     child.start()
