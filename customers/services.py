@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import audit
 from accounts.enums import AuditLevel
 from accounts.fields import fingerprint
+from accounts.statuses import move_status
 from accounts.tenancy import all_tenants, current_tenant_id
 from customers.enums import (
     ACCOUNT_NEXT,
@@ -66,19 +67,13 @@ def create_customer(*, name: str, actor: User | None, **terms: Unpack[CustomerTe
     return customer
 
 
-@transaction.atomic
 def set_customer_status(
     *, customer: Customer, status: CustomerStatus, actor: User | None, reason: str = ""
 ) -> Customer:
     """Activate, deactivate or archive: only an active customer is traded for."""
-    customer = Customer.objects.select_for_update().get(pk=customer.pk)
-    before = CustomerStatus(customer.status)
-    if status not in CUSTOMER_NEXT[before]:
-        raise ValidationError({"status": _not_from(before.label, CustomerStatus(status).label)})
-    customer.status = status
-    customer.save(update_fields=["status", "updated_at"])
-    _record_status("customer", customer, before, status, actor, reason)
-    return customer
+    return move_status(
+        customer, status, along=CUSTOMER_NEXT, kind="customer", actor=actor, reason=reason
+    )
 
 
 def archive_customer(*, customer: Customer, actor: User | None, reason: str = "") -> Customer:
@@ -201,22 +196,19 @@ def resume_account(
     )
 
 
-@transaction.atomic
 def set_account_status(
     *, account: ExchangeAccount, status: AccountStatus, actor: User | None, reason: str = ""
 ) -> ExchangeAccount:
     """Pause, resume or archive. Repeating it changes nothing and writes nothing."""
-    account = ExchangeAccount.objects.select_for_update().get(pk=account.pk)
-    before = AccountStatus(account.status)
-    if before == status:
-        return account
-    if status not in ACCOUNT_NEXT[before]:
-        raise ValidationError({"status": _not_from(before.label, AccountStatus(status).label)})
-    account.status = status
-    account.paused_reason = reason[:300] if status == AccountStatus.PAUSED else ""
-    account.save(update_fields=["status", "paused_reason", "updated_at"])
-    _record_status("account", account, before, status, actor, reason)
-    return account
+    return move_status(
+        account,
+        status,
+        along=ACCOUNT_NEXT,
+        kind="account",
+        actor=actor,
+        reason=reason,
+        columns={"paused_reason": reason[:300] if status == AccountStatus.PAUSED else ""},
+    )
 
 
 def _clean_keys(keys: dict[str, str]) -> dict[str, str]:
@@ -256,26 +248,3 @@ def _save_key(account: ExchangeAccount) -> None:
             account.save()
     except IntegrityError as error:  # somebody else was faster
         raise taken from error
-
-
-def _not_from(before: Any, after: Any) -> Any:
-    return _("%(before)s cannot become %(after)s.") % {"before": before, "after": after}
-
-
-def _record_status(
-    kind: str,
-    row: Customer | ExchangeAccount,
-    before: str,
-    after: str,
-    actor: User | None,
-    reason: str,
-) -> None:
-    audit.record(
-        action=f"{kind}.{after}",
-        obj=row,
-        before={"status": str(before)},
-        after={"status": str(after)},
-        level=AuditLevel.NOTICE,
-        reason=reason,
-        actor=actor,
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import audit
 from accounts.enums import AuditLevel
+from accounts.statuses import move_status
 from accounts.tenancy import require_scope
 from customers.enums import AccountStatus
 from strategies.enums import (
@@ -100,21 +101,13 @@ def change_strategy(
     return strategy
 
 
-@transaction.atomic
 def set_strategy_status(
     *, strategy: Strategy, status: StrategyStatus, actor: User | None, reason: str = ""
 ) -> Strategy:
     """Pause, resume or archive. Repeating it changes nothing and writes nothing."""
-    strategy = Strategy.objects.select_for_update().get(pk=strategy.pk)
-    before = StrategyStatus(strategy.status)
-    if before == status:
-        return strategy
-    if status not in STRATEGY_NEXT[before]:
-        raise _not_from(before.label, StrategyStatus(status).label)
-    strategy.status = status
-    strategy.save(update_fields=["status", "updated_at"])
-    _record_status("strategy", strategy, before, status, actor, reason)
-    return strategy
+    return move_status(
+        strategy, status, along=STRATEGY_NEXT, kind="strategy", actor=actor, reason=reason
+    )
 
 
 @transaction.atomic
@@ -207,7 +200,6 @@ def stop_subscription(
     )
 
 
-@transaction.atomic
 def set_subscription_status(
     *,
     subscription: Subscription,
@@ -216,16 +208,14 @@ def set_subscription_status(
     reason: str = "",
 ) -> Subscription:
     """Move along SUBSCRIPTION_NEXT. Repeating it changes nothing and writes nothing."""
-    subscription = Subscription.objects.select_for_update().get(pk=subscription.pk)
-    before = SubscriptionStatus(subscription.status)
-    if before == status:
-        return subscription
-    if status not in SUBSCRIPTION_NEXT[before]:
-        raise _not_from(before.label, SubscriptionStatus(status).label)
-    subscription.status = status
-    subscription.save(update_fields=["status", "updated_at"])
-    _record_status("subscription", subscription, before, status, actor, reason)
-    return subscription
+    return move_status(
+        subscription,
+        status,
+        along=SUBSCRIPTION_NEXT,
+        kind="subscription",
+        actor=actor,
+        reason=reason,
+    )
 
 
 def _stopped_or_new(strategy: Strategy, account: ExchangeAccount) -> Subscription:
@@ -237,27 +227,3 @@ def _stopped_or_new(strategy: Strategy, account: ExchangeAccount) -> Subscriptio
     if link.status != SubscriptionStatus.STOPPED:
         raise ValidationError({"account": _("This account follows the strategy already.")})
     return link
-
-
-def _not_from(before: Any, after: Any) -> ValidationError:
-    words = _("%(before)s cannot become %(after)s.") % {"before": before, "after": after}
-    return ValidationError({"status": words})
-
-
-def _record_status(
-    kind: str,
-    row: Strategy | Subscription,
-    before: str,
-    after: str,
-    actor: User | None,
-    reason: str,
-) -> None:
-    audit.record(
-        action=f"{kind}.{after}",
-        obj=row,
-        before={"status": str(before)},
-        after={"status": str(after)},
-        level=AuditLevel.NOTICE,
-        reason=reason,
-        actor=actor,
-    )
