@@ -286,8 +286,8 @@ ORDER_TTL_LIMIT_S = env.int("ORDER_TTL_LIMIT_S", default=10)
 LEASE_MARGIN_S = env.int("LEASE_MARGIN_S", default=5)
 SKEW_S = env.int("SKEW_S", default=1)
 GRACE_S = env.int("GRACE_S", default=3)
-MAX_SENDS_PER_SECOND = env.int("MAX_SENDS_PER_SECOND", default=5000)
-MARK_STALE_AFTER_S = env.int("MARK_STALE_AFTER_S", default=5)
+# OKX repeats a mark price that did not change every 10 s only: less would block quiet instruments.
+MARK_STALE_AFTER_S = env.int("MARK_STALE_AFTER_S", default=15)
 
 # Webhooks -------------------------------------------------------------------------------------
 

@@ -144,11 +144,11 @@ def test_mysql_sessions_are_utc_strict_and_read_committed(tmp_path: Path) -> Non
 
 
 def test_the_order_engine_reads_whole_numbers(tmp_path: Path) -> None:
-    names = ("ORDER_TTL_MARKET_S", "MAX_SENDS_PER_SECOND", "WEBHOOK_MAX_BYTES")
+    names = ("ORDER_TTL_MARKET_S", "MARK_STALE_AFTER_S", "WEBHOOK_MAX_BYTES")
 
     answer = read_settings(*names, folder=tmp_path, COPYDESK_ENV="demo", ORDER_TTL_MARKET_S="4")
 
-    assert answer.stdout.split() == ["4", "5000", "65536"]
+    assert answer.stdout.split() == ["4", "15", "65536"]
 
 
 def test_the_deployment_check_has_nothing_to_say(tmp_path: Path) -> None:
