@@ -54,7 +54,7 @@ def test_a_task_told_of_no_row_does_nothing(desks: Desks) -> None:
 
 def test_an_order_names_one_desk_throughout(desks: Desks) -> None:
     """Whatever a message says, an order's account, signal and decision are of its own desk."""
-    for order in unscoped(Order).select_related():
+    for order in unscoped(Order).select_related("account", "signal", "decision"):
         owners = {order.account.tenant_id, order.signal.tenant_id, order.decision.tenant_id}
         assert owners == {order.tenant_id}
 
