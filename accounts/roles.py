@@ -17,7 +17,8 @@ from accounts.scope import current_tenant_id
 class Ability(StrEnum):
     """Coarse things a person may do in a desk."""
 
-    VIEW_DESK = "view_desk"
+    VIEW_DESK = "view_desk"  # enter the back office
+    READ_ROWS = "read_rows"  # read every row of the desk, through whichever door
     MANAGE_CUSTOMERS = "manage_customers"
     MANAGE_KEYS = "manage_keys"
     MANAGE_SOURCES = "manage_sources"
@@ -37,7 +38,7 @@ class Ability(StrEnum):
 
 
 _A = Ability
-_STAFF: Final = frozenset({_A.VIEW_DESK, _A.USE_API})
+_STAFF: Final = frozenset({_A.VIEW_DESK, _A.READ_ROWS, _A.USE_API})
 
 ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Ability]]] = MappingProxyType(
     {
@@ -60,9 +61,9 @@ ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Ability]]] = MappingProxyType(
             _A.VIEW_AUDIT,
         },
         Role.SUPPORT: _STAFF | {_A.MANAGE_CUSTOMERS, _A.MANAGE_KEYS, _A.MANAGE_NOTIFICATIONS},
-        Role.AUDITOR: frozenset({_A.VIEW_DESK, _A.VIEW_AUDIT}),
+        Role.AUDITOR: frozenset({_A.VIEW_DESK, _A.READ_ROWS, _A.VIEW_AUDIT}),
         Role.CUSTOMER: frozenset({_A.READ_PORTAL, _A.USE_API}),
-        Role.INTEGRATOR: frozenset({_A.USE_API}),
+        Role.INTEGRATOR: frozenset({_A.READ_ROWS, _A.USE_API}),
     }
 )
 

@@ -25,7 +25,7 @@ class CustomerQuerySet(TenantQuerySet["Customer"]):
 
     def visible_to(self, user: User) -> CustomerQuerySet:
         """Narrow to the customer that this portal user is; staff of the desk see all."""
-        if may(user, Ability.VIEW_DESK):
+        if may(user, Ability.READ_ROWS):
             return self
         return self.filter(portal_user=user)
 
@@ -93,7 +93,7 @@ class ExchangeAccountQuerySet(TenantQuerySet["ExchangeAccount"]):
         return self.filter(key_status=KeyStatus.VERIFIED).exclude(status=AccountStatus.ARCHIVED)
 
     def visible_to(self, user: User) -> ExchangeAccountQuerySet:
-        if may(user, Ability.VIEW_DESK):
+        if may(user, Ability.READ_ROWS):
             return self
         return self.filter(customer__portal_user=user)
 

@@ -91,7 +91,7 @@ class SignalQuerySet(TenantQuerySet["Signal"]):
         return self.filter(status=SignalStatus.ACCEPTED).order_by("received_at", "id")
 
     def visible_to(self, user: User) -> SignalQuerySet:
-        if may(user, Ability.VIEW_DESK):
+        if may(user, Ability.READ_ROWS):
             return self
         return self.filter(decisions__account__customer__portal_user=user).distinct()
 

@@ -34,7 +34,7 @@ class StrategyQuerySet(TenantQuerySet["Strategy"]):
         return self.filter(status=StrategyStatus.ACTIVE)
 
     def visible_to(self, user: User) -> StrategyQuerySet:
-        if may(user, Ability.VIEW_DESK):
+        if may(user, Ability.READ_ROWS):
             return self
         return self.filter(subscriptions__account__customer__portal_user=user).distinct()
 
@@ -157,7 +157,7 @@ class SubscriptionQuerySet(TenantQuerySet["Subscription"]):
         )
 
     def visible_to(self, user: User) -> SubscriptionQuerySet:
-        if may(user, Ability.VIEW_DESK):
+        if may(user, Ability.READ_ROWS):
             return self
         return self.filter(account__customer__portal_user=user)
 

@@ -18,6 +18,7 @@ STAFF = {Role.OWNER, Role.TRADER, Role.RISK, Role.SUPPORT, Role.AUDITOR}
 
 TABLE = {
     Ability.VIEW_DESK: STAFF,
+    Ability.READ_ROWS: STAFF | {Role.INTEGRATOR},
     Ability.MANAGE_CUSTOMERS: {Role.OWNER, Role.SUPPORT},
     Ability.MANAGE_KEYS: {Role.OWNER, Role.SUPPORT},
     Ability.MANAGE_SOURCES: {Role.OWNER, Role.TRADER},
@@ -47,7 +48,11 @@ def test_the_table_names_every_role() -> None:
 
 
 def test_the_auditor_only_reads() -> None:
-    assert ROLE_PERMISSIONS[Role.AUDITOR] == {Ability.VIEW_DESK, Ability.VIEW_AUDIT}
+    assert ROLE_PERMISSIONS[Role.AUDITOR] == {
+        Ability.VIEW_DESK,
+        Ability.READ_ROWS,
+        Ability.VIEW_AUDIT,
+    }
 
 
 @pytest.fixture

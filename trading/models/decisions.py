@@ -72,7 +72,7 @@ class Cycle(TenantModel):
 
 class DecisionQuerySet(TenantQuerySet["Decision"]):
     def visible_to(self, user: User) -> DecisionQuerySet:
-        if may(user, Ability.VIEW_DESK):
+        if may(user, Ability.READ_ROWS):
             return self
         return self.filter(account__customer__portal_user=user)
 

@@ -59,7 +59,7 @@ class OrderQuerySet(TenantQuerySet["Order"]):
         return self.filter(state__in=(OrderState.SENDING, OrderState.UNKNOWN, OrderState.MANUAL))
 
     def visible_to(self, user: User) -> OrderQuerySet:
-        if may(user, Ability.VIEW_DESK):
+        if may(user, Ability.READ_ROWS):
             return self
         return self.filter(account__customer__portal_user=user)
 
@@ -231,7 +231,7 @@ class OrderEvent(PartitionedTenantModel):
 
 class FillQuerySet(TenantQuerySet["Fill"]):
     def visible_to(self, user: User) -> FillQuerySet:
-        if may(user, Ability.VIEW_DESK):
+        if may(user, Ability.READ_ROWS):
             return self
         return self.filter(account__customer__portal_user=user)
 

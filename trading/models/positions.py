@@ -22,7 +22,7 @@ class PositionQuerySet(TenantQuerySet["Position"]):
         return self.exclude(quantity=0)
 
     def visible_to(self, user: User) -> PositionQuerySet:
-        if may(user, Ability.VIEW_DESK):
+        if may(user, Ability.READ_ROWS):
             return self
         return self.filter(account__customer__portal_user=user)
 
@@ -68,7 +68,7 @@ class Position(TenantModel):
 
 class BalanceQuerySet(TenantQuerySet["Balance"]):
     def visible_to(self, user: User) -> BalanceQuerySet:
-        if may(user, Ability.VIEW_DESK):
+        if may(user, Ability.READ_ROWS):
             return self
         return self.filter(account__customer__portal_user=user)
 
