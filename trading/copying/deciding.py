@@ -119,8 +119,10 @@ def _numbers(move: LeaderMove, planned: list[Planned]) -> Numbers:
     for one in planned:
         prefix = f"{one.leg.leg}." if several else ""
         steps = one.result.steps if one.result else ()
-        for name, value in (*one.verdict.numbers, *steps):
+        for name, value in (*one.verdict.numbers, *steps, *one.behind):
             numbers[prefix + name] = f"{value:f}"
+        if one.result and one.result.capped:
+            numbers[f"{prefix}capped_by"] = str(one.result.reason)
         if several and not one.verdict.passed:
             numbers[f"{prefix}reason"] = str(one.verdict.reason)
         if one.order and one.order.leverage is not None:

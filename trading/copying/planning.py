@@ -13,12 +13,13 @@ from signals.enums import Direction, Intent
 from signals.models import Signal
 from trading.copying.leader import LeaderMove, opposite
 from trading.copying.legs import LegStep, concerns
-from trading.copying.reading import Facts, Running
+from trading.copying.reading import Facts, MarketFacts, Running
 from trading.enums import DecisionOutcome, Leg, LimitKind, Reason
 from trading.positions_held import NOTHING, Holding, base_of
 from trading.risk import (
     INCREASES,
     LimitValue,
+    Numbers,
     RiskContext,
     RiskVerdict,
     check,
@@ -72,6 +73,16 @@ class Planned:
     result: SizingResult | None = None
     order: OrderDraft | None = None
     leverage_cap: str = ""
+    behind: Numbers = ()
+
+
+# Which limit a size met; the answer of sizing names the reason only.
+KIND_OF = {
+    Reason.ORDER_NOTIONAL_ABOVE_LIMIT: LimitKind.ORDER_NOTIONAL,
+    Reason.POSITION_NOTIONAL_ABOVE_LIMIT: LimitKind.POSITION_NOTIONAL,
+    Reason.ORDER_QUANTITY_ABOVE_LIMIT: LimitKind.ORDER_QUANTITY,
+    Reason.DAILY_LIMIT: LimitKind.DAILY_NOTIONAL,
+}
 
 
 def plan(signal: Signal, leg: LegStep, move: LeaderMove, facts: Facts, now: datetime) -> Planned:
@@ -86,10 +97,33 @@ def plan(signal: Signal, leg: LegStep, move: LeaderMove, facts: Facts, now: date
     if facts.market is None or not (verdict.passed or _is_held(leg, verdict)):
         return Planned(leg, verdict)
     result = _size(leg, move, facts, context)
+    behind = _behind(result, facts.market, context)
     if result.quantity == 0:
-        return Planned(leg, _nothing_to_do(result), result)
+        return Planned(leg, _nothing_to_do(result), result, behind=behind)
     order = _order(leg, facts, result, leverage)
-    return Planned(leg, verdict, result, order, label)
+    return Planned(leg, verdict, result, order, label, behind)
+
+
+def _behind(result: SizingResult, market: MarketFacts, context: RiskContext) -> Numbers:
+    """The numbers that a size other than the wanted one is explained with."""
+    rules = market.rules
+    if result.reason in (Reason.BELOW_MIN, Reason.CLOSED_BELOW_MIN):
+        return (("min_size", rules.min_size),)
+    if not result.capped:
+        return ()
+    most = rules.max_size(limit_order=False)
+    if result.reason == Reason.ABOVE_MAX and most is not None:
+        return (("max_size", most),)
+    told: list[tuple[str, Decimal]] = []
+    kind = KIND_OF.get(result.reason)
+    if kind is not None and kind in context.limits:
+        told.append(("limit", context.limits[kind].value))
+    if kind == LimitKind.DAILY_NOTIONAL:
+        told.append(("used", context.used_daily_notional))
+    lots = dict(result.steps).get("lots")
+    if lots is not None and (market.mark or rules.inverse):
+        told.append(("order_value", notional(rules, lots, market.mark)))
+    return tuple(told)
 
 
 def _is_held(leg: LegStep, verdict: RiskVerdict) -> bool:

@@ -13,6 +13,7 @@ from strategies.models import Strategy, Subscription
 from tests import factories as make
 from tests.trading.copying.desk import BTC, Desk, d, ended, facts, later
 from trading.enums import Scope, TradingMode
+from trading.explaining import explain
 from trading.models import Instrument, MarketPrice, Position
 from trading.switch import set_limit, set_mode
 
@@ -20,6 +21,11 @@ pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 Arrange = Callable[[Desk, Subscription], Any]
 ETH = "ETH-USDT-SWAP"
+
+
+def told(desk: Desk, link: Subscription) -> str:
+    with tenant_scope(desk.tenant):
+        return explain(desk.last(link))
 
 
 def put(model: Any, key: int, **values: Any) -> None:
@@ -350,3 +356,33 @@ def test_a_close_during_a_halt_is_kept(desk: Desk) -> None:
 
     assert (order.leg, order.state) == ("close", "ready")
     assert desk.decisions()[-1].reason == "TRADING_HALTED"
+
+
+def test_what_a_limit_left_is_told_with_the_limit(desk: Desk) -> None:
+    link = desk.follower(account={"max_order_notional": 1_250})
+
+    desk.hear("open", "30")
+
+    assert told(desk, link) == (
+        "Copied with 2.08 of 3 contracts: your limit per order is 1,250.00 USDT."
+    )
+
+
+def test_a_share_below_the_minimum_is_told_with_the_minimum(desk: Desk) -> None:
+    link = desk.follower()
+
+    desk.hear("open", "0.04")
+
+    assert told(desk, link) == "Your share was 0.004 contracts. OKX takes at least 0.01."
+
+
+def test_a_used_up_day_is_told_with_its_total(desk: Desk) -> None:
+    link = desk.follower(account={"max_daily_notional": 1_000})
+    desk.hear("open", "10", inst_id=BTC)
+
+    desk.hear("add", "10")
+
+    assert told(desk, link) == (
+        "Copied with 0.66 of 1 contract: 600.00 USDT of your daily limit of "
+        "1,000.00 USDT were used."
+    )
