@@ -25,6 +25,7 @@ from signals.models import LeaderPosition
 from strategies.enums import StrategyStatus, SubscriptionStatus
 from tests import factories as make
 from tests.world_day import CONTRACT, PRICES, World, trading_day
+from tests.world_notifications import tell_people
 from trading.enums import (
     LimitKind,
     PositionSide,
@@ -69,6 +70,7 @@ def make_world(
         trading_day(world, chance, canary)
         _holdings(world, chance)
         _safety(world, canary)
+        tell_people(world, canary)
     _processes(world)
     return world
 

@@ -22,6 +22,7 @@ from accounts.fields import EncryptedTextField
 from accounts.models import Membership, Tenant, User
 from accounts.stepup import SESSION_KEY as STEP_UP_KEY
 from accounts.tenancy import TenantModel, tenant_scope
+from notifications.models import Destination
 from signals.models import LeaderPosition, SignalNonce
 from tests import factories as make
 from tests.world import World, make_world
@@ -40,7 +41,7 @@ STAFF = (Role.OWNER, Role.TRADER, Role.RISK, Role.SUPPORT, Role.AUDITOR)
 OUTSIDERS = (Role.CUSTOMER, Role.INTEGRATOR)
 # What these hold is structure, not text: codes, hashes and keys that the database compares.
 STRUCTURAL = {"scope_key", "active_key", "dedupe_hash", "token_hash", "key_fingerprint",
-              "nonce_hash", "lane_key"}  # fmt: skip
+              "nonce_hash", "lane_key", "dedup_key"}  # fmt: skip
 TEXTS = (models.CharField, models.TextField)
 SHORTEST = 10
 
@@ -193,6 +194,10 @@ def _stain(desks: Desks) -> None:
         for source in desks.b.sources:
             source.secret = f"{desks.long} secret"
             source.save()
+        for destination in Destination.objects.all():
+            destination.robot_token = destination.signing_secret = f"{desks.long} secret"
+            destination.smtp_password = f"{desks.long} secret"
+            destination.save()
     for model in tenant_models():
         fields = [field for field in model._meta.concrete_fields if _is_text(field)]
         for number, row in enumerate(rows_of(model, desks.b.tenant).order_by("pk")):

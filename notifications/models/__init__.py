@@ -1,0 +1,8 @@
+"""The tables of room 6."""
+
+from __future__ import annotations
+
+from notifications.models.destinations import Destination, NotificationRule
+from notifications.models.outbox import DeliveryAttempt, Notification
+
+__all__ = ["DeliveryAttempt", "Destination", "Notification", "NotificationRule"]
