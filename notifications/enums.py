@@ -83,3 +83,13 @@ WEIGHTS = {
     AuditLevel.WARNING: 2,
     AuditLevel.CRITICAL: 3,
 }
+
+
+class Stream(TextChoices):
+    """What an open page can listen to."""
+
+    SIGNALS = "signals", _("Signals")
+    ORDERS = "orders", _("Orders")
+    POSITIONS = "positions", _("Positions")
+    EQUITY = "equity", _("Equity")
+    ATTENTION = "attention", _("Needs attention")

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from notifications.models.destinations import Destination, NotificationRule
+from notifications.models.live import LiveEvent, LiveStream
 from notifications.models.outbox import DeliveryAttempt, Notification
 
-__all__ = ["DeliveryAttempt", "Destination", "Notification", "NotificationRule"]
+__all__ = [
+    "DeliveryAttempt",
+    "Destination",
+    "LiveEvent",
+    "LiveStream",
+    "Notification",
+    "NotificationRule",
+]

@@ -22,7 +22,7 @@ from accounts.fields import EncryptedTextField
 from accounts.models import Membership, Tenant, User
 from accounts.stepup import SESSION_KEY as STEP_UP_KEY
 from accounts.tenancy import TenantModel, tenant_scope
-from notifications.models import Destination
+from notifications.models import Destination, LiveEvent, LiveStream
 from signals.models import LeaderPosition, SignalNonce
 from tests import factories as make
 from tests.world import World, make_world
@@ -183,6 +183,11 @@ def _fill(world: World) -> None:
         account=account, exchange_order_id=f"77{tenant.pk}", inst_id="ETH-USDT-SWAP", side="sell",
         quantity=1, state="live", seen_at=now,
     ).save()  # fmt: skip
+    for stream in ("orders", "attention"):
+        LiveStream(audience="staff", stream=stream, last_seq=1, heard_at=now).save()
+        LiveEvent(
+            audience="staff", stream=stream, seq=1, kind="order", object_id=str(tenant.uid), at=now
+        ).save()
 
 
 def _stain(desks: Desks) -> None:
