@@ -75,6 +75,11 @@ chaos: install ## Faults and deaths while sending, judged by the exchange's ledg
 check: lint ## Lint, then the fast tests
 	@$(MAKE) --no-print-directory test FAST=1
 
+.PHONY: messages
+messages: install ## Take up new strings in locale/ and compile the translations (needs gettext)
+	@COPYDESK_ENV=test $(PYTHON) manage.py makemessages
+	@COPYDESK_ENV=test $(PYTHON) manage.py compilemessages --locale zh_Hans --ignore .venv --ignore var
+
 .PHONY: lock
 lock: install ## Pin the requirements again, from the .in files
 	@for name in bootstrap base mysql production dev; do \

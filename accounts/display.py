@@ -12,6 +12,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 MINUS: Final = "−"
 DASH: Final = "—"
@@ -39,6 +40,15 @@ def figure(value: Decimal | int | None, places: int | None = None, *, sign: bool
 def rounded(value: Decimal | None, places: int = 8) -> str:
     """A figure that was divided out, to `places` decimals, without trailing zeros."""
     return figure(None if value is None else value.quantize(Decimal(1).scaleb(-places)))
+
+
+def percent(ratio: Decimal | int | None, places: int = 2, *, sign: bool = False) -> str:
+    """A ratio (0.1) as people read it: `10.00 %`, in Chinese `10.00%`."""
+    if ratio is None:
+        return DASH
+    number = figure(Decimal(ratio) * 100, places, sign=sign)
+    # Translators: a percentage; Chinese puts no space before the sign.
+    return pgettext("percentage", "%(number)s %%") % {"number": number}
 
 
 def num(
@@ -88,7 +98,10 @@ def when(at: datetime | None, *, seconds: bool = True) -> str:
     local, today = timezone.localtime(at), timezone.localdate()
     if local.date() == today:
         return date_format(local, "H:i:s" if seconds else "H:i")
-    return date_format(local, "j M H:i" if local.year == today.year else "j M Y")
+    if local.year == today.year:
+        # Translators: a day and a time this year, as Django's date filter writes it.
+        return date_format(local, pgettext("date format", "j M H:i"))
+    return date_format(local, pgettext("date format", "j M Y"))
 
 
 def moment(at: datetime | None) -> SafeString:

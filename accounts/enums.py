@@ -18,6 +18,13 @@ class Role(TextChoices):
     INTEGRATOR = "integrator", _("Integrator")
 
 
+class Language(TextChoices):
+    """The languages people may choose; each under its own name. The codes are Django's."""
+
+    ENGLISH = "en", "English"
+    CHINESE = "zh-hans", "简体中文"
+
+
 class TenantStatus(TextChoices):
     ACTIVE = "active", _("Active")
     SUSPENDED = "suspended", _("Suspended")

@@ -7,7 +7,7 @@ from functools import partial
 from django.db import transaction
 
 from accounts import audit
-from accounts.enums import AuditLevel, Role
+from accounts.enums import AuditLevel, Language, Role
 from accounts.events import tenant_created
 from accounts.models import Membership, Tenant, User
 
@@ -64,3 +64,20 @@ def remove_member(*, membership: Membership, reason: str = "") -> Membership:
         level=AuditLevel.NOTICE,
     )
     return membership
+
+
+@transaction.atomic
+def choose_language(*, user: User, language: Language) -> User:
+    """Show this person every page in this language. Repeating it changes nothing."""
+    before = user.language
+    if not User.objects.filter(pk=user.pk).exclude(language=language).update(language=language):
+        return user
+    user.language = language
+    audit.record(
+        action="user.language_chosen",
+        obj=user,
+        before={"language": before},
+        after={"language": language},
+        actor=user,
+    )
+    return user

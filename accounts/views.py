@@ -7,7 +7,13 @@ from django.contrib import admin
 from django.contrib.auth import authenticate
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBadRequest,
+    HttpResponseRedirect,
+)
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -16,9 +22,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import audit, entry
-from accounts.enums import AuditLevel
-from accounts.models import Tenant
+from accounts.enums import AuditLevel, Language
+from accounts.language import remember
+from accounts.models import Tenant, User
 from accounts.roles import may_enter_admin
+from accounts.services import choose_language
 from accounts.stepup import mark_fresh, safe_next
 
 
@@ -65,6 +73,20 @@ def choose_desk(request: HttpRequest) -> HttpResponse:
         with transaction.atomic():
             audit.record(action="desk.entered_by_superuser", obj=tenant, level=AuditLevel.NOTICE)
     return HttpResponseRedirect(safe_next(request, request.POST.get("next"), _home(request)))
+
+
+@require_POST
+def set_language(request: HttpRequest) -> HttpResponse:
+    """Keep the chosen language in this browser and, for a signed-in person, on their row."""
+    asked = request.POST.get("language", "")
+    if asked not in Language.values:
+        return HttpResponseBadRequest("language: not one of " + ", ".join(Language.values))
+    if isinstance(request.user, User):
+        choose_language(user=request.user, language=Language(asked))
+    given = request.POST.get("next") or request.headers.get("Referer")
+    response = HttpResponseRedirect(safe_next(request, given, "/"))
+    remember(response, Language(asked))
+    return response
 
 
 def _password_is_right(request: HttpRequest, password: str) -> bool:

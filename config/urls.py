@@ -5,10 +5,12 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
+from accounts.views import set_language
 from config.health import livez
 
 urlpatterns = [
     path("livez", livez, name="livez"),
+    path("i18n/language/", set_language, name="set_language"),
     # Below the admin's address, whose policy its theme needs, and before its catch-all.
     path("admin/me/", include("accounts.urls")),
     path("admin/", admin.site.urls),

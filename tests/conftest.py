@@ -12,6 +12,7 @@ import pytest
 from tests.services import find_program
 
 NEEDS_SERVICES = "MySQL or MariaDB and Redis (run `make test`)"
+NEEDS_GETTEXT = "whether every string is translated: gettext is not installed"
 NEEDS_BROWSER = "the browser tests: Chromium is not installed"
 COUNTED = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
@@ -61,4 +62,6 @@ def _missing_for(item: pytest.Item) -> str | None:
     browsers = ("chromium", "chromium-browser", "google-chrome")
     if item.get_closest_marker("browser") and not find_program(*browsers):
         return NEEDS_BROWSER
+    if item.get_closest_marker("gettext") and not find_program("xgettext"):
+        return NEEDS_GETTEXT
     return None

@@ -11,7 +11,7 @@ from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from accounts.enums import Role, TenantStatus
+from accounts.enums import Language, Role, TenantStatus
 from accounts.fields import uid_field
 
 
@@ -92,7 +92,10 @@ class User(AbstractUser):
     """A person who signs in. What they may do is written in their memberships."""
 
     uid = uid_field()
-    language = models.CharField(_("language"), max_length=16, default="en")
+    # Empty: not chosen yet, so the browser decides.
+    language = models.CharField(
+        _("language"), max_length=16, choices=Language, default="", blank=True
+    )
 
     class Meta(AbstractUser.Meta):  # type: ignore[name-defined,misc]
         verbose_name = _("user")

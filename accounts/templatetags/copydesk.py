@@ -11,6 +11,7 @@ register = template.Library()
 
 register.filter("facts", facts)
 register.filter("figure", display.figure)
+register.filter("percent", display.percent)
 register.filter("rounded", display.rounded)
 register.filter("when", display.when)
 register.filter("moment", display.moment)

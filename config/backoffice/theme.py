@@ -19,6 +19,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
+    "SHOW_LANGUAGES": True,
     "BORDER_RADIUS": "8px",
     "LOGIN": {"form": "config.backoffice.login.LoginForm"},
     "ENVIRONMENT": "config.backoffice.sidebar.environment",

@@ -40,6 +40,7 @@ ROUTES: Final = {
     "admin/(?P<url>.*)$": "exempt: adds a slash, or answers 404; looks at no row",
     "admin/accounts/user/<id>/password/": "admin-object",
     "admin/me/step-up/": "admin-page",
+    "i18n/language/": "exempt: sets one's own language, shows no row",
     "admin/me/desk/": "desk: only one's own desks exist",
     "hooks/t/<str:token>/": "webhook",
     "hooks/<str:source_uid>/": "webhook",
