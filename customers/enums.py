@@ -47,6 +47,9 @@ class Market(TextChoices):
     LIVE_US = "live-us", _("OKX US")
 
 
+SIMULATED_MARKETS = frozenset({Market.SIMULATOR, Market.DEMO})
+
+
 class PositionMode(TextChoices):
     NET = "net", _("Net")
     LONG_SHORT = "long_short", _("Long and short")

@@ -178,7 +178,7 @@ WORDS: Mapping[OrderState, OrderWord] = {
     OrderState.FILLED: OrderWord.FILLED,
     OrderState.CANCELED: OrderWord.CANCELED,
     OrderState.REJECTED: OrderWord.FAILED,
-    OrderState.EXPIRED: OrderWord.FAILED,
+    OrderState.EXPIRED: OrderWord.CANCELED,
     OrderState.DENIED: OrderWord.FAILED,
 }
 

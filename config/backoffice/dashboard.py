@@ -18,17 +18,18 @@ from django.utils.translation import ngettext
 from accounts.models import AuditEntry, Tenant
 from accounts.roles import Ability, may
 from config.backoffice.attention import matters
-from customers.enums import CustomerStatus, Market
-from customers.models import Customer
+from customers.enums import CustomerStatus
+from customers.models import Customer, ExchangeAccount
 from signals.admin import signal_badge
 from signals.models import Signal
 from strategies.enums import StrategyStatus
 from strategies.models import Strategy
-from trading.admin.states import CANCELED, FAILED, mode_badge, order_icon, order_kind
+from trading.admin.states import mode_badge, order_icon, order_kind
 from trading.enums import DecisionOutcome, OrderState, Scope, TradingMode
-from trading.models import Balance, Decision, Order, TradingState
+from trading.models import Decision, Order, TradingState
+from trading.orders import OrderWord
+from trading.performance import Kind, count_by_word, holdings
 
-SIMULATED: Final = (Market.SIMULATOR, Market.DEMO)
 HOURS: Final = 24
 LATENCIES: Final = 5000
 CHART_HEIGHT: Final = 140
@@ -76,32 +77,26 @@ class Equity:
 
 
 def equity() -> Equity:
-    rows = Balance.objects.filter(currency=Balance.TOTAL).values_list("account__market", "equity")
-    sums = {True: Decimal(0), False: Decimal(0)}
-    counts = {True: 0, False: 0}
-    for market, value in rows:
-        sums[market in SIMULATED] += value
-        counts[market in SIMULATED] += 1
-    return Equity(sums[False], sums[True], counts[False], counts[True])
+    found = {each.kind: each for each in holdings(ExchangeAccount.objects.all())}
+    real, simulated = found.get(Kind.REAL), found.get(Kind.SIMULATED)
+    return Equity(
+        real=(real and real.equity) or Decimal(0),
+        simulated=(simulated and simulated.equity) or Decimal(0),
+        real_accounts=real.known if real else 0,
+        simulated_accounts=simulated.known if simulated else 0,
+    )
 
 
 def trades(start: datetime) -> dict[str, int]:
     """Today's orders by the words that people use."""
-    rows = Order.objects.filter(created_at__gte=start).order_by().values_list("state")
-    counts: dict[str, int] = dict(rows.annotate(n=Count("pk")))
-    filled = counts.get(OrderState.FILLED, 0)
-    partly = counts.get(OrderState.PARTIALLY_FILLED, 0)
-    failed = sum(counts.get(state, 0) for state in FAILED)
-    canceled = sum(counts.get(state, 0) for state in CANCELED)
-    total = sum(counts.values())
-    waiting = total - filled - partly - failed - canceled
+    counts = count_by_word(Order.objects.all(), start)
     return {
-        "total": total,
-        "filled": filled,
-        "partly": partly,
-        "waiting": waiting,
-        "canceled": canceled,
-        "failed": failed,
+        "total": sum(counts.values()),
+        "filled": counts[OrderWord.FILLED],
+        "partly": counts[OrderWord.PARTLY_FILLED],
+        "waiting": counts[OrderWord.WAITING],
+        "canceled": counts[OrderWord.CANCELED],
+        "failed": counts[OrderWord.FAILED],
     }
 
 

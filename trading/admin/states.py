@@ -28,9 +28,6 @@ ORDER_WORDS: Final[dict[str, tuple[str, str, Any]]] = {
     _S.UNKNOWN: ("unknown", "help", _("Unknown")),
     _S.MANUAL: ("unknown", "person_alert", _("Needs a person")),
 }
-WAITING: Final = (_S.NEW, _S.READY, _S.SENDING, _S.LIVE, _S.UNKNOWN, _S.MANUAL)
-CANCELED: Final = (_S.CANCELED, _S.EXPIRED)
-FAILED: Final = (_S.REJECTED, _S.DENIED)
 
 _MODES: Final[dict[str, tuple[str, str]]] = {
     TradingMode.ACTIVE: ("ok", "play_arrow"),
