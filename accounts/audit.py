@@ -50,11 +50,12 @@ class Note:
 
 @dataclass(frozen=True)
 class Origin:
-    """Who acts, and in answer to which request."""
+    """Who acts, through what, and in answer to which request."""
 
     actor: User | None = None
     label: str = ""
     request_id: str = ""
+    via: str = ""
 
 
 _origin: Final[ContextVar[Origin]] = ContextVar("audit_origin", default=Origin())  # noqa: B039 (frozen)
@@ -106,9 +107,14 @@ def record_many(notes: Iterable[Note]) -> list[AuditEntry]:
 
 
 @contextmanager
-def acting(*, actor: User | None = None, label: str = "", request_id: str = "") -> Iterator[None]:
-    """Name who acts in this block: a request's user, or a job ("reconcile")."""
-    token = _origin.set(Origin(actor, label, request_id))
+def acting(
+    *, actor: User | None = None, label: str = "", request_id: str = "", via: str = ""
+) -> Iterator[None]:
+    """Name who acts in this block: a request's user, or a job ("reconcile").
+
+    `via` names the program that acts for the user: the diary tells the two apart.
+    """
+    token = _origin.set(Origin(actor, label, request_id, via))
     try:
         yield
     finally:
@@ -127,7 +133,7 @@ def _entry(note: Note) -> AuditEntry:
         action=note.action,
         level=note.level,
         actor=actor,
-        actor_label=(str(actor) if actor else origin.label or "system")[:200],
+        actor_label=_done_by(actor, origin)[:200],
         object_type="" if note.obj is None else note.obj._meta.label_lower,
         object_id="" if note.obj is None else str(note.obj.pk),
         object_label="" if note.obj is None else str(note.obj)[:200],
@@ -136,6 +142,11 @@ def _entry(note: Note) -> AuditEntry:
         reason=note.reason,
         request_id=origin.request_id,
     )
+
+
+def _done_by(actor: User | None, origin: Origin) -> str:
+    name = str(actor) if actor else origin.label or "system"
+    return f"{name} ({origin.via})" if origin.via else name
 
 
 def _tenant_id(note: Note) -> int | None:

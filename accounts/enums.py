@@ -25,6 +25,14 @@ class Language(TextChoices):
     CHINESE = "zh-hans", "简体中文"
 
 
+class ApiScope(TextChoices):
+    """What an API token may be used for; the role of its member sets the bounds."""
+
+    READ = "read", _("Read")
+    SIGNALS_WRITE = "signals:write", _("Create signals")
+    TRADE = "trade", _("Trade, bind customers, pause and resume")
+
+
 class TenantStatus(TextChoices):
     ACTIVE = "active", _("Active")
     SUSPENDED = "suspended", _("Suspended")

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.contrib.auth.models import AnonymousUser
 
-from accounts.enums import Role
+from accounts.enums import ApiScope, Role
 from accounts.models import Membership, User
 from accounts.scope import current_tenant_id
 
@@ -33,6 +33,7 @@ class Ability(StrEnum):
     MANAGE_STAFF = "manage_staff"
     MANAGE_DESK = "manage_desk"
     MANAGE_NOTIFICATIONS = "manage_notifications"
+    MANAGE_TOKENS = "manage_tokens"  # let programs in
     READ_PORTAL = "read_portal"
     USE_API = "use_api"
 
@@ -66,6 +67,28 @@ ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Ability]]] = MappingProxyType(
         Role.INTEGRATOR: frozenset({_A.READ_ROWS, _A.USE_API}),
     }
 )
+
+
+# What a member of staff must be able to do by hand before a token may do it for them.
+SCOPE_NEEDS: Final[Mapping[ApiScope, frozenset[Ability]]] = MappingProxyType(
+    {
+        ApiScope.READ: frozenset({_A.USE_API}),
+        ApiScope.SIGNALS_WRITE: frozenset({_A.USE_API, _A.TRADE_MANUALLY}),
+        ApiScope.TRADE: frozenset({_A.USE_API, _A.TRADE_MANUALLY, _A.MANAGE_STRATEGIES}),
+    }
+)
+
+
+def scopes_of(role: Role | None) -> frozenset[ApiScope]:
+    """The scopes that a token of a member in this role may have.
+
+    Integrators are programs: they have no hands, so their scopes alone say what they may.
+    """
+    if role is None or _A.USE_API not in ROLE_PERMISSIONS[role]:
+        return frozenset()
+    if role == Role.INTEGRATOR:
+        return frozenset(ApiScope)
+    return frozenset(s for s, needs in SCOPE_NEEDS.items() if needs <= ROLE_PERMISSIONS[role])
 
 
 def may(subject: Any, ability: Ability | str) -> bool:

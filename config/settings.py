@@ -13,6 +13,7 @@ from typing import Any
 import environ
 
 from config import csp, environment
+from config.api.options import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401 - settings too
 from config.backoffice.theme import UNFOLD  # noqa: F401 - a setting, defined where the admin is
 from config.logging import logging_config
 from config.schedule import BEAT_SCHEDULE, EXECUTOR_TASKS
@@ -55,6 +56,10 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "channels",
     "csp",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "django_celery_beat",
     "accounts",
     "customers",
@@ -66,6 +71,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.requests.RequestIdMiddleware",
+    "config.api.middleware.ApiBorderMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.csp.ContentSecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -299,6 +305,11 @@ WEBHOOK_MAX_BYTES = env.int("WEBHOOK_MAX_BYTES", default=65536)
 WEBHOOK_HEADER_WINDOW_S = env.int("WEBHOOK_HEADER_WINDOW_S", default=300)
 WEBHOOK_NONCE_KEEP_S = env.int("WEBHOOK_NONCE_KEEP_S", default=600)
 WEBHOOK_RATE_PER_SECOND = env.int("WEBHOOK_RATE_PER_SECOND", default=20)
+
+# API: calls per minute ------------------------------------------------------------------------
+
+API_RATE_PER_TOKEN = env.int("API_RATE_PER_TOKEN", default=300)
+API_RATE_PER_TENANT = env.int("API_RATE_PER_TENANT", default=1200)
 
 # Logs -----------------------------------------------------------------------------------------
 

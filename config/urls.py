@@ -15,4 +15,5 @@ urlpatterns = [
     path("admin/me/", include("accounts.urls")),
     path("admin/", admin.site.urls),
     path("hooks/", include("signals.urls")),
+    path("api/", include("config.api.urls")),
 ]

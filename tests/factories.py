@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,21 @@ def make_user(
     if role is not None:
         Membership.objects.create(tenant=tenant or make_tenant(), user=user, role=role)
     return user
+
+
+def make_token(
+    user: User,
+    tenant: Tenant,
+    scopes: Sequence[str] = ("read", "signals:write", "trade"),
+    **fields: Any,
+) -> str:
+    """The text of a new API token that acts for this member of the desk."""
+    from accounts.tokens import create_token
+
+    fields.setdefault("name", f"Program {next(_numbers)}")
+    fields.setdefault("lifetime", timedelta(days=30))
+    with tenant_scope(tenant):
+        return create_token(user=user, scopes=scopes, actor=user, **fields).text
 
 
 def make_customer(tenant: Tenant | None = None, **fields: Any) -> Customer:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from accounts.models.approvals import Approval
 from accounts.models.diary import AuditEntry, AuditPending
 from accounts.models.people import Installation, Membership, Tenant, User
+from accounts.models.tokens import ApiToken
 
 __all__ = [
+    "ApiToken",
     "Approval",
     "AuditEntry",
     "AuditPending",

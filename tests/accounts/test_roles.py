@@ -33,6 +33,7 @@ TABLE = {
     Ability.MANAGE_STAFF: {Role.OWNER},
     Ability.MANAGE_DESK: {Role.OWNER},
     Ability.MANAGE_NOTIFICATIONS: {Role.OWNER, Role.SUPPORT},
+    Ability.MANAGE_TOKENS: {Role.OWNER},
     Ability.READ_PORTAL: {Role.CUSTOMER},
     Ability.USE_API: set(Role) - {Role.AUDITOR},
 }

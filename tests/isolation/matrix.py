@@ -44,8 +44,19 @@ ROUTES: Final = {
     "admin/me/desk/": "desk: only one's own desks exist",
     "hooks/t/<str:token>/": "webhook",
     "hooks/<str:source_uid>/": "webhook",
+    "api/v1/^customers/?$": "api",
+    "api/v1/^customers/(?P<id>[^/.]+)/?$": "api",
+    "api/v1/^accounts/?$": "api",
+    "api/v1/^accounts/(?P<id>[^/.]+)/?$": "api",
+    "api/v1/^accounts/(?P<id>[^/.]+)/pause/?$": "api",
+    "api/v1/^accounts/(?P<id>[^/.]+)/resume/?$": "api",
+    "api/schema/": "public: what the API is, made from the code, no row",
+    "api/docs/": "public: the page that shows it, no row",
+    "api/": "exempt: answers 404 to whatever is not served",
 }
-KINDS: Final = {"public", "admin-list", "admin-object", "admin-page", "webhook", "desk", "exempt"}
+KINDS: Final = {
+    *("public", "admin-list", "admin-object", "admin-page", "webhook", "api", "desk", "exempt"),
+}
 # Tests that attack the addresses of a kind.
 PROVED_BY: Final = {
     "admin-list": "test_admin.py",
@@ -53,6 +64,7 @@ PROVED_BY: Final = {
     "admin-page": "test_admin.py",
     "desk": "test_admin.py",
     "webhook": "test_webhooks.py",
+    "api": "test_api.py",
 }
 
 # Tasks: those that take ids find the desk in the row, whatever the message says.

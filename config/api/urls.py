@@ -1,0 +1,19 @@
+"""Every address of the API. A room's own addresses stand in its `api/urls.py`."""
+
+from __future__ import annotations
+
+from django.urls import include, path, re_path
+
+from config.api import docs
+from customers.api.urls import urlpatterns as customers
+
+# In the order in which the document lists them.
+V1 = [*customers]
+
+urlpatterns = [
+    path("v1/", include(V1)),
+    path("schema/", docs.Document.as_view(), name="api_schema"),
+    path("docs/", docs.Page.as_view(), name="api_docs"),
+    # Last: whatever else is asked for is refused in the envelope, not with a page.
+    re_path(r"", docs.Unknown.as_view(), name="api_unknown"),
+]

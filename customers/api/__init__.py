@@ -1,0 +1,1 @@
+"""Customers and their exchange accounts, for programs."""
