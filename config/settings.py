@@ -311,6 +311,23 @@ WEBHOOK_RATE_PER_SECOND = env.int("WEBHOOK_RATE_PER_SECOND", default=20)
 API_RATE_PER_TOKEN = env.int("API_RATE_PER_TOKEN", default=300)
 API_RATE_PER_TENANT = env.int("API_RATE_PER_TENANT", default=1200)
 
+# Messages to people ---------------------------------------------------------------------------
+
+# Where this installation is reached, for links in messages: https://desk.example.com
+PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
+_email = env.email_url_config(env.str("EMAIL_URL", default="") or "smtp://")
+EMAIL_HOST = _email["EMAIL_HOST"] or ""
+EMAIL_PORT = _email["EMAIL_PORT"] or 587
+EMAIL_HOST_USER = _email["EMAIL_HOST_USER"] or ""
+EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS = _email.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = _email.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 3
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="copydesk@localhost")
+# Where tests and the demo catch what would leave: host=http://127.0.0.1:port,…
+OUTGOING_CAPTURE = env.dict("OUTGOING_CAPTURE", default={})
+OUTGOING_CAPTURE_CA = env.str("OUTGOING_CAPTURE_CA", default="")
+
 # Logs -----------------------------------------------------------------------------------------
 
 LOGGING = logging_config(
