@@ -1,0 +1,1 @@
+"""The custom robot of a DingTalk group."""

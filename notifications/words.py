@@ -1,0 +1,103 @@
+"""What diary actions are called in messages: plain words, in the reader's language."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.utils.translation import gettext_lazy as _
+
+# What an action may start with, and what a rule can therefore ask for.
+KINDS: Final[dict[str, Any]] = {
+    "order": _("Orders"),
+    "signal": _("Signals"),
+    "decision": _("Decisions"),
+    "source": _("Signal sources"),
+    "strategy": _("Strategies"),
+    "subscription": _("Subscriptions"),
+    "customer": _("Customers"),
+    "account": _("Exchange accounts and their keys"),
+    "key": _("Keys refused by the exchange"),
+    "stream": _("Private sockets"),
+    "position": _("Positions"),
+    "trading_state": _("Trading switch"),
+    "limit": _("Limits"),
+    "approval": _("Approvals"),
+    "membership": _("People and roles"),
+    "user": _("Sign-in and passwords"),
+    "token": _("API tokens"),
+    "destination": _("Destinations of messages"),
+}
+
+ACTIONS: Final[dict[str, Any]] = {
+    "account.active": _("Trading on an account was resumed"),
+    "account.archived": _("An exchange account was archived"),
+    "account.created": _("An exchange account was added"),
+    "account.keys_cleared": _("An account's API key was removed"),
+    "account.keys_pending": _("An account's API key waits to be checked"),
+    "account.keys_recheck": _("An account's API key is checked again"),
+    "account.keys_refused": _("An account's API key was refused"),
+    "account.keys_set": _("An account's API key was changed"),
+    "account.keys_verified": _("An account's API key was verified"),
+    "account.paused": _("Trading on an account was paused"),
+    "approval.approved": _("A request was approved"),
+    "approval.expired": _("A request expired without an answer"),
+    "approval.refused": _("A request was refused"),
+    "approval.requested": _("A request waits for a second person"),
+    "customer.active": _("A customer was activated"),
+    "customer.archived": _("A customer was archived"),
+    "customer.created": _("A customer was added"),
+    "customer.inactive": _("A customer was deactivated"),
+    "decision.failed": _("A signal could not be copied for one follower"),
+    "desk.entered_by_superuser": _("An administrator of the installation entered the desk"),
+    "destination.added": _("A destination of messages was added"),
+    "destination.changed": _("A destination of messages was changed"),
+    "destination.enabled": _("A destination of messages was enabled"),
+    "destination.failing": _("A destination refuses its messages"),
+    "destination.tested": _("A test message was sent"),
+    "destination.paused": _("A destination of messages was paused"),
+    "key.refused_by_exchange": _("The exchange refuses an account's API key"),
+    "limit.changed": _("A limit was changed"),
+    "membership.granted": _("Somebody was given a role"),
+    "membership.revoked": _("Somebody's access was taken away"),
+    "notification.sent_again": _("Messages were sent again by hand"),
+    "order.duplicated": _("An order was found twice at the exchange"),
+    "order.flip_open_dropped": _("The opening half of a flip was dropped"),
+    "order.late_fill": _("An order was filled after it had ended"),
+    "order.manual": _("An order needs a person: its outcome could not be found out"),
+    "order.placed_unexpectedly": _("An order was placed that should not have been"),
+    "order.unknown": _("An order's outcome is unknown"),
+    "signal.copied": _("A signal was copied"),
+    "signal.entered": _("A signal was entered by hand"),
+    "signal.quarantined": _("A signal was set aside after five failed tries"),
+    "source.created": _("A signal source was added"),
+    "source.disabled": _("A signal source was disabled"),
+    "source.enabled": _("A signal source was enabled"),
+    "source.previous_secret_cleared": _("A source's previous secret was cleared"),
+    "source.quarantined": _("A signal source was set aside"),
+    "source.secret_rotated": _("A source was given a new signing secret"),
+    "source.token_rotated": _("A source was given a new secret address"),
+    "strategy.changed": _("A strategy was changed"),
+    "strategy.created": _("A strategy was added"),
+    "stream.refused": _("A report of the exchange could not be read"),
+    "subscription.changed": _("A subscription was changed"),
+    "tenant.created": _("The desk was opened"),
+    "trading_state.changed": _("The trading switch was moved"),
+    "user.step_up_failed": _("Somebody typed a wrong password to confirm an action"),
+    "user.stepped_up": _("Somebody confirmed their password"),
+}
+
+
+def headline(action: str) -> str:
+    """The action in words; of one that has none, its own."""
+    known = ACTIONS.get(action)
+    if known is not None:
+        return str(known)
+    kind, _dot, rest = action.partition(".")
+    named = KINDS.get(kind)
+    told = rest.replace("_", " ").replace(".", " ")
+    return f"{named}: {told}" if named and told else action.replace("_", " ").replace(".", " ")
+
+
+def field_name(name: str) -> str:
+    """A diary's column as people read it."""
+    return name.replace("_", " ")
