@@ -7,11 +7,14 @@ on commit; losing one is harmless, since a sweep finds what is undone.
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from typing import Any
 
-from accounts.events import tenant_created
+from accounts.events import audit_recorded, tenant_created
 from accounts.models import Tenant
 from customers.events import exchange_account_changed
+from notifications.tasks import tell_people
 from signals import ports
 from signals.events import signal_accepted
 from signals.services import ensure_builtin_sources
@@ -20,6 +23,8 @@ from trading.events import orders_finished
 from trading.marketbook import StoredMarketBook
 
 NUDGE_EXPIRES_S = 15
+# The diary is written many times a second when signals are copied; one look finds it all.
+TELL_EVERY_S = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +36,7 @@ def connect() -> None:
     exchange_account_changed.connect(verify, dispatch_uid="verify")
     signal_accepted.connect(copy, dispatch_uid="copy")
     orders_finished.connect(go_on, dispatch_uid="go_on")
+    audit_recorded.connect(tell, dispatch_uid="tell")
 
 
 def give_sources(tenant_id: int, **_: Any) -> None:
@@ -51,6 +57,22 @@ def copy(signal_id: Any, **_: Any) -> None:
 def go_on(order_ids: Any, **_: Any) -> None:
     """Finished orders settle their cycles and let their lanes go on."""
     nudge(tasks.follow_up, [str(order_id) for order_id in order_ids])
+
+
+_telling = threading.Lock()
+_told_at = 0.0
+
+
+def tell(**_: Any) -> None:
+    """A diary entry may be news for somebody. What is written meanwhile waits for the sweep."""
+    global _told_at  # noqa: PLW0603 - one per process
+    if time.monotonic() - _told_at < TELL_EVERY_S or not _telling.acquire(blocking=False):
+        return
+    try:
+        nudge(tell_people)
+        _told_at = time.monotonic()
+    finally:
+        _telling.release()
 
 
 def nudge(task: Any, *args: Any) -> None:

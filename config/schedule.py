@@ -15,6 +15,7 @@ BEAT_SCHEDULE = {
     "executor heartbeat": _every(10, "trading.tasks.executor_heartbeat"),
     "reconcile accounts": _every(10, "trading.tasks.reconcile_accounts"),
     "check pending keys": _every(10, "trading.tasks.verify_pending"),
+    "tell people": _every(5, "notifications.tasks.tell_people"),
     "forget old nonces": _every(60, "signals.tasks.prune_nonces"),
     "forget old reconcile runs": _every(3600, "trading.tasks.forget_old_runs"),
 }

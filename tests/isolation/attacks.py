@@ -40,6 +40,7 @@ NOISE = re.compile(
 OBJECT_PAGES = ("change", "history", "delete")
 FURTHER_PAGES = {
     "customers.ExchangeAccount": ("key",),
+    "notifications.Destination": ("test",),
     "signals.SignalSource": ("secret", "address"),
 }
 

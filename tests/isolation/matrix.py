@@ -19,6 +19,7 @@ PER_MODEL: Final = {
 # Pages that a model's admin adds itself: attacks.FURTHER_PAGES.
 FURTHER: Final = {
     "admin/customers/exchangeaccount/<int:object_id>/key/": "admin-object",
+    "admin/notifications/destination/<int:object_id>/test/": "admin-object",
     "admin/signals/signalsource/<int:object_id>/secret/": "admin-object",
     "admin/signals/signalsource/<int:object_id>/address/": "admin-object",
 }
@@ -80,6 +81,7 @@ TASKS: Final = {
     "trading.tasks.forget_old_runs": "all: deletes by age, tells nobody",
     "trading.tasks.warm_up": "all: reads which markets are in use",
     "trading.tasks.executor_heartbeat": "none: writes a row of the house",
+    "notifications.tasks.tell_people": "all: each message is its destination's, of one desk",
     "signals.tasks.prune_nonces": "all: deletes by age, tells nobody",
 }
 SOCKETS: Final = {"": "exempt: every socket is refused"}
