@@ -16,6 +16,8 @@ from accounts.enums import ApprovalStatus
 from accounts.models import Approval
 from customers.enums import AccountStatus, KeyStatus
 from customers.models import ExchangeAccount
+from notifications.enums import DestinationStatus, State
+from notifications.models import Destination, Notification
 from signals.enums import SignalStatus, SourceStatus
 from signals.models import Signal, SignalSource
 from trading.admin.limits import applies_to
@@ -50,6 +52,8 @@ def matters() -> list[Matter]:
         *_sources(),
         *_signals(),
         *_approvals(),
+        *_destinations(),
+        *_messages(),
     ]
     return sorted(found, key=lambda matter: WORST_FIRST.index(matter.kind))
 
@@ -175,3 +179,34 @@ def _approvals() -> list[Matter]:
     url = _list("accounts_approval", "status__exact=pending")
     title %= {"n": count}
     return [Matter("warn", "how_to_reg", title, text, first.requested_at, url, _("Review"))]
+
+
+def _destinations() -> list[Matter]:
+    rows = Destination.objects.filter(status=DestinationStatus.FAILING).order_by("status_at")
+    return [
+        Matter(
+            "danger",
+            "notifications_off",
+            _("%(name)s takes no messages") % {"name": row.name},
+            row.status_reason or _("It refuses what is sent to it."),
+            row.status_at,
+            reverse("admin:notifications_destination_change", args=(row.pk,)),
+            _("Open destination"),
+        )
+        for row in rows[:5]
+    ]
+
+
+def _messages() -> list[Matter]:
+    """Messages of the last days that did not arrive, or of which nobody knows."""
+    rows = Notification.objects.filter(
+        state__in=(State.GIVEN_UP, State.UNKNOWN), created_at__gte=timezone.now() - LOOK_BACK
+    )
+    count, first = rows.count(), rows.select_related("destination").order_by("created_at").first()
+    if first is None:
+        return []
+    title = ngettext("%(n)d message may not have arrived", "%(n)d messages may not have arrived",
+                     count) % {"n": count}  # fmt: skip
+    text = f"{first.destination.name}: {first.last_error or first.get_state_display()}"
+    url = _list("notifications_notification", "state__in=given_up,unknown")
+    return [Matter("warn", "mark_email_unread", title, text, first.created_at, url, _("Open"))]

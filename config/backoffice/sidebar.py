@@ -18,6 +18,8 @@ from accounts.models import Approval
 from config.backoffice.desks import desks_of
 from customers.enums import KeyStatus
 from customers.models import ExchangeAccount
+from notifications.enums import DestinationStatus
+from notifications.models import Destination
 from signals.enums import SourceStatus
 from signals.models import SignalSource
 from trading.enums import OrderState, TradingMode
@@ -56,6 +58,10 @@ def switches_on() -> int:
 
 def approvals_open() -> int:
     return int(Approval.objects.filter(status=ApprovalStatus.PENDING).count())
+
+
+def destinations_failing() -> int:
+    return int(Destination.objects.filter(status=DestinationStatus.FAILING).count())
 
 
 GROUPS: Final = (
@@ -103,6 +109,19 @@ GROUPS: Final = (
             Item(_("Approvals"), "how_to_reg", "accounts.Approval", count=approvals_open),
             Item(_("Quarantined reports"), "report", "trading.QuarantinedReport"),
             Item(_("Reconcile runs"), "sync_problem", "trading.ReconcileRun"),
+        ),
+    ),
+    (
+        _("Notifications"),
+        (
+            Item(
+                _("Destinations"),
+                "campaign",
+                "notifications.Destination",
+                count=destinations_failing,
+                kind="danger",
+            ),
+            Item(_("Outbox"), "outbox", "notifications.Notification"),
         ),
     ),
     (
