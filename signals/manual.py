@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from customers.models import ExchangeAccount
 
 
+class IdTakenError(ValueError):
+    """This id was given before, to another instruction. Nothing was stored."""
+
+
 @transaction.atomic
 def enter_manual_signal(  # noqa: PLR0913 - the fields of a form
     *,
@@ -37,8 +41,9 @@ def enter_manual_signal(  # noqa: PLR0913 - the fields of a form
 ) -> Received:
     """Trade on one account, by the same road as every other signal.
 
-    A form that may be sent twice gives its own `external_id`. Raises ParseError naming the
-    field at fault, having stored nothing.
+    What may be sent twice gives its own `external_id`: the same instruction under it is
+    answered with the first one's signal, another one raises IdTakenError. Raises ParseError
+    naming the field at fault. Either has stored nothing.
     """
     payload = {
         "id": external_id or str(uuid.uuid4()),
@@ -47,7 +52,7 @@ def enter_manual_signal(  # noqa: PLR0913 - the fields of a form
         "direction": str(direction),
         "quantity": None
         if quantity is None
-        else {"mode": str(quantity.mode), "value": format(quantity.value, "f")},
+        else {"mode": str(quantity.mode), "value": _written(quantity.value)},
         "reference_price": _written(reference_price),
         "leverage": _written(leverage),
     }
@@ -63,7 +68,10 @@ def enter_manual_signal(  # noqa: PLR0913 - the fields of a form
     signal = received.signal
     if signal.status == SignalStatus.REFUSED:
         raise ParseError(signal.refused_field, signal.reason_text)
-    if not received.duplicate:
+    if received.duplicate:
+        if (signal.raw, signal.account_id) != (raw, account.pk):
+            raise IdTakenError
+    else:
         audit.record(
             action="signal.entered",
             obj=signal,
@@ -75,4 +83,8 @@ def enter_manual_signal(  # noqa: PLR0913 - the fields of a form
 
 
 def _written(value: Decimal | None) -> str | None:
-    return None if value is None else format(value, "f")
+    """One spelling for each number, so that the same instruction is the same text."""
+    if value is None:
+        return None
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

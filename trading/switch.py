@@ -171,6 +171,34 @@ def set_mode(
     return state
 
 
+class WouldLoosenError(ValueError):
+    """The switch is stricter already, in the mode given. Nothing was changed."""
+
+    def __init__(self, mode: TradingMode) -> None:
+        super().__init__(mode)
+        self.mode = mode
+
+
+@transaction.atomic
+def tighten_mode(
+    *, mode: TradingMode, reason: str, actor: User | None, tenant: Tenant
+) -> TradingState:
+    """Make a desk's switch stricter, never looser. Repeating it changes and writes nothing.
+
+    Raises WouldLoosenError while a stricter mode is set, and what `set_mode` raises.
+    """
+    # The row every change of the desk's switch must bump: nobody changes it meanwhile.
+    Tenant.objects.select_for_update().get(pk=tenant.pk)
+    with tenant_scope(tenant):
+        state: TradingState | None = TradingState.objects.filter(scope_key=str(tenant.pk)).first()
+    now = TradingMode(state.mode) if state else TradingMode.ACTIVE
+    if is_tighter(mode, now):
+        return set_mode(mode=mode, reason=reason, actor=actor, tenant=tenant)
+    if state is None or mode != now:
+        raise WouldLoosenError(now)
+    return state
+
+
 @transaction.atomic
 def set_limit(  # noqa: PLR0913 - a limit and the scope it binds
     *,

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.roles import Ability, may
 from customers.models import ExchangeAccount
 from signals.enums import Direction, Intent, QuantityMode
-from signals.manual import enter_manual_signal
+from signals.manual import IdTakenError, enter_manual_signal
 from signals.parsing import ParseError, Quantity
 
 FIELD_OF = {"quantity.value": "quantity", "quantity.mode": "mode"}
@@ -77,5 +77,10 @@ def _enter(request: HttpRequest, form: ManualSignalForm) -> Any:
     except ParseError as error:
         name = FIELD_OF.get(error.field, error.field)
         form.add_error(name if name in form.fields else None, error.reason)
+        return None
+    except IdTakenError:
+        form.add_error(
+            None, _("This form was sent before, with another instruction. Open it anew.")
+        )
         return None
     return received.signal

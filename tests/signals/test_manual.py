@@ -11,7 +11,7 @@ from accounts.models import AuditEntry, User
 from accounts.tenancy import tenant_scope
 from customers.models import ExchangeAccount
 from signals.enums import Direction, Intent, QuantityMode
-from signals.manual import enter_manual_signal
+from signals.manual import IdTakenError, enter_manual_signal
 from signals.models import Signal
 from signals.parsing import ParseError, Quantity
 from signals.services import manual_source
@@ -92,3 +92,35 @@ def test_what_is_refused_leaves_nothing(
 
 def test_a_close_needs_no_quantity(account: ExchangeAccount, trader: User) -> None:
     assert enter(trader, account, intent=Intent.CLOSE, quantity=None).signal.status == "accepted"
+
+
+def test_an_id_stands_for_one_instruction_however_its_numbers_are_spelled(
+    account: ExchangeAccount, trader: User
+) -> None:
+    first = enter(trader, account, external_id="k", leverage=Decimal(2))
+
+    again = enter(
+        trader,
+        account,
+        external_id="k",
+        leverage=Decimal("2.0"),
+        quantity=Quantity(QuantityMode.NOTIONAL, Decimal("6E+2")),
+    )
+
+    assert again.duplicate
+    assert again.signal == first.signal
+
+
+def test_an_id_given_to_another_instruction_or_account_is_refused(
+    account: ExchangeAccount, trader: User
+) -> None:
+    enter(trader, account, external_id="k")
+    other = make_account(account.customer)
+
+    for changes in ({"direction": Direction.SHORT}, {"account": other}):
+        with pytest.raises(IdTakenError):
+            enter(trader, **{"account": account, "external_id": "k"} | changes)
+
+    with tenant_scope(account.tenant_id):
+        assert Signal.objects.count() == AuditEntry.objects.count() == 1
+        assert manual_source(account.tenant).duplicate_count == 0

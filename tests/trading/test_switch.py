@@ -16,12 +16,14 @@ from trading.models import Limit, TradingState
 from trading.switch import (
     Covered,
     SwitchUnreadableError,
+    WouldLoosenError,
     hold_switches,
     is_tighter,
     limits_of_account,
     read_switchboard,
     set_limit,
     set_mode,
+    tighten_mode,
 )
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -171,3 +173,24 @@ def test_tighter_is_in_the_order_in_which_the_modes_are_written() -> None:
     modes = [TradingMode.ACTIVE, TradingMode.REDUCE_ONLY, TradingMode.HALTED]
 
     assert [is_tighter(TradingMode.REDUCE_ONLY, mode) for mode in modes] == [True, False, False]
+
+
+def test_tightening_never_loosens_and_twice_is_once(tenant: Tenant) -> None:
+    first = tighten_mode(mode=TradingMode.HALTED, reason="odd", actor=None, tenant=tenant)
+    before = version(tenant)
+    again = tighten_mode(mode=TradingMode.HALTED, reason="odd", actor=None, tenant=tenant)
+
+    with pytest.raises(WouldLoosenError) as refusal:
+        tighten_mode(mode=TradingMode.REDUCE_ONLY, reason="softer", actor=None, tenant=tenant)
+
+    assert refusal.value.mode == TradingMode.HALTED
+    assert (again.pk, again.mode, version(tenant)) == (first.pk, TradingMode.HALTED, before)
+    with all_tenants("count"):
+        assert AuditEntry.objects.filter(action="trading_state.changed").count() == 1
+
+
+def test_tightening_to_active_changes_nothing(tenant: Tenant) -> None:
+    with pytest.raises(WouldLoosenError):
+        tighten_mode(mode=TradingMode.ACTIVE, reason="go", actor=None, tenant=tenant)
+
+    assert nothing_was_written()
