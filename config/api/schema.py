@@ -21,6 +21,7 @@ ERRORS: Final = {
     "403": "The token lacks the scope, or its member may not do this.",
     "404": "There is no such row: it never was, or it is another's.",
     "406": "Only `application/json` is spoken.",
+    "409": "It contradicts what is there; `error.fields` says where.",
     "413": "The body is larger than 64 KiB.",
     "415": "The body is not `application/json`.",
     "429": "Too many calls.",

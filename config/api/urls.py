@@ -6,9 +6,10 @@ from django.urls import include, path, re_path
 
 from config.api import docs
 from customers.api.urls import urlpatterns as customers
+from trading.api.urls import urlpatterns as trading
 
 # In the order in which the document lists them.
-V1 = [*customers]
+V1 = [*customers, *trading]
 
 urlpatterns = [
     path("v1/", include(V1)),

@@ -51,12 +51,33 @@ ROUTES: Final = {
     "api/v1/^accounts/(?P<id>[^/.]+)/?$": "api",
     "api/v1/^accounts/(?P<id>[^/.]+)/pause/?$": "api",
     "api/v1/^accounts/(?P<id>[^/.]+)/resume/?$": "api",
+    "api/v1/^trades/manual/?$": "api-trading",
+    "api/v1/^trades/?$": "api-trading",
+    "api/v1/^trades/(?P<id>[^/.]+)/?$": "api-trading",
+    "api/v1/^decisions/?$": "api-trading",
+    "api/v1/^decisions/(?P<id>[^/.]+)/?$": "api-trading",
+    "api/v1/^positions/?$": "api-trading",
+    "api/v1/^balances/?$": "api-trading",
+    "api/v1/^dashboard/stats/?$": "api-trading",
+    "api/v1/^dashboard/charts/?$": "api-trading",
+    "api/v1/^status/?$": "api-trading",
+    "api/v1/^trading/pause/?$": "api-trading",
     "api/schema/": "public: what the API is, made from the code, no row",
     "api/docs/": "public: the page that shows it, no row",
     "api/": "exempt: answers 404 to whatever is not served",
 }
 KINDS: Final = {
-    *("public", "admin-list", "admin-object", "admin-page", "webhook", "api", "desk", "exempt"),
+    *(
+        "public",
+        "admin-list",
+        "admin-object",
+        "admin-page",
+        "webhook",
+        "api",
+        "api-trading",
+        "desk",
+        "exempt",
+    ),
 }
 # Tests that attack the addresses of a kind.
 PROVED_BY: Final = {
@@ -66,6 +87,7 @@ PROVED_BY: Final = {
     "desk": "test_admin.py",
     "webhook": "test_webhooks.py",
     "api": "test_api.py",
+    "api-trading": "test_api_trading.py",
 }
 
 # Tasks: those that take ids find the desk in the row, whatever the message says.
