@@ -6,17 +6,18 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
 from django.core.asgi import get_asgi_application
-from django.urls import re_path
+from django.urls import path, re_path
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-# First, because what follows may import models.
+# First, because what follows imports models.
 pages = get_asgi_application()
+
+from notifications.live.consumer import LiveConsumer  # noqa: E402
 
 
 async def refuse(
@@ -29,12 +30,15 @@ async def refuse(
     await send({"type": "websocket.close", "code": 4404})
 
 
-# channels routes to applications, which Django's types do not know.
-sockets = [re_path(r"", refuse)]  # type: ignore[arg-type]
+# channels routes to applications, which Django's types do not know. Each checks the origin itself.
+sockets = [
+    path("ws/live/", LiveConsumer.as_asgi()),
+    re_path(r"", refuse),  # type: ignore[arg-type]
+]
 
 application = ProtocolTypeRouter(
     {
         "http": pages,
-        "websocket": AllowedHostsOriginValidator(URLRouter(sockets)),
+        "websocket": URLRouter(sockets),
     }
 )

@@ -11,15 +11,26 @@ import threading
 import time
 from typing import Any
 
+from django.contrib.auth.signals import user_logged_out
+
 from accounts.events import audit_recorded, tenant_created
 from accounts.models import Tenant
 from customers.events import exchange_account_changed
+from notifications.live import collector
+from notifications.live.audiences import user_group
+from notifications.live.finding import Source
 from notifications.tasks import tell_people
 from signals import ports
-from signals.events import signal_accepted
+from signals.events import signal_accepted, signal_refused
 from signals.services import ensure_builtin_sources
 from trading import tasks
-from trading.events import orders_finished
+from trading.events import (
+    account_changed,
+    orders_changed,
+    orders_finished,
+    orders_ready,
+    signal_decided,
+)
 from trading.marketbook import StoredMarketBook
 
 NUDGE_EXPIRES_S = 15
@@ -37,6 +48,18 @@ def connect() -> None:
     signal_accepted.connect(copy, dispatch_uid="copy")
     orders_finished.connect(go_on, dispatch_uid="go_on")
     audit_recorded.connect(tell, dispatch_uid="tell")
+    _connect_live()
+
+
+def _connect_live() -> None:
+    """What open pages are told of."""
+    for event in (signal_accepted, signal_refused, signal_decided):
+        event.connect(show_signal, dispatch_uid="show_signal")
+    for event in (orders_ready, orders_changed):
+        event.connect(show_orders, dispatch_uid="show_orders")
+    account_changed.connect(show_account, dispatch_uid="show_account")
+    audit_recorded.connect(show_entries, dispatch_uid="show_entries")
+    user_logged_out.connect(leave, dispatch_uid="leave")
 
 
 def give_sources(tenant_id: int, **_: Any) -> None:
@@ -73,6 +96,29 @@ def tell(**_: Any) -> None:
         _told_at = time.monotonic()
     finally:
         _telling.release()
+
+
+def show_signal(signal_id: Any, **_: Any) -> None:
+    collector.note(Source.SIGNALS, [str(signal_id)])
+
+
+def show_orders(order_ids: Any, **_: Any) -> None:
+    collector.note(Source.ORDERS, order_ids)
+
+
+def show_account(account_id: int, **_: Any) -> None:
+    collector.note(Source.ACCOUNTS, [account_id])
+
+
+def show_entries(entry_ids: Any, **_: Any) -> None:
+    collector.note(Source.ENTRIES, entry_ids)
+
+
+def leave(user: Any, request: Any, **_: Any) -> None:
+    """Who logs out is asked at their open sockets whether they may still listen."""
+    tenant = getattr(request, "tenant", None)
+    if user is not None and tenant is not None:
+        collector.send_soon([(user_group(tenant.pk, user.pk), {"type": "live.check"})])
 
 
 def nudge(task: Any, *args: Any) -> None:

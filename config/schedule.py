@@ -16,6 +16,8 @@ BEAT_SCHEDULE = {
     "reconcile accounts": _every(10, "trading.tasks.reconcile_accounts"),
     "check pending keys": _every(10, "trading.tasks.verify_pending"),
     "tell people": _every(5, "notifications.tasks.tell_people"),
+    "tell open pages what they missed": _every(2.5, "notifications.tasks.sweep_live"),
+    "forget old live events": _every(60, "notifications.tasks.prune_live"),
     "forget old nonces": _every(60, "signals.tasks.prune_nonces"),
     "forget old reconcile runs": _every(3600, "trading.tasks.forget_old_runs"),
 }

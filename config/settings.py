@@ -162,6 +162,8 @@ CACHES = {"default": _cache}
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": _layer, "CONFIG": {**_where, "capacity": 500, "expiry": 30}}
 }
+# Whether this process tells open pages of what it commits; tests say so where they mean it.
+LIVE_RELAY = env.bool("LIVE_RELAY", default=COPYDESK_ENV != "test")
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 SESSION_COOKIE_AGE = env.int("SESSION_COOKIE_AGE", default=8 * 3600)
 

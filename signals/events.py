@@ -5,3 +5,4 @@ from __future__ import annotations
 from django.dispatch import Signal as Event
 
 signal_accepted = Event()  # signal_id: a new instruction waits to be copied
+signal_refused = Event()  # signal_id: an instruction was stored that will not be followed

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.tenancy import all_tenants, tenant_scope
 from signals.enums import SignalStatus, SourceKind
-from signals.events import signal_accepted
+from signals.events import signal_accepted, signal_refused
 from signals.models import Signal, SignalNonce, SignalSource
 
 if TYPE_CHECKING:
@@ -114,9 +114,8 @@ def _insert(call: Call, signal: Signal | None) -> None:
         _count(call, duplicate_count=F("duplicate_count") + 1)
         return
     signal.save(force_insert=True)
-    if signal.status == SignalStatus.ACCEPTED:
-        announce = partial(signal_accepted.send_robust, Signal, signal_id=str(signal.pk))
-        transaction.on_commit(announce)
+    event = signal_accepted if signal.status == SignalStatus.ACCEPTED else signal_refused
+    transaction.on_commit(partial(event.send_robust, Signal, signal_id=str(signal.pk)))
     _count(call, last_signal_at=call.received_at)
 
 

@@ -17,7 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 from django.db import OperationalError, transaction
 
 from trading.enums import FINAL_STATES, EventSource, OrderState
-from trading.events import orders_finished
+from trading.events import orders_changed, orders_finished
 from trading.models import Order, OrderEvent
 from trading.orders import may_become
 
@@ -46,8 +46,8 @@ def transition(changes: Iterable[Change], *, source: EventSource, at: datetime) 
     """Write the changes whose order still has the version that was read, and say which.
 
     Must run inside a transaction. Writes a diary line for each change of state, and
-    announces on commit the orders that became final. May be repeated: a change that
-    was written already no longer matches its version.
+    announces on commit the orders that changed and those that became final. May be
+    repeated: a change that was written already no longer matches its version.
 
     Raises IllegalTransitionError when the table of states forbids a step.
     """
@@ -96,6 +96,9 @@ def _event(change: Change, source: EventSource, at: datetime) -> OrderEvent:
 
 
 def _announce(written: Sequence[Change]) -> None:
+    if written:
+        changed = [change.order.id for change in written]
+        transaction.on_commit(partial(orders_changed.send_robust, Order, order_ids=changed))
     finished = [c.order.id for c in written if _is_step(c) and c.to in FINAL_STATES]
     if finished:
         transaction.on_commit(partial(orders_finished.send_robust, Order, order_ids=finished))

@@ -122,7 +122,9 @@ class Demo:
         house.start(
             "web",
             *(python, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port)),
-            *("--ping-interval", "10", "--ping-timeout", "10", "config.asgi:application"),
+            *("--ping-interval", "10", "--ping-timeout", "10"),
+            *("--websocket-max-message-size", "16384", "--websocket-max-frame-size", "16384"),
+            "config.asgi:application",
         )
         events = ("-E",) if settings.REDIS_URL else ()
         house.start(

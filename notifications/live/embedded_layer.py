@@ -14,6 +14,7 @@ import secrets
 import sqlite3
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ create table if not exists message (
     body text not null
 )
 """
+_INSERT = "insert into message (sent_at, to_group, name, body) values (?, ?, ?, ?)"
 _PAGE = 500
 
 
@@ -71,6 +73,12 @@ class SqliteChannelLayer(InMemoryChannelLayer):  # type: ignore[misc]
         """Write the message down for every process, this one included."""
         self.require_valid_group_name(group)
         await asyncio.to_thread(self._write, group, message, to_group=True)
+
+    async def group_send_many(self, posted: Sequence[tuple[str, dict[str, Any]]]) -> None:
+        """`group_send` for many groups in one transaction."""
+        for group, _ in posted:
+            self.require_valid_group_name(group)
+        await asyncio.to_thread(self._write_many, posted)
 
     async def flush(self) -> None:
         await self.close()
@@ -123,10 +131,20 @@ class SqliteChannelLayer(InMemoryChannelLayer):  # type: ignore[misc]
 
     def _write(self, name: str, message: dict[str, Any], *, to_group: bool) -> None:
         connection, now = self._connection(), time.time()
-        connection.execute(
-            "insert into message (sent_at, to_group, name, body) values (?, ?, ?, ?)",
-            (now, to_group, name, json.dumps(message)),
-        )
+        connection.execute(_INSERT, (now, to_group, name, json.dumps(message)))
+        self._sweep(connection, now)
+
+    def _write_many(self, posted: Sequence[tuple[str, dict[str, Any]]]) -> None:
+        connection, now = self._connection(), time.time()
+        rows = [(now, True, name, json.dumps(message)) for name, message in posted]
+        connection.execute("begin immediate")
+        try:
+            connection.executemany(_INSERT, rows)
+        finally:
+            connection.execute("commit")
+        self._sweep(connection, now)
+
+    def _sweep(self, connection: sqlite3.Connection, now: float) -> None:
         if now - self._swept_at > self.expiry:
             self._swept_at = now
             connection.execute("delete from message where sent_at < ?", (now - self.expiry,))

@@ -75,6 +75,7 @@ KINDS: Final = {
         "webhook",
         "api",
         "api-trading",
+        "live",
         "desk",
         "exempt",
     ),
@@ -88,6 +89,7 @@ PROVED_BY: Final = {
     "webhook": "test_webhooks.py",
     "api": "test_api.py",
     "api-trading": "test_api_trading.py",
+    "live": "../notifications/live/test_isolation.py",  # needs rows that are really committed
 }
 
 # Tasks: those that take ids find the desk in the row, whatever the message says.
@@ -104,6 +106,8 @@ TASKS: Final = {
     "trading.tasks.warm_up": "all: reads which markets are in use",
     "trading.tasks.executor_heartbeat": "none: writes a row of the house",
     "notifications.tasks.tell_people": "all: each message is its destination's, of one desk",
+    "notifications.tasks.sweep_live": "all: finds what was not told, then tells each desk its own",
+    "notifications.tasks.prune_live": "all: deletes by age and number, tells nobody",
     "signals.tasks.prune_nonces": "all: deletes by age, tells nobody",
 }
-SOCKETS: Final = {"": "exempt: every socket is refused"}
+SOCKETS: Final = {"ws/live/": "live", "": "exempt: nobody serves the address"}

@@ -25,6 +25,7 @@ from trading.copying.links import Link, links_of
 from trading.copying.reading import Facts, read_facts, undecided
 from trading.copying.writing import Outrun, write_drafts
 from trading.enums import DecisionOutcome, Reason
+from trading.events import orders_ready, signal_decided
 from trading.faults import faultpoint
 from trading.leases import db_now
 from trading.models import Order
@@ -123,6 +124,7 @@ def _count_claim(signal: Signal) -> bool:
         reason=f"copying failed {MAX_CLAIMS} times",
         tenant=signal.tenant_id,
     )
+    _announce(signal, [])
     return False
 
 
@@ -136,6 +138,7 @@ def copy_signal(
     if signal.source.status == SourceStatus.DISABLED:
         with transaction.atomic():
             _finish(signal, None, timezone.now(), 0, reason=SignalReason.SOURCE_DISABLED)
+            _announce(signal, [])
         return []
     links = links_of(signal)
     move = leader_move(signal)
@@ -192,7 +195,15 @@ def _try_chunk(
     if total is not None:
         reason = SignalReason.NONE if total else SignalReason.NO_STRATEGY
         _finish(signal, move, now, total, reason=reason)
+    _announce(signal, orders)
     return orders
+
+
+def _announce(signal: Signal, orders: Sequence[Order]) -> None:
+    transaction.on_commit(partial(signal_decided.send_robust, Signal, signal_id=str(signal.pk)))
+    if orders:
+        ids = [order.id for order in orders]
+        transaction.on_commit(partial(orders_ready.send_robust, Order, order_ids=ids))
 
 
 def _decided(signal: Signal, move: LeaderMove, facts: Facts, now: datetime) -> Draft:
