@@ -17,12 +17,14 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from accounts import approvals
 from accounts.admin_base import RecordAdmin
+from accounts.admin_people import HelpMixin, with_second_factor
 from accounts.enums import Role
 from accounts.models import Approval, AuditEntry, Installation, Membership, Tenant, User
 from accounts.roles import Ability, may
 from accounts.scope import current_tenant_id
 from accounts.services import add_member
 from accounts.stepup import is_fresh, redirect_to_step_up
+from accounts.two_factor import end_sessions
 
 if admin.site.is_registered(Group):  # roles are memberships
     admin.site.unregister(Group)
@@ -76,14 +78,16 @@ class TenantAdmin(GlobalAdmin):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, GlobalAdmin):
+class UserAdmin(HelpMixin, DjangoUserAdmin, GlobalAdmin):
     """Managers see their desk's people; only superusers change the person behind the member."""
 
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
 
-    list_display = ("username", "email", "first_name", "last_name", "is_active", "last_login")
+    list_display = (
+        "username", "email", "first_name", "last_name", "is_active", "second_factor", "last_login",
+    )  # fmt: skip
     list_filter = ("is_active",)
     search_fields = ("username", "email", "first_name", "last_name")
     ordering = ("username",)
@@ -95,15 +99,26 @@ class UserAdmin(DjangoUserAdmin, GlobalAdmin):
         (_("Access"), {"fields": ("is_active", "is_staff", "is_superuser")}),
         (_("Times"), {"fields": ("last_login", "date_joined")}),
     )
+    actions = ("unlock", "remove_second_factor")
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[User]:
-        rows = super().get_queryset(request)
+        rows = with_second_factor(super().get_queryset(request))
         if request.user.is_superuser:
             return rows
         return rows.filter(memberships__tenant=current_tenant_id())
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return GlobalAdmin.has_view_permission(self, request) or may(request, Ability.MANAGE_STAFF)
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and "is_active" in form.changed_data:
+            end_sessions(obj)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if request.user.is_superuser:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.auth import logout
+
+from accounts import sessions
 from accounts.enums import Role, TenantStatus
 
 if TYPE_CHECKING:
@@ -30,7 +33,10 @@ class Entry:
 def admit(request: HttpRequest) -> Entry:
     """Find the desk of the signed-in user and hang it on the request."""
     session = getattr(request, "session", {})
-    entry = entry_for(getattr(request, "user", None), session.get(SESSION_KEY))
+    user = getattr(request, "user", None)
+    entry = entry_for(user, session.get(SESSION_KEY))
+    if user is not None and user.is_authenticated and session and not _stays(request, entry):
+        entry = Entry()
     request.tenant = entry.tenant  # type: ignore[attr-defined]
     request.membership = entry.membership  # type: ignore[attr-defined]
     request.role = entry.role  # type: ignore[attr-defined]
@@ -61,6 +67,18 @@ def active_memberships(user: User) -> list[Membership]:
         user=user, is_active=True, tenant__status=TenantStatus.ACTIVE
     )
     return list(memberships.select_related("tenant").order_by("pk"))
+
+
+def _stays(request: HttpRequest, entry: Entry) -> bool:
+    """Keep the session, or end it when it was idle or open for too long."""
+    from accounts.roles import Ability, may
+
+    staff = entry.membership is None or may(entry.membership, Ability.VIEW_DESK)
+    if sessions.is_over(request.session, staff=staff):
+        logout(request)
+        return False
+    sessions.note_activity(request)
+    return True
 
 
 def _tenant(tenant_id: Any) -> Tenant | None:

@@ -34,7 +34,7 @@ def is_fresh(request: HttpRequest) -> bool:
 
 
 def mark_fresh(request: HttpRequest) -> None:
-    """Note that the signed-in user has just proved who they are."""
+    """Note that the signed-in user has just proved who they are; the login does so too."""
     request.session[SESSION_KEY] = [request.user.pk, int(timezone.now().timestamp())]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from django import forms
 from django.contrib import admin
 from django.contrib.auth import authenticate
@@ -21,8 +23,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import audit, entry
+from accounts import audit, entry, two_factor
 from accounts.enums import AuditLevel, Language
+from accounts.factor_views import CodeForm, checked
 from accounts.language import remember
 from accounts.models import Tenant, User
 from accounts.roles import may_enter_admin
@@ -40,18 +43,24 @@ class PasswordForm(forms.Form):
     )
 
 
+class ProofForm(CodeForm, PasswordForm):
+    """The password and a code, for those who have an authenticator."""
+
+    field_order = ("password", "code")
+
+
 @sensitive_post_parameters()
 @never_cache
 @login_required
 @require_http_methods(["GET", "POST"])
 def step_up(request: HttpRequest) -> HttpResponse:
     """Ask for the password again; on success remember it for five minutes and go back."""
-    form = PasswordForm(request.POST or None)
+    user = cast("User", request.user)
+    app = two_factor.authenticator_of(user)
+    form = (ProofForm if app else PasswordForm)(request.POST or None)
     back = safe_next(request, request.POST.get("next") or request.GET.get("next"), _home(request))
-    if form.is_valid():
-        if _password_is_right(request, form.cleaned_data["password"]):
-            return HttpResponseRedirect(back)
-        form.add_error("password", _("That is not your password."))
+    if form.is_valid() and _is_proven(request, user, form):
+        return HttpResponseRedirect(back)
     context = {"title": _("Please confirm it is you"), "form": form, "next": back}
     if may_enter_admin(request):
         context = admin.site.each_context(request) | context
@@ -89,10 +98,14 @@ def set_language(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _password_is_right(request: HttpRequest, password: str) -> bool:
-    username = request.user.get_username()
+def _is_proven(request: HttpRequest, user: User, form: PasswordForm) -> bool:
     # Through the backends, so that a lockout counts these attempts too.
-    proven = authenticate(request, username=username, password=password) == request.user
+    password = form.cleaned_data["password"]
+    proven = authenticate(request, username=user.get_username(), password=password) == user
+    if not proven:
+        form.add_error("password", _("That is not your password."))
+    elif "code" in form.fields:
+        proven = checked(request, user, form) is not None
     if proven:
         mark_fresh(request)
     with transaction.atomic():

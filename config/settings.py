@@ -7,10 +7,12 @@ REDIS_URL the product runs on files below VAR_DIR.
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 from config import csp, environment
 from config.api.options import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: F401 - settings too
@@ -61,6 +63,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_celery_beat",
+    "axes",
     "accounts",
     "customers",
     "signals",
@@ -84,6 +87,8 @@ MIDDLEWARE = [
     "accounts.audit.AuditMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    # Last: it answers instead of a door that refused a locked-out name.
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -165,7 +170,11 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
 # Whether this process tells open pages of what it commits; tests say so where they mean it.
 LIVE_RELAY = env.bool("LIVE_RELAY", default=COPYDESK_ENV != "test")
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
-SESSION_COOKIE_AGE = env.int("SESSION_COOKIE_AGE", default=8 * 3600)
+STAFF_SESSION_IDLE_S = env.int("STAFF_SESSION_IDLE_S", default=15 * 60)
+STAFF_SESSION_MAX_S = env.int("STAFF_SESSION_MAX_S", default=8 * 3600)
+CUSTOMER_SESSION_IDLE_S = env.int("CUSTOMER_SESSION_IDLE_S", default=60 * 60)
+CUSTOMER_SESSION_MAX_S = env.int("CUSTOMER_SESSION_MAX_S", default=12 * 3600)
+SESSION_COOKIE_AGE = max(STAFF_SESSION_MAX_S, CUSTOMER_SESSION_MAX_S)
 
 # Background work ------------------------------------------------------------------------------
 
@@ -227,6 +236,25 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
     for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
 ]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+STAFF_TWO_FACTOR = env.str("STAFF_TWO_FACTOR", default="required" if PRODUCTION else "optional")
+if STAFF_TWO_FACTOR not in {"required", "optional"}:
+    raise ImproperlyConfigured("STAFF_TWO_FACTOR is required or optional.")
+# Counted in the database: every process sees every failure, with and without Redis.
+AXES_HANDLER = "accounts.lockout.Handler"
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address"]
+AXES_FAILURE_LIMIT = env.int("LOCKOUT_FAILURES", default=5)
+LOCKOUT_FAILURES_PER_ADDRESS = env.int("LOCKOUT_FAILURES_PER_ADDRESS", default=30)
+AXES_COOLOFF_TIME = timedelta(seconds=env.int("LOCKOUT_SECONDS", default=15 * 60))
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "accounts.addresses.client_network"
+AXES_LOCKOUT_CALLABLE = "accounts.lockout.answer"
+AXES_DISABLE_ACCESS_LOG, AXES_ENABLE_ADMIN, AXES_VERBOSE = True, False, False
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code"]
 STEP_UP_SECONDS = env.int("STEP_UP_SECONDS", default=300)
 
 SECURE_COOKIES = env.bool("SECURE_COOKIES", default=PRODUCTION)

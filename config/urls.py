@@ -6,9 +6,13 @@ from django.contrib import admin
 from django.urls import include, path
 
 from accounts.views import set_language
+from config.doors import root
 from config.health import livez
 
+handler500 = "config.doors.server_error"
+
 urlpatterns = [
+    path("", root, name="root"),
     path("livez", livez, name="livez"),
     path("i18n/language/", set_language, name="set_language"),
     # Below the admin's address, whose policy its theme needs, and before its catch-all.

@@ -9,6 +9,7 @@ from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from accounts.enums import Language, Role, TenantStatus
@@ -97,12 +98,21 @@ class User(AbstractUser):
         _("language"), max_length=16, choices=Language, default="", blank=True
     )
 
+    # Counts up when every session of this person must end.
+    session_epoch = models.PositiveIntegerField(default=0, editable=False)
+
     class Meta(AbstractUser.Meta):  # type: ignore[name-defined,misc]
         verbose_name = _("user")
         verbose_name_plural = _("users")
 
     def __str__(self) -> str:
         return self.get_username()
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What every session carries: another password, or another epoch, and it is closed."""
+        told = f"{self.password}|{self.session_epoch}"
+        salt = "accounts.models.User.session"
+        return salted_hmac(salt, told, secret=secret, algorithm="sha256").hexdigest()
 
 
 class Membership(models.Model):

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.forms import AuthenticationForm as PlainAuthenticationForm
+from django.contrib.auth.views import LoginView
+from django.http import HttpResponseRedirect
 from unfold.forms import AuthenticationForm
 
+from accounts import signin
 from config.backoffice.desks import desks_of
 
 
@@ -17,3 +20,13 @@ class LoginForm(AuthenticationForm):  # type: ignore[misc]
         PlainAuthenticationForm.confirm_login_allowed(self, user)
         if not user.is_superuser and not desks_of(user):
             raise self.get_invalid_login_error()
+
+
+class StaffLoginView(LoginView):
+    """The password; `signin` asks for what else is needed before anybody is signed in."""
+
+    authentication_form = LoginForm
+    template_name = "admin/login.html"
+
+    def form_valid(self, form: Any) -> HttpResponseRedirect:
+        return signin.enter(self.request, form.get_user(), self.get_success_url())

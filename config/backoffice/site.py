@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
-from accounts import roles
+from accounts import roles, signin
+from config.backoffice.login import StaffLoginView
 
 
 class BackofficeSite(UnfoldAdminSite):  # type: ignore[misc]
@@ -20,7 +21,24 @@ class BackofficeSite(UnfoldAdminSite):  # type: ignore[misc]
     index_title = _("Dashboard")
 
     def has_permission(self, request: HttpRequest) -> bool:
-        return roles.may_enter_admin(request)
+        return roles.may_enter_admin(request) and signin.has_second_factor(request)
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Ask for the password; what else is asked of the person is decided in `signin`."""
+        if request.method == "GET" and self.has_permission(request):
+            return HttpResponseRedirect(reverse("admin:index"))
+        context = {
+            **self.each_context(request),
+            "title": _("Log in"),
+            "subtitle": None,
+            "app_path": request.get_full_path(),
+            "username": request.user.get_username(),
+            **(extra_context or {}),
+        }
+        request.current_app = self.name
+        return cast("HttpResponse", StaffLoginView.as_view(extra_context=context)(request))
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.templatetags.static import static
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
 
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Copydesk",
@@ -21,6 +23,12 @@ UNFOLD: dict[str, Any] = {
     "SHOW_BACK_BUTTON": True,
     "SHOW_LANGUAGES": True,
     "BORDER_RADIUS": "8px",
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("Change password"), "link": reverse_lazy("admin:password_change")},
+            {"title": _("Two-factor sign-in"), "link": reverse_lazy("accounts:two_factor")},
+        ]
+    },
     "LOGIN": {"form": "config.backoffice.login.LoginForm"},
     "ENVIRONMENT": "config.backoffice.sidebar.environment",
     "DASHBOARD_CALLBACK": "config.backoffice.dashboard.context",
