@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from notifications.enums import Outcome
 from notifications.transports.contract import Result
 
+TEMPORARY: Final = 400
 PERMANENT: Final = 500
 SHOWN: Final = 5
 
@@ -29,7 +30,7 @@ def not_open(error: Exception) -> Result:
         case smtplib.SMTPAuthenticationError():
             words = _("The SMTP server refused user or password.")
             return refusal(error.smtp_code, words, blames_destination=True)
-        case smtplib.SMTPResponseException():
+        case smtplib.SMTPResponseException() if error.smtp_code >= TEMPORARY:
             words = _("The SMTP server does not take our connection.")
             return refusal(error.smtp_code, words, blames_destination=True)
         case smtplib.SMTPNotSupportedError():

@@ -10,11 +10,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from django.core.mail.backends.smtp import EmailBackend
 
 from notifications.outgoing import CONNECT_S, Way, trusted
+
+PATIENCE_S: Final = 10.0
 
 
 class _Pinned(smtplib.SMTP):
@@ -63,7 +65,16 @@ class PinnedBackend(EmailBackend):
     def ssl_context(self) -> ssl.SSLContext:
         return trusted()
 
+    def greeted(self) -> Any:
+        """The open connection, encrypted and logged in where that was asked for."""
+        self.open()
+        smtp: Any = self.connection
+        smtp.ehlo_or_helo_if_needed()
+        return smtp
+
     def _keep(self, wire: socket.socket) -> None:
+        # Servers keep wrong passwords waiting for seconds; the deadline over all is enough.
+        wire.settimeout(PATIENCE_S)
         # Wrapping takes the socket itself away; a second handle can still end it.
         self._wire = wire.dup()
 

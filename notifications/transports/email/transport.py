@@ -81,10 +81,10 @@ class Email:
         )
         with server.within(TOTAL_S):
             try:
-                server.open()
+                smtp = server.greeted()
             except (smtplib.SMTPException, OSError) as error:
                 return codes.not_open(error)
-            return _deliver(server.connection, route, text)
+            return _deliver(smtp, route, text)
 
     def clean(self, destination: Destination) -> None:
         _clean_recipients(destination.recipients)
