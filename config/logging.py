@@ -26,8 +26,7 @@ _NAMED = re.compile(
     rf"""(?P<name>{_SENSITIVE}[\w-]{{0,40}})(?P<link>\\?["']?\s*[:=]\s*|["']\s*,\s*(?=b?["']))(?P<value>{_VALUE})""",
     re.IGNORECASE,
 )
-_HOOK_TOKEN = re.compile(r"(/hooks/t/)[^/\s\"'?]+")
-_API_TOKEN = re.compile(r"\bcpd_[0-9a-f]{8,}")
+_ADDRESS_TOKEN = re.compile(r"(/hooks/t/|/portal/welcome/[^/\s]+/)[^/\s\"'?]+")
 _SCHEME = re.compile(r"\b(Bearer|Token|Basic)\s+[\w.~+/=-]{8,}")
 _URL_LOGIN = re.compile(r"\b(\w{1,20}://[^\s:/@]*):[^\s/@]+@")
 _NAME = re.compile(_SENSITIVE, re.IGNORECASE)
@@ -36,10 +35,9 @@ _BUILT_IN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime
 
 def redact(text: str) -> str:
     """The text with the value of everything that names a secret replaced, line ends escaped."""
-    text = _HOOK_TOKEN.sub(rf"\1{HIDDEN}", text)
+    text = _ADDRESS_TOKEN.sub(rf"\1{HIDDEN}", text)
     text = _URL_LOGIN.sub(rf"\1:{HIDDEN}@", text)
     text = _NAMED.sub(rf"\g<name>\g<link>{HIDDEN}", text)
-    text = _API_TOKEN.sub(f"cpd_{HIDDEN}", text)
     text = _SCHEME.sub(rf"\1 {HIDDEN}", text)
     return text.replace("\r", "\\r").replace("\n", "\\n")
 

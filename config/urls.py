@@ -18,6 +18,7 @@ urlpatterns = [
     # Below the admin's address, whose policy its theme needs, and before its catch-all.
     path("admin/me/", include("accounts.urls")),
     path("admin/", admin.site.urls),
+    path("portal/", include("config.portal.urls")),
     path("hooks/", include("signals.urls")),
     path("api/", include("config.api.urls")),
 ]

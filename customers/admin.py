@@ -20,10 +20,11 @@ from accounts.admin_services import ServiceAdmin, ServiceForm, adopt, confirm, c
 from accounts.display import badge, link_to, list_of, mono, num
 from accounts.roles import Ability
 from customers import services
+from customers.admin_portal import portal_page
 from customers.enums import AccountStatus, CustomerStatus, KeyStatus, Market
 from customers.models import Customer, ExchangeAccount
 
-CUSTOMER_TERMS = ("email", "phone", "portal_user", "notes", "initial_balance", "max_leverage")
+CUSTOMER_TERMS = ("email", "phone", "notes", "initial_balance", "max_leverage")
 ACCOUNT_TERMS = (
     "api_host", "initial_balance", "max_leverage", "max_order_notional", "max_daily_notional",
     "max_open_positions",
@@ -76,12 +77,16 @@ class CustomerAdmin(ServiceAdmin):
     search_help_text = _("Name, e-mail or phone")
     ordering = ("name",)
     list_per_page = 50
-    autocomplete_fields = ("portal_user",)
     fieldsets = (
-        (None, {"fields": ("name", ("email", "phone"), "portal_user", "notes")}),
+        (None, {"fields": ("name", ("email", "phone"), "notes")}),
         (_("Terms"), {"fields": (("initial_balance", "max_leverage"),)}),
     )
     actions = ("activate", "deactivate", "archive")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(partial(portal_page, self))
+        place = path("<int:object_id>/portal/", view, name="customers_customer_portal")
+        return [place, *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         verified = Q(accounts__key_status=KeyStatus.VERIFIED)

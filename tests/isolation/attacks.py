@@ -39,6 +39,7 @@ NOISE = re.compile(
 )
 OBJECT_PAGES = ("change", "history", "delete")
 FURTHER_PAGES = {
+    "customers.Customer": ("portal",),
     "customers.ExchangeAccount": ("key",),
     "notifications.Destination": ("test",),
     "signals.SignalSource": ("secret", "address"),

@@ -1,1 +1,0 @@
-"""Sources and signals, for programs."""

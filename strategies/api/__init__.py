@@ -1,1 +1,0 @@
-"""Strategies and subscriptions, for programs."""
