@@ -18,6 +18,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from accounts import approvals
 from accounts.admin_base import RecordAdmin
 from accounts.admin_people import HelpMixin, with_second_factor
+from accounts.admin_tokens import ApiTokenAdmin  # noqa: F401 - importing it registers it
 from accounts.enums import Role
 from accounts.models import Approval, AuditEntry, Installation, Membership, Tenant, User
 from accounts.roles import Ability, may

@@ -27,6 +27,7 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _ADDRESS_TOKEN = re.compile(r"(/hooks/t/|/portal/welcome/[^/\s]+/)[^/\s\"'?]+")
+_API_TOKEN = re.compile(r"\bcpd_[0-9a-f]{8,}")
 _SCHEME = re.compile(r"\b(Bearer|Token|Basic)\s+[\w.~+/=-]{8,}")
 _URL_LOGIN = re.compile(r"\b(\w{1,20}://[^\s:/@]*):[^\s/@]+@")
 _NAME = re.compile(_SENSITIVE, re.IGNORECASE)
@@ -38,6 +39,7 @@ def redact(text: str) -> str:
     text = _ADDRESS_TOKEN.sub(rf"\1{HIDDEN}", text)
     text = _URL_LOGIN.sub(rf"\1:{HIDDEN}@", text)
     text = _NAMED.sub(rf"\g<name>\g<link>{HIDDEN}", text)
+    text = _API_TOKEN.sub(f"cpd_{HIDDEN}", text)
     text = _SCHEME.sub(rf"\1 {HIDDEN}", text)
     return text.replace("\r", "\\r").replace("\n", "\\n")
 

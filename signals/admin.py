@@ -7,11 +7,12 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldBooleanSwitchWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
 
 from accounts.admin_base import RecordAdmin
 from accounts.admin_services import ServiceAdmin, ServiceForm, adopt
@@ -48,8 +49,14 @@ def signal_badge(signal: Signal) -> str:
 
 
 class NewSourceForm(ServiceForm):
-    """What a new webhook source needs; its secrets are made, not typed."""
+    """What a new source needs; the secrets of a webhook are made, not typed."""
 
+    kind = forms.ChoiceField(
+        label=_("Kind"),
+        choices=[(kind, kind.label) for kind in (SourceKind.WEBHOOK, SourceKind.API)],
+        widget=UnfoldAdminSelectWidget,
+        help_text=_("Webhooks are signed with a secret. Programs of the API enter with a token."),
+    )
     with_token = forms.BooleanField(
         label=_("Secret address"),
         required=False,
@@ -73,7 +80,7 @@ class SignalSourceAdmin(ServiceAdmin):
     add_fieldsets = (
         (
             None,
-            {"fields": ("name", ("market", "dialect"), "rate_per_second", "with_token")},
+            {"fields": (("name", "kind"), ("market", "dialect"), "rate_per_second", "with_token")},
         ),
     )
     actions = ("enable", "disable")
@@ -111,6 +118,9 @@ class SignalSourceAdmin(ServiceAdmin):
             super().save_model(request, obj, form, change)
             note_change("changed", obj, form.changed_data)
             return
+        if form.cleaned_data["kind"] == SourceKind.API:
+            adopt(obj, self._api_source(request, form.cleaned_data))
+            return
         made = services.create_source(
             name=form.cleaned_data["name"],
             market=Market(form.cleaned_data["market"]),
@@ -124,8 +134,21 @@ class SignalSourceAdmin(ServiceAdmin):
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> Any:
         """Show the secrets in this answer: they are kept nowhere in clear, not in a message."""
+        if obj.kind == SourceKind.API:
+            return super().response_add(request, obj, post_url_continue)
         made: services.NewSecrets = request.made  # type: ignore[attr-defined]
         return self._show_once(request, obj, secret=made.secret, token=made.token)
+
+    def _api_source(self, request: HttpRequest, terms: dict[str, Any]) -> SignalSource:
+        if terms["with_token"]:
+            refused = _("Only webhooks have a secret address.")
+            raise ValidationError({"with_token": refused})
+        return services.create_api_source(
+            name=terms["name"],
+            market=Market(terms["market"]),
+            rate_per_second=terms["rate_per_second"],
+            actor=request.user,  # type: ignore[arg-type]
+        )
 
     def new_secret(self, request: HttpRequest, object_id: int) -> Any:
         source = self._changeable(request, object_id)

@@ -84,12 +84,14 @@ def refuse(
     raw: str,
     received_at: datetime,
     nonce_hash: str | None = None,
+    created_by: User | None = None,
 ) -> Received:
     """Store an authentic payload that is no signal, with the field at fault and the reason."""
-    call = Call(source, raw, received_at, nonce_hash)
+    call = Call(source, raw, received_at, nonce_hash, created_by)
     signal = Signal(
         tenant_id=source.tenant_id,
         source=source,
+        created_by=created_by,
         raw=raw,
         signal_at=received_at,
         received_at=received_at,

@@ -29,6 +29,16 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 
+class SignalSourceQuerySet(TenantQuerySet["SignalSource"]):
+    def visible_to(self, user: User) -> SignalSourceQuerySet:
+        """Customers see the sources of the strategies they follow."""
+        if may(user, Ability.READ_ROWS):
+            return self
+        return self.filter(
+            strategies__subscriptions__account__customer__portal_user=user
+        ).distinct()
+
+
 class SignalSource(TenantModel):
     """Something the desk takes instructions from.
 
@@ -72,6 +82,8 @@ class SignalSource(TenantModel):
     claim_until = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects: ClassVar[Any] = TenantManager.from_queryset(SignalSourceQuerySet)()
 
     class Meta(TenantModel.Meta):
         verbose_name = _("signal source")

@@ -7,14 +7,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from accounts import audit
 from accounts.enums import AuditLevel
 from accounts.statuses import move_status
 from accounts.tenancy import require_scope
-from customers.enums import AccountStatus
+from customers.enums import AccountStatus, CustomerStatus
 from strategies.enums import (
     STRATEGY_NEXT,
     SUBSCRIPTION_NEXT,
@@ -29,7 +29,7 @@ from strategies.models import Strategy, StrategySource, Subscription
 
 if TYPE_CHECKING:
     from accounts.models import User
-    from customers.models import ExchangeAccount
+    from customers.models import Customer, ExchangeAccount
     from signals.models import SignalSource
 
 
@@ -132,7 +132,7 @@ def subscribe(
         setattr(link, name, value)
     link.status = SubscriptionStatus.ACTIVE
     link.full_clean()
-    link.save()
+    _save_link(link)
     audit.record(
         action="subscription.active",
         obj=link,
@@ -141,6 +141,27 @@ def subscribe(
         actor=actor,
     )
     return link
+
+
+@transaction.atomic
+def bind_customer(
+    *,
+    strategy: Strategy,
+    customer: Customer,
+    actor: User | None,
+    **terms: Unpack[SubscriptionTerms],
+) -> list[Subscription]:
+    """Let every open account of a customer follow a strategy: all of them, or on a refusal none."""
+    if customer.status == CustomerStatus.ARCHIVED:
+        raise ValidationError({"customer": _("The customer is archived.")})
+    accounts = customer.accounts.exclude(status=AccountStatus.ARCHIVED).order_by("pk")
+    links = [
+        subscribe(strategy=strategy, account=account, actor=actor, **terms)
+        for account in accounts.select_related("customer")
+    ]
+    if not links:
+        raise ValidationError({"customer": _("The customer has no open account.")})
+    return links
 
 
 @transaction.atomic
@@ -216,6 +237,16 @@ def set_subscription_status(
         actor=actor,
         reason=reason,
     )
+
+
+def _save_link(link: Subscription) -> None:
+    try:
+        with transaction.atomic():
+            link.save()
+    except IntegrityError as error:  # somebody else was faster
+        raise ValidationError(
+            {"account": _("This account follows the strategy already.")}
+        ) from error
 
 
 def _stopped_or_new(strategy: Strategy, account: ExchangeAccount) -> Subscription:

@@ -224,6 +224,8 @@ def _safety(world: World, canary: str) -> None:
         account=account, exchange_order_id=str(10**15 + world.tenant.pk), inst_id="BTC-USDT-SWAP",
         client_order_id=canary[:32], side="buy", quantity=Decimal(1), state="filled", seen_at=now,
     ).save()  # fmt: skip
+    for name in ("Robot", "Report"):
+        make.make_token(world.owner, tenant, ("read",), name=f"{name} {canary}".strip())
     audit.record(
         action="account.verified",
         obj=account,

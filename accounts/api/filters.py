@@ -9,17 +9,19 @@ from typing import Any, ClassVar, Final
 
 import django_filters
 from django import forms
-from django.core.validators import ProhibitNullCharactersValidator
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django_filters.rest_framework import DjangoFilterBackend, FilterSet
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
 from accounts.models import Tenant
 
 SEARCH_LETTERS: Final = 100
+INSTRUMENT_LETTERS: Final = 40
 YEARS: Final = range(2000, 2200)
+DAY_OR_MOMENT: Final = {
+    "oneOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]
+}
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOMENT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})"
@@ -67,23 +69,33 @@ class _Edge(django_filters.Filter):
         return qs.filter(**{f"{self.field_name}__gte": _day_start(tenant, value)})
 
 
-@extend_schema_field(OpenApiTypes.STR)
+@extend_schema_field(DAY_OR_MOMENT)
 class FromFilter(_Edge):
     """At or after: from the beginning of a plain day."""
 
+    def __init__(self, field_name: str) -> None:
+        words = _("From this time on; a plain day begins as the desk's day does.")
+        super().__init__(field_name, help_text=words)
 
-@extend_schema_field(OpenApiTypes.STR)
+
+@extend_schema_field(DAY_OR_MOMENT)
 class UntilFilter(_Edge):
     """At or before: to the end of a plain day."""
 
     later = True
 
+    def __init__(self, field_name: str) -> None:
+        words = _("Up to this time; a plain day is meant to its end, as the desk's day ends.")
+        super().__init__(field_name, help_text=words)
 
+
+@extend_schema_field({"type": "string", "maxLength": INSTRUMENT_LETTERS})
 class SymbolFilter(django_filters.CharFilter):
     """An instrument, spelled as OKX does."""
 
-    def __init__(self, field_name: str = "inst_id", **kwargs: Any) -> None:
-        super().__init__(field_name, max_length=40, **kwargs)
+    def __init__(self, field_name: str = "inst_id") -> None:
+        words = _("An instrument, as OKX spells it: BTC-USDT-SWAP.")
+        super().__init__(field_name, max_length=INSTRUMENT_LETTERS, help_text=words)
 
 
 class DeskFilterSet(FilterSet):
@@ -105,13 +117,15 @@ class DeskFilterSet(FilterSet):
         return rows.filter(wanted)
 
 
+@extend_schema_field({"type": "string", "maxLength": SEARCH_LETTERS})
 class Search(django_filters.CharFilter):
     """Text that a row contains, in the fields its filter set names."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        validators = [ProhibitNullCharactersValidator()]
+    def __init__(self) -> None:
         super().__init__(
-            method="search_rows", max_length=SEARCH_LETTERS, validators=validators, **kwargs
+            method="search_rows",
+            max_length=SEARCH_LETTERS,
+            help_text=_("Text that a row contains."),
         )
 
 
@@ -124,7 +138,8 @@ class Ordering(django_filters.ChoiceFilter):
     def __init__(self, fields: Mapping[str, str]) -> None:
         self.columns = fields
         names = [text for name in fields for text in (name, f"-{name}")]
-        super().__init__(choices=[(name, name) for name in names])
+        words = _("By this; with a minus in front, the other way round.")
+        super().__init__(choices=[(name, name) for name in names], help_text=words)
 
     def filter(self, qs: Any, value: Any) -> Any:
         if not value:

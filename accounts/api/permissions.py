@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from accounts.api.refusals import MissingScope
@@ -48,9 +48,9 @@ def need_of(view: Any, method: str) -> Need:
     """By action of a view set, by method of a view; what is not named only reads."""
     needs: Mapping[str, Need] = getattr(view, "needs", {})
     name = getattr(view, "action", None) or method.lower()
-    found = needs.get(name)
-    if not hasattr(view, method.lower()):  # answered by 405
+    if name in needs:
+        return needs[name]
+    # A method that has no handler is answered by 405.
+    if method.upper() in SAFE_METHODS or not hasattr(view, method.lower()):
         return READ
-    if found is None and method.upper() not in {"GET", "HEAD"}:
-        raise LookupError(f"{type(view).__name__} names no scope for {name}")
-    return found or READ
+    raise LookupError(f"{type(view).__name__} names no scope for {name}")

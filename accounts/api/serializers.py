@@ -53,6 +53,14 @@ def plain(value: Decimal) -> str:
     return "0" if text in {"-0", ""} else text
 
 
+class Word(serializers.CharField):
+    """One of a closed set of words, told as it is stored."""
+
+    def __init__(self, *, words: list[str], **kwargs: Any) -> None:
+        self.words = words
+        super().__init__(**kwargs)
+
+
 class DeskSerializer(serializers.ModelSerializer[Any]):
     """A row as the API tells it. Name every field; its id is the public uid."""
 
@@ -66,7 +74,16 @@ class DeskSerializer(serializers.ModelSerializer[Any]):
         if field is Figure:
             known = {"required", "allow_null", "read_only", "label", "help_text"}
             options = {name: value for name, value in options.items() if name in known}
+        if model_field.choices:
+            return Word, {"words": _words(model_field), "read_only": True}
         return field, options
+
+
+def _words(model_field: Any) -> list[str]:
+    """What may stand in this column, "" included where it may be empty."""
+    words = [str(value) for value, _label in model_field.flatchoices]
+    blank = [""] if model_field.blank and "" not in words else []
+    return [*words, *blank]
 
 
 class DeskInput(serializers.Serializer[Any]):
@@ -98,7 +115,7 @@ class ReasonInput(DeskInput):
 class RowField(serializers.Field[Any, Any, Any, Any]):
     """A row named by its uid in a body. A foreign row is refused as one that never was.
 
-    `rows` is a callable taking the user, such as `lambda user: Customer.objects.visible_to(user)`.
+    `rows` is a callable taking the user, such as `Customer.objects.visible_to`.
     """
 
     default_error_messages = {"absent": _("There is no such row.")}

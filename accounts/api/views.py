@@ -27,6 +27,7 @@ from accounts.api.parsing import StrictJsonParser
 from accounts.api.permissions import Need, ScopePermission
 from accounts.api.refusals import TooLarge
 from accounts.api.throttling import Allowance, OverLimit, spend
+from accounts.models import User
 from accounts.scope import tenant_scope
 from accounts.strict_json import MAX_BYTES, shown_key
 from accounts.tokens import TokenEntry
@@ -81,6 +82,12 @@ class DeskView(APIView):
 
     def known_parameters(self) -> set[str]:
         return set(self.query_parameters)
+
+    @property
+    def actor(self) -> User:
+        """The member whom the token acts for: what services take as `actor`."""
+        user: Any = self.request.user
+        return user  # type: ignore[no-any-return]
 
     def given(self, serializer_class: type[BaseSerializer[Any]], **context: Any) -> dict[str, Any]:
         """The body as this serializer reads it; raises by field."""

@@ -38,25 +38,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "VERSION": "1",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    # Sets of choices that share a field's name with others.
-    "ENUM_NAME_OVERRIDES": {
-        "MoneyKindEnum": "trading.performance.Kind.choices",
-        "OrderStateEnum": "trading.enums.OrderState.choices",
-        "QuantityModeEnum": "signals.enums.QuantityMode.choices",
-        "SourceKindEnum": "signals.enums.SourceKind.choices",
-        "SourceStatusEnum": "signals.enums.SourceStatus.choices",
-        "TradeStatusEnum": "trading.orders.OrderWord.choices",
-        "TradingModeEnum": "trading.enums.TradingMode.choices",
-        "CustomerStatusEnum": "customers.enums.CustomerStatus.choices",
-        "AccountStatusEnum": "customers.enums.AccountStatus.choices",
-        "SignalStatusEnum": "signals.enums.SignalStatus.choices",
-    },
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "config.api.schema.finish",
-    ],
     "SORT_OPERATIONS": False,
-    "DISABLE_ERRORS_AND_WARNINGS": False,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    # No names for sets of words: several resources use one field name for different sets.
+    "POSTPROCESSING_HOOKS": ["config.api.schema.finish"],
 }

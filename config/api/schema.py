@@ -51,6 +51,13 @@ class FigureField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-c
         return schema | {"description": "An exact decimal."}
 
 
+class WordField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    target_class = "accounts.api.serializers.Word"
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        return {"type": "string", "enum": self.target.words}
+
+
 class RowReference(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     target_class = "accounts.api.serializers.RowField"
 
@@ -88,10 +95,24 @@ class EnvelopeSchema(AutoSchema):
 
 
 def finish(result: Any, **_: Any) -> Any:
-    """Addresses without the optional slash, and the parts that every answer shares."""
-    result["paths"] = {path.rstrip("/"): item for path, item in result["paths"].items()}
-    result["components"].setdefault("schemas", {})["Error"] = _error_envelope()
+    """Addresses without the optional slash, bodies closed, and the parts all answers share."""
+    result["paths"] = {
+        path.rstrip("/"): dict(sorted(item.items())) for path, item in result["paths"].items()
+    }
+    schemas = result["components"].setdefault("schemas", {})
+    for schema in schemas.values():
+        _close(schema)
+    schemas["Error"] = _error_envelope()
     return result
+
+
+def _close(schema: dict[str, Any]) -> None:
+    """No other fields than these, in or out; without what serializers say to forms only."""
+    if "properties" in schema:
+        schema.setdefault("additionalProperties", False)
+    for part in schema.get("properties", {}).values():
+        for name in ("title", "readOnly", "writeOnly", "x-spec-enum-id"):
+            part.pop(name, None)
 
 
 def _success(status: str, response: dict[str, Any]) -> dict[str, Any]:

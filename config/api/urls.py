@@ -5,11 +5,14 @@ from __future__ import annotations
 from django.urls import include, path, re_path
 
 from config.api import docs
+from config.api.signals import urlpatterns as signals
 from customers.api.urls import urlpatterns as customers
+from signals.api.urls import urlpatterns as sources
+from strategies.api.urls import urlpatterns as strategies
 from trading.api.urls import urlpatterns as trading
 
 # In the order in which the document lists them.
-V1 = [*customers, *trading]
+V1 = [*customers, *sources, *signals, *strategies, *trading]
 
 urlpatterns = [
     path("v1/", include(V1)),

@@ -131,6 +131,7 @@ GROUPS: Final = (
             Item(_("Private sockets"), "cable", "trading.StreamLease"),
             Item(_("Schedules"), "schedule", "django_celery_beat.PeriodicTask"),
             Item(_("Users"), "person", "accounts.User"),
+            Item(_("API tokens"), "vpn_key", "accounts.ApiToken"),
             Item(_("Desks"), "domain", "accounts.Tenant"),
         ),
     ),

@@ -55,5 +55,5 @@ class AccountViewSet(ListModelMixin, RetrieveModelMixin, DeskViewSet):
     def _told(self, change: Any) -> Response:
         account = self.get_object()
         reason = self.given(ReasonInput)["reason"]
-        changed = change(account=account, reason=reason, actor=self.request.user)
+        changed = change(account=account, reason=reason, actor=self.actor)
         return Response(self.get_serializer(changed).data)

@@ -25,7 +25,6 @@ FIELDS = frozenset(
         "reference_price",
         "leverage",
         "ttl_seconds",
-        "secret",
     }
 )
 WITHOUT_QUANTITY = frozenset({Intent.CLOSE, Intent.CANCEL})
@@ -36,7 +35,11 @@ def parse(raw: bytes) -> ParsedSignal:
 
     `secret` is whom the door checks, not part of the signal: it is dropped unread.
     """
-    payload = strict_json.loads(raw)
+    return read({name: v for name, v in strict_json.loads(raw).items() if name != "secret"})
+
+
+def read(payload: fields.Fields) -> ParsedSignal:
+    """The same of an object that strict JSON was made into, by a door that asks no secret."""
     for name in UNSUPPORTED:
         if name in payload:
             raise ParseError(name, "not supported: attached orders are not placed")

@@ -6,11 +6,15 @@ from collections.abc import Callable, Mapping
 
 from signals.enums import Dialect
 from signals.parsing import copydesk
+from signals.parsing.fields import Fields
 from signals.parsing.normal import ParsedSignal
 
 Parser = Callable[[bytes], ParsedSignal]
+Reader = Callable[[Fields], ParsedSignal]
 
 DIALECTS: Mapping[Dialect, Parser] = {Dialect.COPYDESK: copydesk.parse}
+# The same from an object that was read already, by doors that ask no secret.
+READERS: Mapping[Dialect, Reader] = {Dialect.COPYDESK: copydesk.read}
 
 
 def parse(dialect: Dialect, raw: bytes) -> ParsedSignal:

@@ -10,6 +10,8 @@ from django.test import Client
 from accounts.enums import Role
 from accounts.models import User
 from accounts.tenancy import tenant_scope
+from signals.enums import SourceKind
+from signals.models import SignalSource
 from tests import factories as make
 from tests.world import World, make_world
 
@@ -45,8 +47,12 @@ class Program:
 
 @dataclass
 class Programs:
+    """A desk and a stranger's, each with a source for programs; programs of the first."""
+
     world: World
     stranger: World
+    source: SignalSource
+    foreign_source: SignalSource
     integrator: Program
     reader: Program
     customer: Program
@@ -62,9 +68,15 @@ def make_programs() -> Programs:
     with tenant_scope(world.tenant):
         world.customers[0].portal_user = buyer
         world.customers[0].save()
+    sources = [
+        make.make_source(each.tenant, name="Program", kind=SourceKind.API, secret="")
+        for each in (world, stranger)
+    ]
     return Programs(
         world=world,
         stranger=stranger,
+        source=sources[0],
+        foreign_source=sources[1],
         integrator=Program(make.make_token(robot, world.tenant)),
         reader=Program(make.make_token(robot, world.tenant, ("read",))),
         customer=Program(make.make_token(buyer, world.tenant, ("read",))),

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.db import transaction
 
 from tests.api.calls import Programs, make_programs
@@ -21,7 +20,6 @@ def everything(django_db_setup: None, django_db_blocker: Any) -> Iterator[Progra
 
 
 @pytest.fixture
-def programs(everything: Programs, db: None) -> Iterator[Programs]:
-    cache.clear()
-    yield everything
-    cache.clear()
+def programs(everything: Programs, db: None, settings: Any) -> Programs:
+    settings.API_RATE_PER_TOKEN = settings.API_RATE_PER_TENANT = 1_000_000
+    return everything

@@ -116,8 +116,9 @@ def test_a_refusal_is_shown_with_its_reason(desk: Tenant) -> None:
 def test_a_secret_is_shown_once(desk: Tenant) -> None:
     client = signed_in(desk)
     form = {"name": "Alerts", "market": "simulator", "dialect": "copydesk", "rate_per_second": 20}
+    form |= {"kind": "webhook", "with_token": "on"}
 
-    answer = client.post(reverse("admin:signals_signalsource_add"), form | {"with_token": "on"})
+    answer = client.post(reverse("admin:signals_signalsource_add"), form)
 
     with tenant_scope(desk):
         source = SignalSource.objects.get(name="Alerts")

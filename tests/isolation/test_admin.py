@@ -19,8 +19,8 @@ changes_nothing = pytest.mark.usefixtures("untouched")
 MODELS = [model for model, _ in attacks.admins()]
 # Superusers run the house: they see its desks and people, but no desk's rows without entering.
 OF_THE_HOUSE = {"accounts.Tenant", "accounts.User", "accounts.Membership"}
-ADDING = ["customers.Customer", "customers.ExchangeAccount", "strategies.Subscription",
-          "trading.Limit"]  # fmt: skip
+ADDING = ["accounts.ApiToken", "customers.Customer", "customers.ExchangeAccount",
+          "strategies.Subscription", "trading.Limit"]  # fmt: skip
 ACTIONS = [
     (model, action)
     for model, model_admin in attacks.admins()

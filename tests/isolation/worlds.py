@@ -158,7 +158,6 @@ def _fill(world: World) -> None:
     now, tenant, account = timezone.now(), world.tenant, world.accounts[1]
     owner, source = world.owner, world.sources[0]
     for number in range(2):
-        make.make_token(owner, tenant, ("read",), name=f"Program {number}")
         request_approval(
             action="position.flatten", requested_by=owner, obj=account, reason=f"Ask {number}"
         )
