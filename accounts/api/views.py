@@ -137,6 +137,7 @@ class DeskViewSet(DeskView, GenericViewSet[Any]):
     filterset_class: ClassVar[type[DeskFilterSet] | None] = None
     lookup_field = "uid"
     lookup_url_kwarg = "id"
+    lists: ClassVar[frozenset[str]] = frozenset({"list"})  # actions that page and filter
 
     def get_queryset(self) -> Any:
         rows: Any = super().get_queryset()
@@ -146,7 +147,7 @@ class DeskViewSet(DeskView, GenericViewSet[Any]):
 
     def known_parameters(self) -> set[str]:
         known = super().known_parameters()
-        if self.action == "list":
+        if self.action in self.lists:
             known |= set(Pages.query_parameters)
             known |= self.filterset_class.parameters() if self.filterset_class else set()
         return known

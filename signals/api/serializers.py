@@ -47,7 +47,7 @@ class SignalSerializer(DeskSerializer):
         read_only_fields = fields
 
 
-class QuantityInput(DeskInput):
+class SignalQuantity(DeskInput):
     mode = serializers.ChoiceField(
         choices=QuantityMode.choices, help_text="`percent` is valid for `reduce` only."
     )
@@ -71,7 +71,7 @@ class SignalInput(DeskInput):
     )
     intent = serializers.ChoiceField(choices=Intent.choices)
     direction = serializers.ChoiceField(choices=Direction.choices)
-    quantity = QuantityInput(
+    quantity = SignalQuantity(
         required=False, help_text="Needed unless the intent is `close` or `cancel`."
     )
     reference_price = Figure(required=False)

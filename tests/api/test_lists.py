@@ -203,6 +203,35 @@ def test_a_customer_sees_only_its_own_rows(programs: Programs) -> None:
         assert program.get(f"customers/{other.uid}").status_code == 404
 
 
+def test_a_signal_is_told_with_its_decisions(programs: Programs) -> None:
+    signal = programs.world.signals[0]
+    mine = [d for d in programs.world.decisions if d.signal_id == signal.pk]
+
+    told_ = programs.reader.data(f"signals/{signal.pk}")
+    page = programs.reader.data(f"signals/{signal.pk}/decisions", page_size=2)
+
+    assert told_["decisions_total"] == page["total"] == len(mine) == 3
+    assert {d["id"] for d in told_["decisions"]} == {str(d.pk) for d in mine}
+    assert page["items"] == told_["decisions"][:2]
+    assert all(d["explanation"] for d in told_["decisions"])
+    skipped = programs.reader.data(f"signals/{signal.pk}/decisions", status="skipped")
+    assert {d["outcome"] for d in skipped["items"]} <= {"skipped"}
+    other = programs.reader.get(f"signals/{signal.pk}/decisions", signal_id=str(signal.pk))
+    assert fields_of(other) == ["signal_id"]
+    foreign = programs.stranger.signals[0].pk
+    assert programs.reader.get(f"signals/{foreign}/decisions").status_code == 404
+
+
+def test_a_customer_reads_its_own_decision_only(programs: Programs) -> None:
+    account = programs.world.accounts[0]
+    mine = next(d for d in programs.world.decisions if d.account_id == account.pk)
+
+    told_ = programs.customer.data(f"signals/{mine.signal_id}")
+
+    assert [d["id"] for d in told_["decisions"]] == [str(mine.pk)]
+    assert told_["decisions_total"] == 1
+
+
 @pytest.mark.parametrize("name", LISTS)
 def test_queries_do_not_grow_with_the_rows(programs: Programs, name: str) -> None:
     def queries(size: int) -> int:

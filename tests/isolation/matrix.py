@@ -84,6 +84,7 @@ ROUTES: Final = {
     "api/v1/^sources/(?P<id>[^/.]+)/?$": "api",
     "api/v1/^signals/?$": "api",
     "api/v1/^signals/(?P<id>[^/.]+)/?$": "api",
+    "api/v1/^signals/(?P<id>[^/.]+)/decisions/?$": "api",
     "api/v1/^strategies/?$": "api",
     "api/v1/^strategies/(?P<id>[^/.]+)/?$": "api",
     "api/v1/^strategies/(?P<id>[^/.]+)/customers/?$": "api",
