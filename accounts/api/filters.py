@@ -19,9 +19,10 @@ from accounts.models import Tenant
 SEARCH_LETTERS: Final = 100
 INSTRUMENT_LETTERS: Final = 40
 YEARS: Final = range(2000, 2200)
-DAY_OR_MOMENT: Final = {
-    "oneOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]
-}
+DAY_OR_MOMENT: Final = [
+    {"type": "string", "format": "date"},
+    {"type": "string", "format": "date-time"},
+]
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOMENT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})"
@@ -69,33 +70,40 @@ class _Edge(django_filters.Filter):
         return qs.filter(**{f"{self.field_name}__gte": _day_start(tenant, value)})
 
 
-@extend_schema_field(DAY_OR_MOMENT)
+@extend_schema_field(
+    {
+        "oneOf": DAY_OR_MOMENT,
+        "description": "From this time on; a plain day from its beginning in the desk's zone.",
+    }
+)
 class FromFilter(_Edge):
     """At or after: from the beginning of a plain day."""
 
-    def __init__(self, field_name: str) -> None:
-        words = _("From this time on; a plain day begins as the desk's day does.")
-        super().__init__(field_name, help_text=words)
 
-
-@extend_schema_field(DAY_OR_MOMENT)
+@extend_schema_field(
+    {
+        "oneOf": DAY_OR_MOMENT,
+        "description": "Up to this time; a plain day to its end in the desk's zone.",
+    }
+)
 class UntilFilter(_Edge):
     """At or before: to the end of a plain day."""
 
     later = True
 
-    def __init__(self, field_name: str) -> None:
-        words = _("Up to this time; a plain day is meant to its end, as the desk's day ends.")
-        super().__init__(field_name, help_text=words)
 
-
-@extend_schema_field({"type": "string", "maxLength": INSTRUMENT_LETTERS})
+@extend_schema_field(
+    {
+        "type": "string",
+        "maxLength": INSTRUMENT_LETTERS,
+        "description": "An instrument, as OKX spells it: `BTC-USDT-SWAP`.",
+    }
+)
 class SymbolFilter(django_filters.CharFilter):
     """An instrument, spelled as OKX does."""
 
     def __init__(self, field_name: str = "inst_id") -> None:
-        words = _("An instrument, as OKX spells it: BTC-USDT-SWAP.")
-        super().__init__(field_name, max_length=INSTRUMENT_LETTERS, help_text=words)
+        super().__init__(field_name, max_length=INSTRUMENT_LETTERS)
 
 
 class DeskFilterSet(FilterSet):
@@ -117,16 +125,18 @@ class DeskFilterSet(FilterSet):
         return rows.filter(wanted)
 
 
-@extend_schema_field({"type": "string", "maxLength": SEARCH_LETTERS})
+@extend_schema_field(
+    {
+        "type": "string",
+        "maxLength": SEARCH_LETTERS,
+        "description": "Text that a row contains, in whatever case.",
+    }
+)
 class Search(django_filters.CharFilter):
     """Text that a row contains, in the fields its filter set names."""
 
     def __init__(self) -> None:
-        super().__init__(
-            method="search_rows",
-            max_length=SEARCH_LETTERS,
-            help_text=_("Text that a row contains."),
-        )
+        super().__init__(method="search_rows", max_length=SEARCH_LETTERS)
 
 
 class Ordering(django_filters.ChoiceFilter):

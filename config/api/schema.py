@@ -77,6 +77,9 @@ class EnvelopeSchema(AutoSchema):
             part for part in (operation.get("description"), f"Scope: `{need.scope.value}`.") if part
         )
         operation["x-scope"] = need.scope.value
+        for parameter in operation.get("parameters", ()):
+            if parameter["in"] == "path":
+                parameter["schema"] = {"type": "string", "format": "uuid"}
         operation["responses"] = {
             **{s: _success(s, r) for s, r in operation["responses"].items() if s < "400"},
             **{status: _error(status) for status in self._statuses(operation)},
