@@ -95,6 +95,9 @@ class Demo:
     def urls(self) -> dict[str, str]:
         urls = {
             "admin": f"{self.base_url}/admin/",
+            "portal": f"{self.base_url}/portal/",
+            "api": f"{self.base_url}/api/v1/",
+            "api_docs": f"{self.base_url}/api/docs/",
             "webhook": f"{self.base_url}/hooks/{self._world().source.uid}/",
             "simulator_rest": self.addresses["rest"],
             "simulator_control": self.addresses["control"],

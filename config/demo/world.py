@@ -7,16 +7,18 @@ import hmac
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 
-from accounts.enums import Role
-from accounts.models import Tenant, User
+from accounts.enums import ApiScope, Role
+from accounts.models import ApiToken, Tenant, User
 from accounts.services import add_member, create_tenant
 from accounts.tenancy import tenant_scope
+from accounts.tokens import create_token, revoke_token
 from config.demo.http import call
 from config.demo.processes import DemoError
 from customers.enums import Market
@@ -99,6 +101,9 @@ FOLLOWERS = {
     name: PARTICULAR.get(number, Follower(10_000 + 2_500 * (number % 9)))
     for number, name in enumerate(NAMES)
 }
+# Who may look into the portal: one who is copied, and one who must ask why not.
+PORTAL = {"customer": ("alice", "Alice Moreau"), "customer-2": ("tara", "Tara Singh")}
+PROGRAM = "Demo program"
 DESK_ROLES = (Role.OWNER, Role.TRADER, Role.RISK, Role.SUPPORT, Role.AUDITOR, Role.INTEGRATOR)
 
 
@@ -110,6 +115,7 @@ class World:
     source: SignalSource
     secret: str
     logins: dict[str, tuple[str, str]]
+    token: str
 
 
 def derived(purpose: str, length: int = 32) -> str:
@@ -134,11 +140,14 @@ def make_world(control_url: str, followers: Mapping[str, Follower] = FOLLOWERS) 
     with tenant_scope(first):
         for name, follower in followers.items():
             _customer(first, name, follower, control_url)
-        logins[Role.CUSTOMER.value] = _portal_user(first)
+        for label, (username, name) in PORTAL.items():
+            if name in followers:
+                logins[label] = _portal_user(first, username, name)
+        token = _token()
     with tenant_scope(second):
         for name in ("Anton Keller", "Beatrix Vos", "Cem Aydin"):
             _customer(second, name, Follower(20_000), control_url)
-    return World(first, source, secret, logins)
+    return World(first, source, secret, logins, token)
 
 
 def _desk(name: str, slug: str) -> Tenant:
@@ -167,13 +176,25 @@ def _superuser(username: str) -> tuple[str, str]:
     return username, password
 
 
-def _portal_user(tenant: Tenant) -> tuple[str, str]:
-    login = _member(tenant, Role.CUSTOMER, "alice")
-    customer = Customer.objects.get(name=NAMES[0])
+def _portal_user(tenant: Tenant, username: str, name: str) -> tuple[str, str]:
+    login = _member(tenant, Role.CUSTOMER, username)
+    customer = Customer.objects.get(name=name)
     if customer.portal_user_id is None:
-        customer.portal_user = User.objects.get(username="alice")
+        customer.portal_user = User.objects.get(username=username)
         customer.save(update_fields=["portal_user"])
     return login
+
+
+def _token() -> str:
+    """A program's way in, made anew in each run: of an earlier one only a digest is left."""
+    robot = User.objects.get(username=Role.INTEGRATOR.value)
+    for earlier in ApiToken.objects.filter(name=PROGRAM, revoked_at=None):
+        revoke_token(token=earlier, actor=None, reason="The demo was started again")
+    scopes = [scope.value for scope in ApiScope]
+    made = create_token(
+        name=PROGRAM, user=robot, scopes=scopes, lifetime=timedelta(days=30), actor=None
+    )
+    return made.text
 
 
 def _source(tenant: Tenant) -> tuple[SignalSource, str]:

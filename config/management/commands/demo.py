@@ -52,6 +52,7 @@ class Command(BaseCommand):
                 **report.as_dict(),
                 "urls": demo.urls(),
                 "webhook_secret": demo.world.secret if demo.world else "",
+                "token": demo.world.token if demo.world else "",
                 "logins": {role: list(login) for role, login in logins.items()},
             }
             self.stdout.write(json.dumps(shown))
@@ -63,6 +64,7 @@ class Command(BaseCommand):
             self.stdout.write("")
             for role, (user, password) in logins.items():
                 self.stdout.write(f"{role:18} {user} / {password}")
+            self.stdout.write(f"{'API token':18} {demo.world.token if demo.world else ''}")
             self.stdout.write("\nCtrl-C stops everything.")
         self.stdout.flush()
 
