@@ -14,6 +14,7 @@ from tests.services import find_program
 NEEDS_SERVICES = "MySQL or MariaDB and Redis (run `make test`)"
 NEEDS_GETTEXT = "whether every string is translated: gettext is not installed"
 NEEDS_BROWSER = "the browser tests: Chromium is not installed"
+NEEDS_CURL = "the guide's examples: curl is not installed"
 COUNTED = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
@@ -62,6 +63,8 @@ def _missing_for(item: pytest.Item) -> str | None:
     browsers = ("chromium", "chromium-browser", "google-chrome")
     if item.get_closest_marker("browser") and not find_program(*browsers):
         return NEEDS_BROWSER
+    if item.get_closest_marker("curl") and not find_program("curl"):
+        return NEEDS_CURL
     if item.get_closest_marker("gettext") and not find_program("xgettext"):
         return NEEDS_GETTEXT
     return None

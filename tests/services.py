@@ -32,6 +32,7 @@ PACKAGES = {
     "redis-server": ("redis-server",),
     "mariadb_config": ("default-libmysqlclient-dev", "build-essential", "pkg-config"),
     "chromium": ("chromium",),
+    "curl": ("curl",),
     "xgettext": ("gettext",),
 }
 

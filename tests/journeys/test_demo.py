@@ -1,4 +1,4 @@
-"""`make demo`: what a newcomer sees, twice."""
+"""`make demo`: what a newcomer sees, twice, and the guide's examples tried on the second."""
 
 from __future__ import annotations
 
@@ -6,50 +6,145 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from config.demo.http import call
+from tests.journeys import guide
+
 ROOT = Path(__file__).parents[2]
+PATIENCE_S = 170
+pytestmark = pytest.mark.journey
 
 
-@pytest.mark.journey
-def test_the_demo_copies_one_signal_to_everybody_and_may_be_run_again(tmp_path: Path) -> None:
-    first = _demo(tmp_path)
-    second = _demo(tmp_path)
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any]]:
+    """What the first run printed, and the second, which goes on running."""
+    folder = tmp_path_factory.mktemp("demo")
+    first = _once(folder)
+    with _running(folder) as second:
+        yield first, second
 
-    for shown in (first, second):
+
+def test_the_demo_copies_one_signal_to_everybody_and_may_be_run_again(
+    runs: tuple[Any, Any],
+) -> None:
+    first, second = runs
+    for shown in runs:
         assert shown["signals"] == 1
         assert shown["decisions"] == {"copied": 19, "denied": 4, "skipped": 2}
         assert shown["orders"] == shown["filled"] == 19
         assert shown["unknown"] == shown["duplicates"] == 0
         assert 0 < shown["p50_ms"] <= shown["p99_ms"]
-        assert set(shown["urls"]) == {"admin", "webhook", "simulator_rest", "simulator_control"}
+        assert set(shown["urls"]) == {
+            "admin", "portal", "api", "api_docs", "webhook", "simulator_rest",
+            "simulator_control",
+        }  # fmt: skip
         assert set(shown["logins"]) >= {"owner", "trader", "risk", "support", "auditor", "customer"}
     assert first["webhook_secret"] == second["webhook_secret"]
 
 
-def _demo(folder: Path) -> dict[str, Any]:
-    """One run without any service, and without a redis-server to be found."""
-    told = {
+def test_the_token_of_the_demo_opens_the_api_and_ends_with_the_next_run(
+    runs: tuple[Any, Any],
+) -> None:
+    first, second = runs
+
+    def status(token: str) -> int:
+        headers = {"Authorization": f"Bearer {token}"}
+        return call("GET", f"{second['urls']['api']}customers", headers=headers).status
+
+    assert (status(second["token"]), status(first["token"])) == (200, 401)
+
+
+@pytest.mark.curl
+def test_every_example_of_the_api_guide_is_answered_as_it_is_printed(runs: tuple[Any, Any]) -> None:
+    environ = _ids(runs[1])
+    tried = 0
+    for example in guide.examples():
+        found = guide.run(example, environ)
+        where = f"docs/api.md, line {example.line}"
+        if example.answer is None:
+            assert found.status < 400, (where, found)
+            continue
+        tried += 1
+        assert found.status == example.answer["code"], (where, found)
+        assert list(guide.differences(example.answer, found.body)) == [], (where, found.body)
+    assert tried >= 20
+
+
+def _ids(shown: Any) -> dict[str, str]:
+    """The ids that the guide tells its readers to put in."""
+    api, headers = shown["urls"]["api"], {"Authorization": f"Bearer {shown['token']}"}
+
+    def first(address: str) -> Any:
+        answer = call("GET", f"{api}{address}", headers=headers)
+        assert answer.ok, answer
+        return answer.json()["data"]["items"][0]
+
+    customer = first("customers?search=Bob")
+    trade = first(f"trades?customer_id={customer['id']}")
+    return {
+        "API": api.rstrip("/"),
+        "TOKEN": shown["token"],
+        "CUSTOMER_ID": customer["id"],
+        "ACCOUNT_ID": first(f"accounts?customer_id={customer['id']}")["id"],
+        "TRADE_ID": trade["id"],
+        "DECISION_ID": trade["decision_id"],
+        "SIGNAL_ID": trade["signal_id"],
+    }
+
+
+def _command(*options: str) -> list[str]:
+    return [sys.executable, "manage.py", "demo", "--json", "--port", "0", *options]
+
+
+def _environ(folder: Path) -> dict[str, str]:
+    """No service at all, and no redis-server to be found."""
+    dropped = {"DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE"}
+    inherited = {name: text for name, text in os.environ.items() if name not in dropped}
+    return inherited | {
         "COPYDESK_ENV": "demo",
         "VAR_DIR": str(folder),
         "PATH": str(Path(sys.executable).parent),
     }
-    dropped = {"DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE"}
-    inherited = {name: text for name, text in os.environ.items() if name not in dropped}
+
+
+def _once(folder: Path) -> Any:
     run = subprocess.run(
-        [sys.executable, "manage.py", "demo", "--once", "--json", "--port", "0"],
+        _command("--once"),
         cwd=ROOT,
-        env={**inherited, **told},
+        env=_environ(folder),
         capture_output=True,
         text=True,
-        timeout=170,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert run.returncode == 0, run.stderr[-3000:]
     lines = run.stdout.splitlines()
     assert len(lines) == 1, run.stdout
-    shown: dict[str, Any] = json.loads(lines[0])
-    return shown
+    return json.loads(lines[0])
+
+
+@contextmanager
+def _running(folder: Path) -> Iterator[Any]:
+    """The demo as somebody uses it: until it is told to leave."""
+    out, err = folder / "stdout", folder / "stderr"
+    with out.open("w") as stdout, err.open("w") as stderr:
+        process = subprocess.Popen(
+            _command(), cwd=ROOT, env=_environ(folder), stdout=stdout, stderr=stderr
+        )
+    try:
+        end = time.monotonic() + PATIENCE_S
+        while not out.read_text().endswith("\n"):
+            assert process.poll() is None, err.read_text()[-3000:]
+            assert time.monotonic() < end, err.read_text()[-3000:]
+            time.sleep(0.1)
+        yield json.loads(out.read_text())
+    finally:
+        process.terminate()
+        assert process.wait(60) == 0, err.read_text()[-3000:]
