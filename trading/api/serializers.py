@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.api.serializers import DeskSerializer
+from accounts.api.serializers import DeskSerializer, Figure, plain
 from trading.enums import OrderState
 from trading.explaining import explain, explain_order
+from trading.explaining.figures import exact
 from trading.models import Balance, Decision, Fill, Order, OrderEvent, Position
 from trading.orders import OrderWord, word_for
 
@@ -73,7 +76,7 @@ class DecisionSerializer(OfAccount):
 
     @extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
     def get_numbers(self, row: Decision) -> Numbers:
-        return {name: str(value) for name, value in row.numbers.items()}
+        return {name: _written(value) for name, value in row.numbers.items()}
 
 
 class TradeSerializer(OfAccount):
@@ -143,9 +146,13 @@ class PositionSerializer(OfAccount):
 
 
 class BalanceSerializer(OfAccount):
-    """One currency of an account; `TOTAL` is all of it, in USD as the exchange values it."""
+    """One currency of an account; `TOTAL` is all of it, in USD as the exchange values it. Of all
+    together only equity and unrealized PnL are known."""
 
     market = serializers.CharField(source="account.market", read_only=True)
+    cash = Figure(read_only=True, allow_null=True)
+    available = Figure(read_only=True, allow_null=True)
+    frozen = Figure(read_only=True, allow_null=True)
 
     class Meta:
         model = Balance
@@ -155,3 +162,14 @@ class BalanceSerializer(OfAccount):
             "updated_at",
         )  # fmt: skip
         read_only_fields = fields
+
+    def to_representation(self, instance: Balance) -> dict[str, Any]:
+        told: dict[str, Any] = super().to_representation(instance)
+        if instance.currency == Balance.TOTAL:
+            told |= dict.fromkeys(("cash", "available", "frozen"))
+        return told
+
+
+def _written(value: object) -> str:
+    number = exact(value)
+    return str(value) if number is None else plain(number)
