@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -74,6 +74,12 @@ class Desk:
         with tenant_scope(self.tenant):
             rows = DeliveryAttempt.objects.order_by("id")
             return list(rows.values_list("outcome", "code"))
+
+    def log_at(self) -> datetime:
+        """When the last try ended."""
+        with tenant_scope(self.tenant):
+            at: datetime = DeliveryAttempt.objects.order_by("-id").values_list("at", flat=True)[0]
+        return at
 
     def now(self, destination: Destination) -> Destination:
         with tenant_scope(self.tenant):
