@@ -13,7 +13,9 @@ from django.http import HttpRequest
 
 from accounts.entry import admit
 from accounts.roles import Ability, may
+from accounts.signin import has_second_factor
 from accounts.tenancy import tenant_scope
+from customers.enums import CustomerStatus
 from customers.models import Customer
 from notifications.live.audiences import STAFF, customer_audience
 from notifications.live.codes import Close
@@ -35,6 +37,8 @@ def visitor_of(cookies: Mapping[str, str]) -> Visitor | Close:
     if not user.is_authenticated or not user.is_active:
         return Close.NO_SESSION
     tenant = admit(request).tenant
+    if not request.user.is_authenticated:
+        return Close.NO_SESSION  # it was idle or open for too long
     if tenant is None:
         return Close.FORBIDDEN
     with tenant_scope(tenant):
@@ -46,6 +50,7 @@ def _request(cookies: Mapping[str, str]) -> HttpRequest:
     """As much of a request as the rules of pages look at."""
     request = HttpRequest()
     request.method = "GET"
+    request.META["HTTP_X_LIVE"] = "1"  # nobody is at the screen: the session may go idle
     request.COOKIES = dict(cookies)
     sessions = import_module(settings.SESSION_ENGINE)
     request.session = sessions.SessionStore(cookies.get(settings.SESSION_COOKIE_NAME))
@@ -55,9 +60,11 @@ def _request(cookies: Mapping[str, str]) -> HttpRequest:
 
 def _audience(request: HttpRequest) -> str:
     if may(request, Ability.VIEW_DESK):
-        return STAFF
+        return STAFF if has_second_factor(request) else ""
     if may(request, Ability.READ_PORTAL):
-        own = Customer.objects.filter(portal_user=request.user).order_by("pk")
-        customer_id = own.values_list("pk", flat=True).first()
-        return customer_audience(customer_id) if customer_id else ""
+        own = Customer.objects.filter(portal_user=request.user)
+        open_ones = own.exclude(status=CustomerStatus.ARCHIVED).order_by("pk")
+        # One person may be several customers; the relay tells them all under the first.
+        first = open_ones.values_list("pk", flat=True).first()
+        return customer_audience(first) if first else ""
     return ""

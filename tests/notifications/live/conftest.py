@@ -41,7 +41,7 @@ def desk(transactional_db: None) -> Desk:
         person=person,
         customer=customer,
         account=make.make_account(customer),
-        other=make.make_customer(tenant),
+        other=make.make_customer(tenant, portal_user=make.make_user(Role.CUSTOMER, tenant=tenant)),
     )
 
 

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts import audit
-from accounts.enums import AuditLevel
+from accounts.enums import AuditLevel, Role
 from accounts.models import AuditEntry, Membership
 from accounts.services import remove_member
 from accounts.tenancy import tenant_scope
@@ -71,6 +71,18 @@ def test_a_signal_is_told_to_staff_and_to_customers_it_was_decided_for(desk: Des
     assert (told(desk, STAFF), told(desk, mine), told(desk, others)) == (event, event, [])
 
 
+def test_a_person_of_two_customers_hears_of_both_as_the_first(desk: Desk) -> None:
+    second = make.make_customer(desk.tenant, portal_user=desk.person)
+    mine = customer_audience(desk.customer.pk)
+    listen(desk, mine, customer_audience(second.pk))
+    orders = [make_orders(a, 1)[0] for a in (desk.account, make.make_account(second))]
+
+    relay({Source.ORDERS: [order.pk for order in orders]})
+
+    assert {key for _, _, _, key in told(desk, mine)} == {str(order.pk) for order in orders}
+    assert told(desk, customer_audience(second.pk)) == []
+
+
 def test_an_account_is_told_in_positions_and_equity(desk: Desk) -> None:
     mine = customer_audience(desk.customer.pk)
     listen(desk, STAFF, mine)
@@ -125,7 +137,8 @@ def test_ids_that_are_gone_tell_nobody_anything(desk: Desk) -> None:
 def test_statements_do_not_grow_with_the_batch(desk: Desk) -> None:
     listen(desk, STAFF, customer_audience(desk.customer.pk))
     for number in range(30):
-        customer = make.make_customer(desk.tenant)
+        user = make.make_user(Role.CUSTOMER, tenant=desk.tenant)
+        customer = make.make_customer(desk.tenant, portal_user=user)
         listen(desk, customer_audience(customer.pk))
         make_orders(make.make_account(customer), 1) if number < 3 else None
     orders = make_orders(desk.account, 60)
