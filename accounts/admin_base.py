@@ -82,6 +82,8 @@ class TenantModelAdmin(ScopedChoicesMixin, ModelAdmin):  # type: ignore[misc]
     deletable: ClassVar[bool] = False
     allowed_lookups: ClassVar[tuple[str, ...]] = ()
     writes_diary: ClassVar[bool] = True
+    # Streams that renew the list while it is looked at; docs/live.md.
+    live_streams: ClassVar[str] = ""
 
     form = TenantModelForm
     show_full_result_count = False

@@ -239,6 +239,7 @@ class SignalSourceAdmin(ServiceAdmin):
 
 @admin.register(Signal)
 class SignalAdmin(RecordAdmin):
+    live_streams = "signals"
     allowed_lookups = ("source", "account", "inst_id")
 
     list_display: tuple[str, ...] = (

@@ -16,6 +16,7 @@ from trading.models import Cycle, Decision
 
 @admin.register(Decision)
 class DecisionAdmin(RecordAdmin):
+    live_streams = "signals"
     allowed_lookups = ("signal", "account", "subscription", "account__customer")
 
     list_display = (

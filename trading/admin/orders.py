@@ -39,6 +39,7 @@ class WordFilter(admin.SimpleListFilter):
 
 @admin.register(Order)
 class OrderAdmin(RecordAdmin):
+    live_streams = "orders"
     allowed_lookups = (
         "signal", "decision", "account", "subscription", "account__customer", "cycle", "inst_id",
     )  # fmt: skip
@@ -135,6 +136,7 @@ def order_story(order: Order) -> dict[str, Any]:
 
 @admin.register(Fill)
 class FillAdmin(RecordAdmin):
+    live_streams = "orders"
     allowed_lookups = ("order", "account", "account__customer")
 
     list_display = (

@@ -31,6 +31,7 @@ class HeldFilter(admin.SimpleListFilter):
 
 @admin.register(Position)
 class PositionAdmin(RecordAdmin):
+    live_streams = "positions"
     allowed_lookups = ("account", "account__customer", "inst_id")
 
     list_display = (
@@ -96,6 +97,7 @@ class PositionAdmin(RecordAdmin):
 
 @admin.register(Balance)
 class BalanceAdmin(RecordAdmin):
+    live_streams = "equity"
     allowed_lookups = ("account", "account__customer")
 
     list_display = ("customer", "currency", "total", "free", "held_back", "pnl", "changed")
@@ -134,6 +136,7 @@ class BalanceAdmin(RecordAdmin):
 
 @admin.register(EquitySnapshot)
 class EquitySnapshotAdmin(RecordAdmin):
+    live_streams = "equity"
     allowed_lookups = ("account", "account__customer")
 
     list_display = ("taken", "account_link", "total", "pnl")
