@@ -39,10 +39,11 @@ def set_password(*, user: User, password: str, action: str = "user.password_chan
 def welcomed(uid: UUID, token: str) -> User | None:
     """The person a link belongs to, or None for one that is made up, used or too old.
 
-    Also None once they belong to a second desk: the first one's link must not open it.
+    Also None once they left the desk, or belong to a second one: the first one's link must
+    not open it.
     """
     user = User.objects.filter(uid=uid, is_active=True, is_superuser=False).first()
     if user is None or not welcome_tokens.check_token(user, token):
         return None
-    roles = list(Membership.objects.filter(user=user).values_list("role", flat=True))
-    return user if roles == [Role.CUSTOMER] else None
+    places = list(Membership.objects.filter(user=user).values_list("role", "is_active"))
+    return user if places == [(Role.CUSTOMER, True)] else None

@@ -37,11 +37,12 @@ class Login(LoginView):
     form_class = PortalLoginForm
     template_name = "portal/login.html"
     next_page = "portal:overview"
+    http_method_names = ("get", "head", "post")  # type: ignore[assignment]
 
-    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+    def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         if request.user.is_authenticated and may(request, Ability.READ_PORTAL):
             return HttpResponseRedirect(reverse("portal:overview"))
-        return super().dispatch(request, *args, **kwargs)
+        return super().get(request, *args, **kwargs)
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Enter a desk where they are a customer: the oldest membership may be another one."""

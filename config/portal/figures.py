@@ -91,15 +91,13 @@ class Fact:
 
 def order_facts(order: Order) -> list[Fact]:
     """What was ordered, in the customer's words."""
-    price = figure(order.price) if order.price is not None else _("market price")
-    facts = [
+    return [
         Fact(_("Quantity"), size_text(order.quantity, order.inst_id)),
         Fact(_("Filled"), size_text(order.filled_quantity, order.inst_id)),
         Fact(_("Average price"), figure(order.average_price)),
-        Fact(_("Ordered at"), price),
         Fact(_("Type"), order.get_order_type_display()),
+        *([Fact(_("Limit price"), figure(order.price))] if order.price is not None else []),
         Fact(_("Leverage"), "—" if order.leverage is None else f"{figure(order.leverage)}×"),
         Fact(_("Realized profit"), figure(order.realized_pnl, 2, sign=True)),
         Fact(_("Fee"), f"{figure(order.fee)} {order.fee_currency}".strip()),
     ]
-    return facts

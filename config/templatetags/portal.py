@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from accounts.display import figure, percent
+from accounts.display import MINUS, figure, percent
 from config.portal import looks
 from config.portal.figures import size_text
 from customers.enums import Market
@@ -158,3 +159,14 @@ def fall(ratio: Any) -> str:
 @register.filter
 def day_time(at: Any) -> str:
     return date_format(timezone.localtime(at), "H:i")
+
+
+@register.simple_tag
+def zone_offset() -> str:
+    """How far the zone at hand is from UTC at the moment: `UTC+8`, `UTC−3:30`, `UTC`."""
+    span = timezone.localtime().utcoffset() or timedelta(0)
+    hours, minutes = divmod(abs(span) // timedelta(minutes=1), 60)
+    if not span:
+        return "UTC"
+    text = f"{hours}:{minutes:02d}" if minutes else str(hours)
+    return f"UTC{'+' if span > timedelta(0) else MINUS}{text}"

@@ -20,6 +20,7 @@ from customers.portal import grant_portal_access
 from tests import factories as make
 from tests.factories import PASSWORD
 from tests.world import World, make_world
+from tests.world_day import CONTRACT, PRICES
 from trading.models import Balance, Decision, EquitySnapshot, Order, Position
 
 DAYS = 40
@@ -75,6 +76,9 @@ def make_portal(seed: int = 1, *, customers: int = 3, **tenant: Any) -> Portal:
     world = make_world(
         f"North desk {seed}" if seed > 1 else "North desk", seed, customers=customers
     )
+    for inst_id in PRICES:
+        value = Decimal(CONTRACT[inst_id])
+        make.make_instrument(inst_id, market=Market.LIVE_GLOBAL, contract_value=value)
     for name, value in {"timezone": "Asia/Shanghai", **tenant}.items():
         setattr(world.tenant, name, value)
     world.tenant.save()
