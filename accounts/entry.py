@@ -70,7 +70,8 @@ def active_memberships(user: User) -> list[Membership]:
 
 
 def _stays(request: HttpRequest, entry: Entry) -> bool:
-    """Keep the session, or end it when it was idle or open for too long."""
+    """Whether this session opens a desk; it ends when it was idle or open for too long."""
+    from accounts import signin
     from accounts.roles import Ability, may
 
     staff = entry.membership is None or may(entry.membership, Ability.VIEW_DESK)
@@ -78,7 +79,8 @@ def _stays(request: HttpRequest, entry: Entry) -> bool:
         logout(request)
         return False
     sessions.note_activity(request)
-    return True
+    # Whatever door opened this session: no desk of staff before the second factor.
+    return not staff or signin.has_second_factor(request)
 
 
 def _tenant(tenant_id: Any) -> Tenant | None:

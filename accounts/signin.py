@@ -82,8 +82,11 @@ def has_second_factor(request: HttpRequest) -> bool:
         return True
     if two_factor.is_required(user):
         return False
-    # Whoever enrols ends their other sessions, so that "none" stays true while one lives.
-    return given == Factor.NONE or two_factor.authenticator_of(user) is None
+    if given is None and two_factor.authenticator_of(user) is None:
+        # Whoever enrols ends their other sessions, so this stays true while the session lives.
+        given = Factor.NONE
+        keep_factor(request, user, given)
+    return given == Factor.NONE
 
 
 def _wait(request: HttpRequest, user: User, next_url: str) -> None:

@@ -11,5 +11,7 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         from config import checks, flow  # noqa: F401 - importing checks registers them
+        from config.health import domain
 
         flow.connect()
+        domain.register()

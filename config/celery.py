@@ -21,5 +21,6 @@ app.autodiscover_tasks()
 @worker_ready.connect
 def take_up(**_: Any) -> None:
     """A worker that starts takes up at once what another left behind, and says it is there."""
-    for task in ("warm_up", "executor_heartbeat", "sweep_orders", "verify_pending"):
+    beats = ("executor_heartbeat", "worker_heartbeat")
+    for task in ("warm_up", *beats, "sweep_orders", "verify_pending"):
         app.send_task(f"trading.tasks.{task}", expires=30)

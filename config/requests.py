@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
 logger = logging.getLogger("copydesk.requests")
-QUIET = ("/livez", "/static/")
+QUIET = ("/livez", "/readyz", "/health", "/metrics", "/static/")
 
 
 class RequestIdMiddleware:

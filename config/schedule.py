@@ -13,6 +13,7 @@ def _every(seconds: float, task: str) -> dict[str, Any]:
 BEAT_SCHEDULE = {
     "sweep orders": _every(2, "trading.tasks.sweep_orders"),
     "executor heartbeat": _every(10, "trading.tasks.executor_heartbeat"),
+    "worker heartbeat": _every(10, "trading.tasks.worker_heartbeat"),
     "reconcile accounts": _every(10, "trading.tasks.reconcile_accounts"),
     "check pending keys": _every(10, "trading.tasks.verify_pending"),
     "tell people": _every(5, "notifications.tasks.tell_people"),

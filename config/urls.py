@@ -7,13 +7,14 @@ from django.urls import include, path
 
 from accounts.views import set_language
 from config.doors import root
-from config.health import livez
+from config.health.views import PROBES
 
 handler500 = "config.doors.server_error"
 
 urlpatterns = [
     path("", root, name="root"),
-    path("livez", livez, name="livez"),
+    # ProbeMiddleware answers these before anything else is asked of a request.
+    *(path(address.removeprefix("/"), probe) for address, probe in PROBES.items()),
     path("i18n/language/", set_language, name="set_language"),
     # Below the admin's address, whose policy its theme needs, and before its catch-all.
     path("admin/me/", include("accounts.urls")),

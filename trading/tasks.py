@@ -131,6 +131,12 @@ def executor_heartbeat() -> None:
     beat_heartbeat("executor")
 
 
+@shared_task
+def worker_heartbeat() -> None:
+    """The same of the default queue, whose work is not trading."""
+    beat_heartbeat("worker")
+
+
 def _copy(source_id: int) -> None:
     for orders in copy_source(source_id):
         _dispatch([order.id for order in orders])

@@ -26,6 +26,9 @@ FURTHER: Final = {
 }
 ROUTES: Final = {
     "livez": "public: says that the process lives, reads no row",
+    "readyz": "public: says whether the database is there, reads no row of a desk",
+    "health": "public: words about parts, no count and no name of a desk",
+    "metrics": "exempt: for a token or this machine; numbers of the whole, no desk in a label",
     "admin/": "admin-page",
     "admin/login/": "public: asks for a password, shows no row",
     "admin/logout/": "exempt: ends the session, shows no row",
@@ -139,6 +142,7 @@ TASKS: Final = {
     "trading.tasks.forget_old_runs": "all: deletes by age, tells nobody",
     "trading.tasks.warm_up": "all: reads which markets are in use",
     "trading.tasks.executor_heartbeat": "none: writes a row of the house",
+    "trading.tasks.worker_heartbeat": "none: writes a row of the house",
     "notifications.tasks.tell_people": "all: each message is its destination's, of one desk",
     "notifications.tasks.sweep_live": "all: finds what was not told, then tells each desk its own",
     "notifications.tasks.prune_live": "all: deletes by age and number, tells nobody",

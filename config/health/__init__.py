@@ -1,0 +1,1 @@
+"""Whether this installation lives, may serve and works: for load balancers and monitors."""
