@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -12,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -21,6 +19,9 @@ from django.test import Client
 from accounts.entry import SESSION_KEY
 from accounts.models import Tenant, User
 from config.demo.processes import free_port
+from tests.live_environ import environ, layers
+
+__all__ = ["Web", "database_url", "layers", "session_cookie", "web_on_this_database"]
 
 ROOT = Path(__file__).resolve().parents[1]
 START_S = 60
@@ -91,31 +92,6 @@ def web_on_this_database(folder: Path, redis_url: str = "") -> Iterator[Web]:
         yield web
     finally:
         web.stop()
-
-
-def environ(folder: Path, database: str, redis_url: str = "") -> dict[str, str]:
-    """What a process of the product is told; the layer lies in `folder` unless there is Redis."""
-    dropped = {"DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "TEST_DATABASE_URL"}
-    inherited = {name: text for name, text in os.environ.items() if name not in dropped}
-    return inherited | {
-        "COPYDESK_ENV": "test",
-        "DJANGO_SETTINGS_MODULE": "config.settings",
-        "VAR_DIR": str(folder),
-        "DATABASE_URL": database,
-        "REDIS_URL": redis_url,
-        "CELERY_BROKER_URL": "memory://",
-        "LIVE_RELAY": "True",
-    }
-
-
-def layers(folder: Path, redis_url: str = "") -> dict[str, Any]:
-    """CHANNEL_LAYERS of a process that talks to the one above."""
-    if redis_url:
-        name, where = "channels_redis.core.RedisChannelLayer", {"hosts": [redis_url]}
-    else:
-        name = "notifications.live.embedded_layer.SqliteChannelLayer"
-        where = {"path": str(folder / "live.sqlite3")}  # type: ignore[dict-item]
-    return {"default": {"BACKEND": name, "CONFIG": {**where, "capacity": 500, "expiry": 30}}}
 
 
 def database_url() -> str:

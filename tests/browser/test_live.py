@@ -24,8 +24,15 @@ from tests import factories as make
 from tests.live_rows import make_orders, step
 from tests.live_web import Web, layers, session_cookie, web_on_this_database
 from trading.enums import EventSource, OrderState
-from trading.exchange.types import BalanceReport, CurrencyBalance
+from trading.exchange.types import (
+    BalanceReport,
+    CurrencyBalance,
+    MarginMode,
+    PositionReport,
+    PositionSide,
+)
 from trading.sync.apply.balance import apply_balance
+from trading.sync.apply.positions import apply_positions
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 LIVE = "[data-live-status][data-state=live]"
@@ -35,7 +42,9 @@ LIVE = "[data-live-status][data-state=live]"
 def account(transactional_db: None) -> ExchangeAccount:
     make.make_instrument()
     make.set_price()
-    return make.make_account(make.make_customer(make.make_tenant("North desk")))
+    tenant = make.make_tenant("North desk")
+    person = make.make_user(Role.CUSTOMER, tenant=tenant)
+    return make.make_account(make.make_customer(tenant, portal_user=person))
 
 
 @pytest.fixture
@@ -48,14 +57,21 @@ def staff(account: ExchangeAccount) -> User:
     return make.make_user(Role.TRADER, tenant=account.tenant)
 
 
-@pytest.fixture
-def web(account: ExchangeAccount, tmp_path: Path, settings: Any) -> Iterator[Web]:
-    """This process tells the server's sockets what it commits, as a worker would."""
-    with web_on_this_database(tmp_path / "web") as running:
-        settings.CHANNEL_LAYERS = layers(tmp_path / "web")
-        settings.LIVE_RELAY = True
+@pytest.fixture(scope="module")
+def daphne(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Web]:
+    """The product's web server on the database of these tests."""
+    with web_on_this_database(tmp_path_factory.mktemp("live") / "web") as running:
         yield running
-        settings.LIVE_RELAY = False
+
+
+@pytest.fixture
+def web(daphne: Web, account: ExchangeAccount, settings: Any) -> Web:
+    """This process tells the server's sockets what it commits, as a worker would."""
+    settings.CHANNEL_LAYERS = layers(daphne.log.parent)
+    settings.LIVE_RELAY = True
+    return daphne
 
 
 def enter(browser: Browser, web: Web, user: User, path: str, **options: Any) -> Page:
@@ -123,6 +139,41 @@ def test_the_dashboard_follows_signals_orders_and_equity(
     expect(page.locator("#live-figures")).to_contain_text("2 filled, 0 waiting")
     page.screenshot(path=pictures / "live-dashboard.png", full_page=True)
 
+    assert was_not_reloaded(page)
+    page.context.close()
+
+
+def tell_position(account: ExchangeAccount, contracts: int) -> None:
+    now, some = timezone.now(), Decimal(contracts)
+    report = PositionReport(
+        inst_id="BTC-USDT-SWAP", inst_type=None, position_side=PositionSide.NET,
+        margin_mode=MarginMode.CROSS, quantity=some, average_price=Decimal(60_000),
+        mark_price=Decimal(60_000), unrealized_pnl=some, realized_pnl=Decimal(0),
+        leverage=Decimal(2), liquidation_price=None, notional_usd=some * 600, margin=some,
+        initial_margin=some, maintenance_margin=some, margin_ratio=None, currency="USDT",
+        position_id="1", trade_id="1", created_at=now, updated_at=now,
+    )  # fmt: skip
+    with tenant_scope(account.tenant):
+        apply_positions(account, [report], complete=False, source=EventSource.STREAM)
+
+
+def test_a_customer_sees_a_position_and_an_order_appear(
+    browser: Browser, web: Web, account: ExchangeAccount, pictures: Path
+) -> None:
+    person = account.customer.portal_user
+    assert person is not None
+    phone = {"width": 390, "height": 844}
+    page = enter(browser, web, person, "/portal/", viewport=phone, color_scheme="dark")
+    expect(page.locator("#positions")).not_to_contain_text("BTC-USDT-SWAP")
+
+    tell_position(account, 5)
+    expect(page.locator("#positions")).to_contain_text("BTC-USDT-SWAP")
+    step(make_orders(account, 1), OrderState.SENDING)
+    expect(page.locator("#orders tbody tr")).to_have_count(1)
+    expect(page.locator("#decisions tbody tr, #decisions li")).to_have_count(1)
+    page.screenshot(path=pictures / "live-portal-phone-dark.png", full_page=True)
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert was_not_reloaded(page)
     page.context.close()
 
