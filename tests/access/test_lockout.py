@@ -81,7 +81,9 @@ def test_the_lock_out_is_in_the_diary_of_the_desk_once(ann: User, tenant: Tenant
     assert entry.after == {"username": "ann", "address": "127.0.0.1"}
 
 
-def test_a_name_that_nobody_has_is_answered_alike(ann: User, tenant: Tenant) -> None:
+def test_a_name_that_nobody_has_is_answered_alike(
+    ann: User, tenant: Tenant, clock: time_machine.Coordinates
+) -> None:
     def pages(name: str) -> list[str]:
         client = Client()
         answers = [log_in(client, name, "wrong") for _number in range(6)]
