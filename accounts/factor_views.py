@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import timedelta
 from io import BytesIO
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
@@ -22,7 +24,7 @@ from django.views.decorators.http import require_http_methods
 from qrcode.image.svg import SvgPathFillImage
 
 from accounts import lockout, signin, two_factor
-from accounts.display import when
+from accounts.display import age
 from accounts.models import User
 from accounts.roles import may_enter_admin
 from accounts.stepup import is_fresh, redirect_to_step_up, safe_next
@@ -97,7 +99,8 @@ def checked(request: HttpRequest, user: User, form: forms.Form) -> Factor | None
         return None
     until = two_factor.wait_until(user)
     if until is not None:
-        form.add_error("code", _("Too fast. Try again at %(time)s.") % {"time": when(until)})
+        wait = age(until - timezone.now() + timedelta(seconds=1))
+        form.add_error("code", _("Too fast. Try again in %(time)s.") % {"time": wait})
         return None
     factor = two_factor.check_code(user=user, code=form.cleaned_data["code"])
     if factor is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from axes.handlers.database import AxesDatabaseHandler
@@ -70,7 +70,7 @@ def answer(request: HttpRequest, response: Any, credentials: Any) -> HttpRespons
     until = _until(request, credentials)
     seconds = max(1, int((until - timezone.now()).total_seconds()) + 1)
     back = safe_next(request, request.get_full_path(), "/")
-    context = {"until": until, "back": back}
+    context = {"wait": timedelta(seconds=seconds), "back": back}
     page = TemplateResponse(request, "429.html", context, status=429)
     page["Retry-After"] = str(seconds)
     page["Cache-Control"] = "no-store"

@@ -32,7 +32,7 @@ beat)
 	;;
 flower)
 	# Listens where compose.yaml or the operator's proxy says, and never without a password.
-	exec celery --app config flower --address="${FLOWER_ADDRESS:-127.0.0.1}" --port=5555 \
+	exec celery --app config flower --conf=deploy/flowerconfig.py --address="${FLOWER_ADDRESS:-127.0.0.1}" --port=5555 \
 		--basic-auth="${FLOWER_BASIC_AUTH:?FLOWER_BASIC_AUTH=user:password is needed}" "$@"
 	;;
 migrate)

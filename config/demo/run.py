@@ -147,7 +147,8 @@ class Demo:
         port = free_port()
         self.household.start(
             "flower",
-            *(*celery, "flower", "--address=127.0.0.1", f"--port={port}"),
+            *(*celery, "flower", "--conf=deploy/flowerconfig.py"),
+            *("--address=127.0.0.1", f"--port={port}"),
             f"--basic-auth={login}",
         )
         self.flower = f"http://127.0.0.1:{port}/"

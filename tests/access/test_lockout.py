@@ -58,7 +58,7 @@ def test_the_page_says_when_to_come_back(ann: User, clock: time_machine.Coordina
     page = log_in(Client(), "ann")
 
     assert page["Retry-After"] == "901"
-    assert "before 12:15:00" in page.content.decode()
+    assert "for another 15 min 01 s" in page.content.decode()
     assert "ann" not in page.content.decode().replace("cannot", "")
 
 
