@@ -37,7 +37,7 @@ class Login(LoginView):
     form_class = PortalLoginForm
     template_name = "portal/login.html"
     next_page = "portal:overview"
-    http_method_names = ("get", "head", "post")  # type: ignore[assignment]
+    http_method_names = ("get", "head", "post")
 
     def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         if request.user.is_authenticated and may(request, Ability.READ_PORTAL):

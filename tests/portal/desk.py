@@ -104,11 +104,12 @@ def portal_user(customer: Customer, name: str) -> User:
 
 def _fill(paper: ExchangeAccount, real: ExchangeAccount) -> None:
     now, chance = timezone.now(), random.Random(7)
-    value = Decimal(40_000)
+    value, rows = Decimal(40_000), []
     for hours in range(DAYS * 24, 0, -6):
         value += Decimal(chance.randrange(-26_000, 32_000)) / 100
         at = now - timedelta(hours=hours)
-        EquitySnapshot(account=real, at=at, equity=value, unrealized_pnl=Decimal(0)).save()
+        rows.append(EquitySnapshot(account=real, at=at, equity=value, unrealized_pnl=Decimal(0)))
+    EquitySnapshot.objects.bulk_create(rows)
     for currency in (Balance.TOTAL, "USDT"):
         Balance(
             account=real, currency=currency, equity=value, cash=value,
