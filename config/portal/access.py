@@ -59,6 +59,12 @@ class Visit:
         mine = {kind_of(account.market) for account in self.accounts}
         return tuple(kind for kind in Kind if kind in mine)
 
+    @property
+    def sums(self) -> tuple[Kind, ...]:
+        """The kinds that have more than one account, so that their sum is a choice of its own."""
+        kinds = [kind_of(account.market) for account in self.accounts]
+        return tuple(kind for kind in Kind if kinds.count(kind) > 1)
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -72,6 +78,11 @@ class Choice:
     @property
     def ids(self) -> list[int]:
         return [account.pk for account in self.accounts]
+
+    @property
+    def only(self) -> ExchangeAccount | None:
+        """The account, where there is but one."""
+        return self.accounts[0] if len(self.accounts) == 1 else None
 
     @property
     def is_simulated(self) -> bool:
@@ -122,7 +133,8 @@ def _visit(request: Any, user: User, customers: tuple[Customer, ...]) -> Visit:
         .select_related("customer")
         .order_by("customer__name", "label")
     )
-    visit = Visit(user, request.tenant, customers, tuple(accounts), desks_of(user))
+    real_first = sorted(accounts, key=lambda account: account.market in SIMULATED_MARKETS)
+    visit = Visit(user, request.tenant, customers, tuple(real_first), desks_of(user))
     request.visit = visit
     return visit
 

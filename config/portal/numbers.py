@@ -72,5 +72,5 @@ def spoken_numbers(numbers: Mapping[str, Any], inst_id: str) -> list[Fact]:
                 facts.append(Fact(f"{step}{label}", show(value, inst_id)))
         capped = numbers.get(f"{leg}capped_by")
         if capped in Reason.values:
-            facts.append(Fact(_("Made smaller by"), Reason(capped).label))
+            facts.append(Fact(_("Limited by"), Reason(capped).label))
     return facts

@@ -14,6 +14,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 
 from accounts.display import MINUS, figure, percent
 from config.portal import looks
@@ -159,6 +160,14 @@ def fall(ratio: Any) -> str:
 @register.filter
 def day_time(at: Any) -> str:
     return date_format(timezone.localtime(at), "H:i")
+
+
+@register.filter
+def full_time(at: Any) -> str:
+    """A moment for the page of one row: day, time to the second, and how far from UTC."""
+    local = timezone.localtime(at)
+    # Translators: a day and a time to the second, as Django's date filter writes it.
+    return f"{date_format(local, pgettext('date format', 'j M Y, H:i:s'))} {zone_offset()}"
 
 
 @register.simple_tag

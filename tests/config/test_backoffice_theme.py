@@ -24,10 +24,19 @@ def test_colours_are_the_tokens(name: str, token: str) -> None:
     assert UNFOLD["COLORS"][name] == tokens
 
 
-def test_raw_colours_stand_in_the_tokens_only() -> None:
-    css = (STATIC / "css" / "components.css").read_text()
+@pytest.mark.parametrize("sheet", ["components.css", "portal.css"])
+def test_raw_colours_stand_in_the_tokens_only(sheet: str) -> None:
+    css = (STATIC / "css" / sheet).read_text()
 
     assert re.findall(r"#[0-9a-fA-F]{3,8}\b(?![-\w])", re.sub(r"#[a-z][\w-]*", "", css)) == []
+
+
+def test_dark_is_the_same_chosen_or_asked_for_by_the_browser() -> None:
+    css = (STATIC / "css" / "tokens.css").read_text()
+    chosen = re.search(r":root\.dark\{(.*?)\n\}", css, re.DOTALL).group(1)
+    asked = re.search(r":root\[data-bs-theme=auto\]\{(.*?)\n\}", css, re.DOTALL).group(1)
+
+    assert chosen == asked
 
 
 def test_vendored_files_match_the_manifest() -> None:

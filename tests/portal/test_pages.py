@@ -133,9 +133,8 @@ def test_times_are_in_the_desks_zone_which_is_named_once(portal: Portal) -> None
         assert page.count("Asia/Shanghai") == 1, name
         assert "(UTC+8)" in page
     order = _order(portal, portal.real)
-    assert f"{order.created_at.astimezone(portal.world.tenant.zone):%Y-%m-%d %H:%M:%S}" in see(
-        portal, "order", order.pk
-    )
+    local = order.created_at.astimezone(portal.world.tenant.zone)
+    assert f"{local.day} {local:%b %Y, %H:%M:%S} UTC+8" in see(portal, "order", order.pk)
 
 
 def test_filters_and_pages_live_in_the_address(portal: Portal) -> None:
