@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -130,7 +131,7 @@ def test_a_refusal_of_the_exchange_is_shown_as_it_came(portal: Portal) -> None:
 def test_times_are_in_the_desks_zone_which_is_named_once(portal: Portal) -> None:
     for name in PAGES:
         page = see(portal, name)
-        assert page.count("Asia/Shanghai") == 1, name
+        assert page.replace('data-live-zone="Asia/Shanghai"', "").count("Asia/Shanghai") == 1, name
         assert "(UTC+8)" in page
     order = _order(portal, portal.real)
     local = order.created_at.astimezone(portal.world.tenant.zone)
@@ -266,7 +267,7 @@ def test_pages_are_strict_about_scripts_and_styles(portal: Portal) -> None:
         assert "<style" not in page
         assert " onclick" not in page
         scripts = page.replace('<script id="equity-data" type="application/json">', "")
-        assert scripts.count("<script") == scripts.count("<script src=")
+        assert len(re.findall("<script", scripts)) == len(re.findall("<script [^>]*src=", scripts))
         assert response["Cache-Control"].startswith("max-age=0, no-cache, no-store")
 
 
