@@ -20,8 +20,8 @@ from accounts.stepup import is_fresh, redirect_to_step_up
 from customers.admin import apply_to_rows
 from notifications import services
 from notifications.admin.forms import SECRET_FIELDS, DestinationForm, RuleForm
-from notifications.admin.states import destination_badge, outcome_badge, state_badge
-from notifications.enums import DestinationStatus
+from notifications.admin.states import destination_badge, outcome_badge, state_badge, told
+from notifications.enums import DestinationStatus, Kind
 from notifications.models import Destination, NotificationRule
 
 RECENT = 10
@@ -35,8 +35,10 @@ class RuleInline(TenantInline):
     change_ability = Ability.MANAGE_NOTIFICATIONS
     verbose_name_plural = _("Told of")
     fields = ("minimum_level", "kinds", "is_active")
-    extra = 0
     show_change_link = False
+
+    def get_extra(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> int:
+        return 0 if obj else 1
 
 
 @admin.register(Destination)
@@ -81,9 +83,10 @@ class DestinationAdmin(ServiceAdmin):
         return [path("<int:object_id>/test/", view, name=name), *super().get_urls()]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        if self.has_change_permission(request, obj):
-            return super().get_fieldsets(request, obj)
-        return ((None, {"fields": ("name", "kind", "language", "recipients")}),)
+        if not self.has_change_permission(request, obj):
+            return ((None, {"fields": ("name", "kind", "language", "recipients")}),)
+        fieldsets = super().get_fieldsets(request, obj)
+        return fieldsets[:2] if obj and obj.kind != Kind.EMAIL else fieldsets
 
     def changeform_view(
         self,
@@ -120,6 +123,8 @@ class DestinationAdmin(ServiceAdmin):
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         formset.save(commit=False)
         rules = [*formset.new_objects, *(row for row, _fields in formset.changed_objects)]
+        if not change and not rules:
+            rules = [NotificationRule()]  # everything from level warning on
         services.save_rules(destination=form.instance, rules=rules, actor=request.user)  # type: ignore[arg-type]
         formset.save_m2m()
 
@@ -132,7 +137,7 @@ class DestinationAdmin(ServiceAdmin):
             context |= {
                 "destination": row,
                 "state_html": destination_badge(row),
-                "log": [(attempt, outcome_badge(attempt)) for attempt in log],
+                "log": [(row, told(row.notification), outcome_badge(row)) for row in log],
                 "may_change": self.has_change_permission(request, row),
             }
         return super().render_change_form(request, context, *args, **kwargs)

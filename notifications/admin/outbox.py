@@ -13,20 +13,8 @@ from accounts.admin_base import RecordAdmin
 from accounts.admin_services import confirm, confirmed
 from accounts.display import link_to, moment, num, two
 from notifications import services
-from notifications.admin.states import level_badge, outcome_badge, state_badge
-from notifications.messages import DIGEST, TEST
+from notifications.admin.states import level_badge, outcome_badge, state_badge, told
 from notifications.models import Notification
-from notifications.words import headline
-
-
-def told(row: Notification) -> str:
-    """What a message is about, in the reader's words."""
-    if row.kind == TEST:
-        return str(_("Test message"))
-    if row.kind == DIGEST:
-        count = row.params.get("count", 0)
-        return ngettext("%(n)d message in one", "%(n)d messages in one", count) % {"n": count}
-    return headline(row.kind)
 
 
 @admin.register(Notification)

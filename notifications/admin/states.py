@@ -1,13 +1,18 @@
-"""States of this room as badges."""
+"""States of this room as badges, and messages in a few words."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 from accounts.display import badge
 from accounts.enums import AuditLevel
 from notifications.enums import DestinationStatus, Outcome, State
+from notifications.messages import DIGEST, TEST
 from notifications.models import DeliveryAttempt, Destination, Notification
+from notifications.words import headline
 
 _DESTINATIONS: Final = {
     DestinationStatus.ENABLED: ("ok", "play_arrow"),
@@ -57,3 +62,13 @@ def outcome_badge(row: DeliveryAttempt) -> str:
 def level_badge(row: Notification) -> str:
     kind, icon = _LEVELS[AuditLevel(row.level)]
     return badge(kind, icon, row.get_level_display())
+
+
+def told(row: Notification) -> str:
+    """What a message is about, in the reader's words."""
+    if row.kind == TEST:
+        return _("Test message")
+    if row.kind == DIGEST:
+        count = row.params.get("count", 0)
+        return ngettext("%(n)d message in one", "%(n)d messages in one", count) % {"n": count}
+    return headline(row.kind)

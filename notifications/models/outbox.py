@@ -61,7 +61,7 @@ class Notification(TenantModel):
 
     class Meta(TenantModel.Meta):
         verbose_name = _("notification")
-        verbose_name_plural = _("outbox")
+        verbose_name_plural = _("notifications")
         ordering = ("-id",)
         indexes = (
             # what waits, over all destinations; claims that nobody settled

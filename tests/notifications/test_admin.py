@@ -72,6 +72,17 @@ def test_a_destination_is_made_with_its_rule_and_its_secrets_are_sealed(desk: De
     assert "pasted-token" not in str(_diary(desk))
 
 
+def test_a_destination_without_a_rule_is_told_of_every_warning(desk: Desk) -> None:
+    answer = browser(desk).post(
+        reverse(ADD), typed(**{"rules-0-kinds": [], "rules-0-minimum_level": "warning"})
+    )
+
+    assert answer.status_code == 302
+    with tenant_scope(desk.tenant):
+        (rule,) = NotificationRule.objects.all()
+    assert (rule.minimum_level, rule.kinds, rule.is_active) == ("warning", [], True)
+
+
 def test_secrets_are_never_shown_again(desk: Desk) -> None:
     client = browser(desk)
     client.post(reverse(ADD), typed())
