@@ -246,7 +246,7 @@ def _processes(world: World) -> None:
                 defaults={
                     "owner": uuid.uuid4(),
                     "until": until,
-                    "state": "connecting" if quiet else "ready",
+                    "state": "connecting" if quiet else "live",
                     "reason": "",
                     "changed_at": now - timedelta(hours=3),
                     "last_event_at": now - timedelta(minutes=3 if quiet else 0, seconds=2),

@@ -25,6 +25,8 @@ PRICE_FRESH: Final = timedelta(seconds=30)
 READ_FRESH: Final = timedelta(seconds=120)
 ASKED_ACCOUNTS: Final = 20
 REDIS_TIMEOUT_S: Final = 1.0
+# What the streams process writes once an account's channels are subscribed.
+LIVE: Final = "live"
 
 
 class Health(StrEnum):
@@ -90,7 +92,7 @@ def websocket() -> Finding:
         return Finding(Health.IDLE, "no account needs one")
     if not alive_count("streams"):
         return Finding(Health.FAILED, "no process keeps them")
-    kept = StreamLease.objects.filter(state="ready", until__gt=db_now())
+    kept = StreamLease.objects.filter(state=LIVE, until__gt=db_now())
     live = len(ids & set(kept.values_list("account_id", flat=True)))
     if live * 2 < len(ids):
         return Finding(Health.FAILED, "most are not open" if live else "none is open")

@@ -56,7 +56,7 @@ def all_alive() -> None:
 
 
 def lease(account: ExchangeAccount, **fields: Any) -> None:
-    fields = {"state": "ready", "until": timezone.now() + timedelta(seconds=30)} | fields
+    fields = {"state": "live", "until": timezone.now() + timedelta(seconds=30)} | fields
     StreamLease.objects.update_or_create(
         account_id=account.pk, defaults={"owner": uuid.uuid4(), **fields}
     )
@@ -251,7 +251,7 @@ def test_the_numbers_of_the_trade(world: World) -> None:
     assert told['copydesk_latency_5m_seconds_bucket{le="0.3"}'] == 0
     assert told['copydesk_latency_5m_seconds_bucket{le="0.5"}'] == 1
     assert told['copydesk_signals_5m{status="copied"}'] >= 1
-    assert told['copydesk_sockets{state="ready"}'] >= 1
+    assert told['copydesk_sockets{state="live"}'] >= 1
     assert told['copydesk_processes_alive{kind="executor"}'] == 1
     assert told['copydesk_heartbeat_age_seconds{kind="executor"}'] < 5
     assert told["copydesk_diary_untold"] >= 1
