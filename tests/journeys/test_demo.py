@@ -61,6 +61,16 @@ def test_the_token_of_the_demo_opens_the_api_and_ends_with_the_next_run(
     assert (status(second["token"]), status(first["token"])) == (200, 401)
 
 
+def test_a_running_demo_is_healthy_and_counts_what_it_did(runs: tuple[Any, Any]) -> None:
+    base = runs[1]["urls"]["admin"].removesuffix("/admin/")
+
+    health, numbers = call("GET", f"{base}/health"), call("GET", f"{base}/metrics")
+
+    assert health.status == 200, health.body
+    assert set(health.json()["checks"]) == {"database", "redis", "okx_api", "websocket", "workers"}
+    assert b'copydesk_orders_5m{state="filled"}' in numbers.body
+
+
 @pytest.mark.curl
 def test_every_example_of_the_api_guide_is_answered_as_it_is_printed(runs: tuple[Any, Any]) -> None:
     environ = _ids(runs[1])
