@@ -29,6 +29,8 @@ def portal() -> Portal:
 
 def enter(context: BrowserContext, served: str, portal: Portal) -> tuple[Page, list[str]]:
     """Sign in by the form; the list collects everything the console complains about."""
+    # This server has no sockets; test_live.py is about them.
+    context.route_web_socket("**/ws/live/", lambda socket: None)
     page, complaints = context.new_page(), []
     page.on(
         "console", lambda m: complaints.append(m.text) if m.type in {"error", "warning"} else None
