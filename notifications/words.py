@@ -65,6 +65,8 @@ ACTIONS: Final[dict[str, Any]] = {
     "limit.changed": _("A limit was changed"),
     "membership.granted": _("Somebody was given a role"),
     "membership.revoked": _("Somebody's access was taken away"),
+    "message.digest": _("Combined message"),
+    "message.test": _("Test message"),
     "notification.sent_again": _("Messages were sent again by hand"),
     "order.duplicated": _("An order was found twice at the exchange"),
     "order.flip_open_dropped": _("The opening half of a flip was dropped"),

@@ -12,6 +12,7 @@ from accounts.models import AuditEntry
 from accounts.tenancy import TenantModel
 from notifications.enums import Outcome, State
 from notifications.models.destinations import Destination
+from notifications.words import headline
 
 
 class Notification(TenantModel):
@@ -76,7 +77,7 @@ class Notification(TenantModel):
 
     def __str__(self) -> str:
         about = str(self.params.get("object", "")) if isinstance(self.params, dict) else ""
-        return f"{self.kind} {about}".strip()
+        return f"{headline(self.kind)} {about}".strip()
 
 
 class DeliveryAttempt(TenantModel):
