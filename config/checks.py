@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.core.checks import Error, Tags, register
 from django.db import connections
 
@@ -15,6 +16,20 @@ WANTED = {
     "character_set_connection": ("utf8mb4",),
     "isolation": ("READ-COMMITTED",),
 }
+
+
+@register(Tags.security)
+def named_hosts(**kwargs: Any) -> list[Error]:
+    """Live sockets are opened to pages of our own hosts only, and `*` names none."""
+    if "*" not in settings.ALLOWED_HOSTS:
+        return []
+    return [
+        Error(
+            "ALLOWED_HOSTS contains *: no page could be told from a foreign one.",
+            hint="Name the hosts that people use.",
+            id="config.E003",
+        )
+    ]
 
 
 @register(Tags.database)

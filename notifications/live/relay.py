@@ -67,10 +67,17 @@ def relay(ids: Ids) -> list[Posted]:
     May be repeated: an audience is told once more to look at the same thing.
     """
     with all_tenants(WHY):
-        told = concerned(ids)
-        asked = asked_who_they_are(ids.get(Source.ENTRIES, ()))
+        desks = listening_desks()
+        told = [one for one in concerned(ids) if one.tenant_id in desks] if desks else []
+        asked = asked_who_they_are(ids.get(Source.ENTRIES, ())) if desks else set()
         posted = publish(told) if told else []
     return posted + [(group, {"type": "live.check"}) for group in sorted(asked)]
+
+
+def listening_desks() -> set[int]:
+    """Desks of which somebody had a page open within a day; the others cost one question."""
+    rows = LiveStream.objects.filter(heard_at__gt=db_now() - LISTENED).order_by()
+    return set(rows.values_list("tenant_id", flat=True).distinct())
 
 
 def publish(told: Sequence[Told]) -> list[Posted]:

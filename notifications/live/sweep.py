@@ -16,8 +16,8 @@ from accounts.models import AuditEntry
 from accounts.tenancy import all_tenants
 from notifications.enums import Stream
 from notifications.live.finding import LOUD, Source
-from notifications.live.relay import LISTENED, Posted, relay
-from notifications.models import LiveEvent, LiveStream
+from notifications.live.relay import Posted, listening_desks, relay
+from notifications.models import LiveEvent
 from signals.models import Signal
 from trading.leases import db_now
 from trading.models import Balance, Decision, Fill, OrderEvent, Position
@@ -50,7 +50,7 @@ def sweep_missed() -> list[Posted]:
     """Relay the changes of the last half minute that have no event; what is to be sent."""
     with all_tenants(WHY):
         now = db_now()
-        tenants = _listening(now)
+        tenants = sorted(listening_desks())
         if not tenants:
             return []
         changes = list(_changes(tenants, now))
@@ -78,11 +78,6 @@ def forget_old() -> int:
             limit = max(filter(None, (newest_gone, now - KEPT)))
             deleted += events.filter(at__lte=limit).delete()[0]
         return deleted
-
-
-def _listening(now: datetime) -> list[int]:
-    rows = LiveStream.objects.filter(heard_at__gt=now - LISTENED).order_by()
-    return list(rows.values_list("tenant_id", flat=True).distinct())
 
 
 def _changes(tenants: list[int], now: datetime) -> Iterator[_Change]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -73,6 +74,7 @@ async def test_fast_changes_come_at_most_four_times_a_second(desk: Desk, opened:
     client = await opened(await sync_to_async(cookie_of)(desk.staff))
     await subscribed(client, orders=None)
     orders = await sync_to_async(make_orders)(desk.account, 20)
+    begun = time.monotonic()
     for order in orders:
         await changed([order])
 
@@ -82,7 +84,7 @@ async def test_fast_changes_come_at_most_four_times_a_second(desk: Desk, opened:
         assert frames[-1]["first"] == expected
         expected = frames[-1]["seq"] + 1
 
-    assert len(frames) <= 4
+    assert len(frames) <= 2 + 4 * (time.monotonic() - begun)
     ids = [item["id"] for frame in frames for item in frame["items"]]
     assert ids == [str(order.pk) for order in orders]
 

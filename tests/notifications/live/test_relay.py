@@ -109,6 +109,7 @@ def test_only_loud_diary_entries_want_attention_and_only_of_staff(desk: Desk) ->
 
 
 def test_a_change_of_rights_is_asked_about_at_the_sockets(desk: Desk) -> None:
+    listen(desk, STAFF)
     remove_member(membership=Membership.objects.get(user=desk.staff))
     entry = AuditEntry.objects.model._base_manager
 
@@ -120,11 +121,12 @@ def test_a_change_of_rights_is_asked_about_at_the_sockets(desk: Desk) -> None:
     ]
 
 
-def test_nobody_listening_costs_no_rows(desk: Desk) -> None:
+def test_nobody_listening_costs_one_question(desk: Desk, django_assert_num_queries: Any) -> None:
     listen(desk, STAFF, ago=timedelta(hours=25))
     [order] = make_orders(desk.account, 1)
 
-    assert relay({Source.ORDERS: [order.pk]}) == []
+    with django_assert_num_queries(1 if connection.vendor == "sqlite" else 2):  # and the time
+        assert relay({Source.ORDERS: [order.pk]}) == []
     assert told(desk, STAFF) == []
 
 
@@ -144,13 +146,11 @@ def test_statements_do_not_grow_with_the_batch(desk: Desk) -> None:
     orders = make_orders(desk.account, 60)
     counts = []
     for some in (orders[:1], orders):
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             relay({Source.ORDERS: [order.pk for order in some]})
         counts.append(len(queries))
 
-    assert counts[0] == counts[1] <= 8
+    assert counts[0] == counts[1] <= 12
 
 
 def test_more_than_a_hundred_objects_are_one_event(desk: Desk) -> None:
