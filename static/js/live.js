@@ -20,6 +20,7 @@ function start() {
   const numbers = {};
   const dirty = new Set();
   const waiting = new Map();
+  const shown = new Map();
   let socket = null;
   let failures = 0;
   let heardAt = Date.now();
@@ -205,12 +206,19 @@ function start() {
 
   function renew(id, next, quiet) {
     const region = document.getElementById(id);
+    // Compared as the server wrote it: scripts of the theme change what stands in the page.
     if (!region || !next) return;
+    if (shown.get(id) === next.outerHTML) {
+      waiting.delete(id);
+      document.getElementById(`${id}-new`)?.remove();
+      return;
+    }
     if (isHeld(region, next)) {
       waiting.set(id, next);
       offer(region, next);
     } else {
       waiting.delete(id);
+      shown.set(id, next.outerHTML);
       swap(region, next, quiet);
     }
   }
@@ -254,6 +262,7 @@ function start() {
     const next = waiting.get(id);
     waiting.delete(id);
     if (region && next) {
+      shown.set(id, next.outerHTML);
       const node = swap(region, next, true);
       if (byHand) node.scrollIntoView({ block: "nearest" });
     }
@@ -266,6 +275,7 @@ function swap(region, next, quiet) {
   document.getElementById(`${region.id}-new`)?.remove();
   const fresh = document.importNode(next, true);
   if (region.isEqualNode(fresh)) return region;
+  const aside = [...region.querySelectorAll(".simplebar-content-wrapper")].map((s) => s.scrollLeft);
   const before = figures(region);
   const open = [...region.querySelectorAll("details")].map((d) => d.open);
   const scrolled = [...region.querySelectorAll(".scroll, pre")].map((s) => [s.scrollLeft, s.scrollTop]);
@@ -278,6 +288,9 @@ function swap(region, next, quiet) {
   fresh.querySelectorAll("details").forEach((d, at) => at in open && (d.open = open[at]));
   fresh.querySelectorAll(".scroll, pre").forEach((s, at) => {
     if (at in scrolled) [s.scrollLeft, s.scrollTop] = scrolled[at];
+  });
+  requestAnimationFrame(() => {
+    fresh.querySelectorAll(".simplebar-content-wrapper").forEach((s, at) => (s.scrollLeft = aside[at] ?? 0));
   });
   if (ticked.size) fresh.querySelectorAll("input[type=checkbox]").forEach((box) => (box.checked = ticked.has(box.value)));
   if (focused) find(fresh, focused)?.focus({ preventScroll: true });

@@ -66,6 +66,21 @@ async def test_a_group_message_reaches_every_process(layers: Layers) -> None:
     assert await silent(here, mine)
 
 
+async def test_messages_to_many_groups_go_together_or_not_at_all(layers: Layers) -> None:
+    here, there = layers
+    mine, theirs = await here.new_channel(), await there.new_channel()
+    await here.group_add("t.1.desk", mine)
+    await there.group_add("t.2.desk", theirs)
+
+    with pytest.raises(TypeError):
+        await there.group_send_many([("t.1.desk", {"n": 0}), ("no spaces", {"n": 0})])
+    await there.group_send_many([(f"t.{n}.desk", {"n": n}) for n in (1, 2, 3)])
+
+    assert await received(here, mine) == {"n": 1}
+    assert await received(there, theirs) == {"n": 2}
+    assert await silent(here, mine)
+
+
 async def test_another_group_hears_nothing(layers: Layers) -> None:
     here, there = layers
     channel = await here.new_channel()
