@@ -97,7 +97,17 @@ class DeskInput(serializers.Serializer[Any]):
         if unknown:
             reason = [_("This field is not known.")]
             raise serializers.ValidationError({shown_key(str(name)): reason for name in unknown})
+        self._refuse_long(data)
         return super().to_internal_value(data)
+
+    def _refuse_long(self, data: Mapping[str, Any]) -> None:
+        """As it was sent: blanks around it are cut off only afterwards."""
+        for name, field in self.fields.items():
+            text = data.get(name)
+            most = getattr(field, "max_length", None)
+            if most is not None and isinstance(text, str) and len(text) > most:
+                told = field.error_messages["max_length"].format(max_length=most)
+                raise serializers.ValidationError({name: [told]})
 
 
 class Nothing(DeskInput):

@@ -121,6 +121,8 @@ class DeskView(APIView):
                 faults[shown_key(name)] = [_("This parameter is not known.")]
             elif len(values) > 1:
                 faults[name] = [_("Given more than once.")]
+            elif values == [""]:  # or an empty variable of a program would ask for everything
+                faults[name] = [_("Empty: leave it out instead.")]
         if faults:
             raise ValidationError(faults)
 

@@ -106,7 +106,14 @@ def finish(result: Any, **_: Any) -> Any:
     for schema in schemas.values():
         _close(schema)
     schemas["Error"] = _error_envelope()
-    return result
+    return _without_marks(result)
+
+
+def _without_marks(node: Any) -> Any:
+    """drf-spectacular marks sets of words for a hook that names them; nobody else wants it."""
+    if isinstance(node, dict):
+        return {k: _without_marks(v) for k, v in node.items() if k != "x-spec-enum-id"}
+    return [_without_marks(each) for each in node] if isinstance(node, list) else node
 
 
 def _close(schema: dict[str, Any]) -> None:
@@ -114,7 +121,7 @@ def _close(schema: dict[str, Any]) -> None:
     if "properties" in schema:
         schema.setdefault("additionalProperties", False)
     for part in schema.get("properties", {}).values():
-        for name in ("title", "readOnly", "writeOnly", "x-spec-enum-id"):
+        for name in ("title", "readOnly", "writeOnly"):
             part.pop(name, None)
 
 

@@ -23,6 +23,7 @@ from accounts.models import Membership, Tenant, User
 from accounts.stepup import SESSION_KEY as STEP_UP_KEY
 from accounts.tenancy import TenantModel, tenant_scope
 from notifications.models import Destination, LiveEvent, LiveStream
+from signals.enums import SourceKind
 from signals.models import LeaderPosition, SignalNonce
 from tests import factories as make
 from tests.world import World, make_world
@@ -157,6 +158,7 @@ def _fill(world: World) -> None:
     """A second row of what a working day leaves one or none of."""
     now, tenant, account = timezone.now(), world.tenant, world.accounts[1]
     owner, source = world.owner, world.sources[0]
+    make.make_source(tenant, name="Programs", kind=SourceKind.API, secret="")
     for number in range(2):
         request_approval(
             action="position.flatten", requested_by=owner, obj=account, reason=f"Ask {number}"

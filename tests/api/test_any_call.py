@@ -1,0 +1,125 @@
+"""Whatever a program sends: no fault of ours, and every answer is as the document says.
+
+schemathesis makes calls from the OpenAPI document, right ones and wrong ones; ids are those of
+real rows most of the time, so that the calls reach what lies behind the reading of them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi import checks
+
+from tests import factories as make
+from tests.api.calls import Programs
+
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+
+EXAMPLES = int(os.environ.get("API_EXAMPLES", "2000"))
+SEED = int(os.environ.get("API_SEED", "20261125"))
+CHECKS = [
+    not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+    checks.negative_data_rejection,
+]
+
+
+@pytest.fixture
+def one_connection() -> Iterator[None]:
+    """The rows are in a transaction of this test: requests must not close its connection."""
+    for event in (request_started, request_finished):
+        event.disconnect(close_old_connections)
+    logging.disable(logging.CRITICAL)  # thousands of lines that say 400
+    yield
+    logging.disable(logging.NOTSET)
+    for event in (request_started, request_finished):
+        event.connect(close_old_connections)
+
+
+def rows(programs: Programs) -> dict[str, str]:
+    """A real row for each field and address that names one."""
+    world = programs.world
+    nobody_follows = make.make_strategy(programs.source, name="Nobody follows")
+    return {
+        "customers": str(world.customers[1].uid),
+        "accounts": str(world.accounts[1].uid),
+        "sources": str(programs.source.uid),
+        "signals": str(world.signals[0].pk),
+        "strategies": str(nobody_follows.uid),
+        "subscriptions": str(world.subscriptions[1].uid),
+        "trades": str(world.orders[0].pk),
+        "decisions": str(world.decisions[0].pk),
+    }
+
+
+def calls(operation: Any, known: dict[str, str], token: str) -> Iterator[Any]:
+    """Right calls and wrong ones for a real row, and right ones for any."""
+    fixed: dict[str, Any] = {"headers": {"Authorization": f"Bearer {token}"}}
+    anywhere = fixed
+    if "{id}" in operation.path:
+        fixed = fixed | {"path_parameters": {"id": known[operation.path.split("/")[3]]}}
+        yield operation.as_strategy(**anywhere)
+    right = operation.as_strategy(**fixed)
+    yield right
+    yield right.map(lambda case: furnished(case, known))
+    yield operation.as_strategy(generation_mode=GenerationMode.NEGATIVE, **fixed)
+
+
+def furnished(case: Any, known: dict[str, str]) -> Any:
+    """The call with real ids in its body, and an instrument that exists."""
+    if isinstance(case.body, dict):
+        names = {"source_id": "sources", "account_id": "accounts", "customer_id": "customers"}
+        for field in names.keys() & case.body.keys():
+            case.body[field] = known[names[field]]
+        if "instrument" in case.body:
+            case.body["instrument"] = "BTC-USDT-SWAP"
+    return case
+
+
+@pytest.mark.usefixtures("one_connection")
+def test_every_call_is_answered_as_the_document_says(programs: Programs) -> None:
+    document = schemathesis.openapi.from_wsgi("/api/schema/", WSGIHandler())
+    operations = [found.ok() for found in document.get_all_operations()]
+    known = rows(programs)
+    token = programs.integrator.token
+    made = [one for each in operations for one in calls(each, known, token)]
+    told: dict[str, Counter[int]] = defaultdict(Counter)
+    print(f"API_SEED={SEED}")  # noqa: T201 - how to repeat what failed
+
+    @seed(SEED)
+    @settings(
+        max_examples=EXAMPLES,
+        phases=[Phase.generate],
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=st.one_of(made))
+    def call(case: Any) -> None:
+        response = case.call()
+        told[case.operation.label][response.status_code] += 1
+        case.validate_response(response, checks=CHECKS)
+
+    call()
+
+    for label in sorted(told):
+        print(label, dict(told[label]))  # noqa: T201
+    assert sum(sum(each.values()) for each in told.values()) >= EXAMPLES
+    assert set(told) == {operation.label for operation in operations}
+    assert [label for label, each in told.items() if not {200, 201, 202} & set(each)] == []
