@@ -22,6 +22,8 @@ def world() -> World:
 
 def enter(context: BrowserContext, served: str, username: str) -> tuple[Page, list[str]]:
     """Log in by the form; the list collects everything the console complains about."""
+    # This server has no sockets; test_live.py is about them.
+    context.route_web_socket("**/ws/live/", lambda socket: None)
     page, complaints = context.new_page(), []
     page.on(
         "console", lambda m: complaints.append(m.text) if m.type in {"error", "warning"} else None
