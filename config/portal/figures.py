@@ -25,7 +25,7 @@ class Held:
     contracts: str
     base: str
     gain: str
-    quote: str
+    settled_in: str
 
 
 def held(positions: Iterable[Position]) -> list[Held]:
@@ -38,14 +38,13 @@ def held(positions: Iterable[Position]) -> list[Held]:
 def _held(row: Position, instrument: Instrument | None) -> Held:
     size = abs(row.quantity)
     short = row.position_side == PositionSide.SHORT or row.quantity < 0
-    parts = row.inst_id.split("-")
     return Held(
         position=row,
         direction=Direction.SHORT if short else Direction.LONG,
         contracts=size_text(size, row.inst_id),
         base=base_text(size, instrument),
         gain=_gain(row, size, instrument),
-        quote=parts[1] if len(parts) > 1 else "",
+        settled_in=settled_in(row.inst_id),
     )
 
 
@@ -65,6 +64,19 @@ def size_text(size: Decimal, inst_id: str) -> str:
         return f"{figure(size)} {parts[0]}"
     said = ngettext("%(count)s contract", "%(count)s contracts", 1 if size == 1 else 2)
     return said % {"count": figure(size)}
+
+
+def settled_in(inst_id: str) -> str:
+    """The currency of its profit and loss: of an inverse contract the coin itself."""
+    parts = inst_id.split("-")
+    if len(parts) < 2:  # noqa: PLR2004 - not a pair
+        return ""
+    return parts[0] if len(parts) > 2 and parts[1] == "USD" else parts[1]  # noqa: PLR2004
+
+
+def amount(value: Decimal, currency: str) -> str:
+    """To cents where there are cents, else as exact as it is."""
+    return figure(value, 2 if currency.startswith("USD") else None, sign=True)
 
 
 def base_text(size: Decimal, instrument: Instrument | None) -> str:
@@ -98,6 +110,9 @@ def order_facts(order: Order) -> list[Fact]:
         Fact(_("Type"), order.get_order_type_display()),
         *([Fact(_("Limit price"), figure(order.price))] if order.price is not None else []),
         Fact(_("Leverage"), "—" if order.leverage is None else f"{figure(order.leverage)}×"),
-        Fact(_("Realized profit"), figure(order.realized_pnl, 2, sign=True)),
+        Fact(
+            _("Realized profit"),
+            f"{amount(order.realized_pnl, settled_in(order.inst_id))} {settled_in(order.inst_id)}",
+        ),
         Fact(_("Fee"), f"{figure(order.fee)} {order.fee_currency}".strip()),
     ]

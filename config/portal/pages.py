@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 
 from config.portal.access import Choice, Visit, choose, portal_page
 from config.portal.equity import read_equity
-from config.portal.figures import base_text, held, instruments, order_facts
+from config.portal.figures import base_text, held, instruments, order_facts, settled_in
 from config.portal.limits import limit_bar
 from config.portal.lists import (
     DECISION_WORDS,
@@ -27,6 +27,7 @@ from trading.models import Decision, Fill, Order, Position
 from trading.performance import Period
 
 LATEST = 5
+MOST_FILLS = 200
 
 
 @portal_page
@@ -79,7 +80,8 @@ def order(request: HttpRequest, visit: Visit, order_id: UUID) -> HttpResponse:
         "order": found,
         "facts": order_facts(found),
         "base": base_text(found.quantity, instruments({key}).get(key)),
-        "fills": fills[:200],
+        "fills": fills[:MOST_FILLS],
+        "settled_in": settled_in(found.inst_id),
     }
     return TemplateResponse(request, "portal/order.html", context)
 

@@ -112,14 +112,17 @@ def size(value: Any, inst_id: str) -> str:
 
 @register.simple_tag
 def money(value: Any, unit: str = "", *, sign: bool = False) -> SafeString:
-    """An amount to cents with its unit; a signed one has arrow and colour too."""
+    """An amount with its unit, dollars to cents; a signed one has arrow and colour too."""
     if value is None:
         return format_html(
             '<span class="mut">—</span> <span class="visually-hidden">{}</span>', _("not known")
         )
+    places = 2 if not unit or unit.startswith("USD") else None
     css = ("up" if value > 0 else "down" if value < 0 else "flat") if sign else ""
     tail = format_html('<span class="unit">{}</span>', unit) if unit else ""
-    return format_html('<span class="n {}">{}{}</span>', css, figure(value, 2, sign=sign), tail)
+    return format_html(
+        '<span class="n {}">{}{}</span>', css, figure(value, places, sign=sign), tail
+    )
 
 
 @register.simple_tag(takes_context=True)

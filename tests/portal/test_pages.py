@@ -59,6 +59,18 @@ def test_paper_money_is_marked_and_real_money_is_not(portal: Portal) -> None:
     assert "Paper" not in real
 
 
+def test_what_an_inverse_contract_earns_is_counted_in_its_coin(portal: Portal) -> None:
+    with tenant_scope(portal.world.tenant):
+        Position.objects.filter(account=portal.real, inst_id="SOL-USDT-SWAP").update(
+            inst_id="BTC-USD-SWAP", unrealized_pnl=Decimal("-0.00123"), notional=Decimal("4200.5")
+        )
+    page = see(portal, "positions", account=portal.real.uid.hex)
+
+    assert '−0.00123<span class="unit">BTC</span>' in page
+    assert '4,200.50<span class="unit">USD</span>' in page
+    assert '+107.68<span class="unit">USDT</span>' in page
+
+
 def test_the_curve_is_there_without_a_script(portal: Portal) -> None:
     response = portal.client().get(reverse("portal:overview"))
     equity, page = response.context_data["equity"], response.content.decode()
