@@ -30,7 +30,7 @@ from customers.services import (
     set_keys,
 )
 from signals.models import SignalSource
-from signals.services import create_source
+from signals.services import create_api_source, create_source
 from strategies.enums import SizingMode
 from strategies.models import Strategy
 from strategies.services import create_strategy, pause_subscription, subscribe
@@ -39,6 +39,7 @@ from trading.switch import set_mode
 
 INSTRUMENT = "BTC-USDT-SWAP"
 SOURCE = "Trend alerts"
+PROGRAMS = "Programs"
 NAMES = (
     "Alice Moreau", "Bob Tanaka", "Carla Rossi", "Daniel Weber", "Elena Petrova",
     "Farid Haddad", "Grace Okafor", "Hugo Lindqvist", "Ines Carvalho", "Jonas Berg",
@@ -198,7 +199,8 @@ def _token() -> str:
 
 
 def _source(tenant: Tenant) -> tuple[SignalSource, str]:
-    """A webhook source whose secret can be shown in every run, since this is a demo."""
+    """A webhook source whose secret can be shown in every run, since this is a demo; and one
+    for programs, which no strategy follows."""
     secret = derived(f"webhook {tenant.slug}", 48)
     with tenant_scope(tenant), transaction.atomic():
         source = SignalSource.objects.filter(name=SOURCE).first()
@@ -207,6 +209,8 @@ def _source(tenant: Tenant) -> tuple[SignalSource, str]:
             source = made.source
             source.secret = secret
             source.save()
+        if not SignalSource.objects.filter(name=PROGRAMS).exists():
+            create_api_source(name=PROGRAMS, market=Market.SIMULATOR, actor=None)
     return source, secret
 
 

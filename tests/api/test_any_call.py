@@ -30,6 +30,16 @@ pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 EXAMPLES = int(os.environ.get("API_EXAMPLES", "2000"))
 SEED = int(os.environ.get("API_SEED", "20261125"))
+NAMES = {"source_id": "sources", "account_id": "accounts", "customer_id": "customers"}
+PLAUSIBLE: dict[str, Any] = {
+    "instrument": "BTC-USDT-SWAP",
+    "quantity": {"mode": "contracts", "value": "1"},
+    "reference_price": "60000",
+    "leverage": "2",
+    "follow_ratio": "0.5",
+    "fixed_notional": "100",
+    "max_leverage": "3",
+}
 CHECKS = [
     not_a_server_error,
     checks.status_code_conformance,
@@ -82,13 +92,16 @@ def calls(operation: Any, known: dict[str, str], token: str) -> Iterator[Any]:
 
 
 def furnished(case: Any, known: dict[str, str]) -> Any:
-    """The call with real ids in its body, and an instrument that exists."""
-    if isinstance(case.body, dict):
-        names = {"source_id": "sources", "account_id": "accounts", "customer_id": "customers"}
-        for field in names.keys() & case.body.keys():
-            case.body[field] = known[names[field]]
-        if "instrument" in case.body:
-            case.body["instrument"] = "BTC-USDT-SWAP"
+    """The call with real ids in its body, and with values that a desk would send."""
+    if not isinstance(case.body, dict):
+        return case
+    body = {name: PLAUSIBLE.get(name, value) for name, value in case.body.items()}
+    for name in NAMES.keys() & body.keys():
+        body[name] = known[NAMES[name]]
+    if "account_id" in body:
+        body.pop("customer_id", None)
+    body.pop("time", None)
+    case.body = body
     return case
 
 

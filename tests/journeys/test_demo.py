@@ -103,6 +103,7 @@ def _ids(shown: Any) -> dict[str, str]:
         "TOKEN": shown["token"],
         "CUSTOMER_ID": customer["id"],
         "ACCOUNT_ID": first(f"accounts?customer_id={customer['id']}")["id"],
+        "SOURCE_ID": first("sources?kind=api")["id"],
         "TRADE_ID": trade["id"],
         "DECISION_ID": trade["decision_id"],
         "SIGNAL_ID": trade["signal_id"],
