@@ -176,8 +176,13 @@ def next_parcel(destination: Destination, tenant: Tenant) -> Parcel | None:
     due = destination.notifications.filter(state__in=OPEN_STATES, not_before__lte=now)
     if room == 1 and due.count() > 1:
         combine(destination, due, now)
-    notification = due.select_related("destination").order_by("-weight", "id").first()
-    return None if notification is None else prepare(notification, tenant)
+    rows = due.select_related("destination").order_by("-weight", "id")
+    while (notification := rows.first()) is not None:
+        parcel = prepare(notification, tenant)
+        # What could not be prepared is off the list: the next one may leave.
+        if parcel is not None or notification.destination.status != DestinationStatus.ENABLED:
+            return parcel
+    return None
 
 
 def _room(destination: Destination, now: datetime) -> int:

@@ -6,6 +6,7 @@ a try whose outcome was not heard ends in `unknown` and only a person sends it a
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ START_WITHIN_S: Final = 20
 BACK_OFF_S: Final = (10, 30, 120, 600, 3600)
 LONGEST_WORDS: Final = 300
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Parcel:
@@ -63,23 +66,19 @@ class Parcel:
 def prepare(notification: Notification, tenant: Tenant) -> Parcel | None:
     """Claim a notification and return what is to be sent; None when somebody else has it.
 
-    The claim is committed before this returns. A destination without its secrets is a
-    refusal, written down here.
+    The claim is committed before this returns. What can never be sent is written down here
+    as a refusal: a destination without its secrets, a message that cannot be composed.
     """
     destination = notification.destination
     transport = transport_of(destination.kind)
-    text = compose(notification, tenant, longest=transport.longest)
-    token = uuid.uuid4()
-    refused: Result | None = None
-    route = None
+    route, refused = _route(transport, notification)
+    text = Text("", "", str(notification.pk))
     try:
-        route = transport.route(destination, notification.recipients_left)
-    except ValidationError as error:
-        refused = Result(Outcome.REFUSED, "", " ".join(error.messages), blames_destination=True)
-    except (SecretUnreadable, SecretMoved):
-        words = _("The stored secret cannot be read with the present keys.")
-        refused = Result(Outcome.REFUSED, "", words, blames_destination=True)
-    claimed_at = time.monotonic()
+        text = compose(notification, tenant, longest=transport.longest)
+    except Exception:
+        log.exception("message %s could not be written", notification.pk)
+        refused = Result(Outcome.REFUSED, "text", _("The message could not be written."))
+    token, claimed_at = uuid.uuid4(), time.monotonic()
     if not _claim(notification, token):
         return None
     faultpoint("N1.claimed")
@@ -88,6 +87,17 @@ def prepare(notification: Notification, tenant: Tenant) -> Parcel | None:
         settle(parcel, refused, 0)
         return None
     return parcel
+
+
+def _route(transport: Transport[Any], notification: Notification) -> tuple[Any, Result | None]:
+    """Address and secrets, or why there are none."""
+    try:
+        return transport.route(notification.destination, notification.recipients_left), None
+    except ValidationError as error:
+        words = " ".join(error.messages)
+    except (SecretUnreadable, SecretMoved):
+        words = _("The stored secret cannot be read with the present keys.")
+    return None, Result(Outcome.REFUSED, "", words, blames_destination=True)
 
 
 @transaction.atomic

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -20,6 +21,7 @@ from notifications.enums import DestinationStatus, Kind, State
 from notifications.fanout import fan_out
 from notifications.models import Destination, Notification, NotificationRule
 from tests.isolation.attacks import page
+from tests.isolation.test_canary_logs import Everything, kept, logs  # noqa: F401 - a fixture
 from tests.isolation.worlds import Desks, rows_of, staff_client
 
 pytestmark = pytest.mark.django_db
@@ -201,3 +203,42 @@ def test_the_dashboard_names_no_foreign_destination(desks: Desks) -> None:
     text = staff_client(desks, Role.OWNER).get(reverse("admin:index")).content.decode()
 
     assert desks.leaks(text) is None
+
+
+def test_secrets_of_destinations_are_kept_in_ciphertext_only(
+    desks: Desks,
+    street: list[str],
+    logs: Everything,  # noqa: F811 - the fixture
+    settings: Any,
+) -> None:
+    """Typed, refused, sent with, failed with: they leave by the street and by no other way."""
+    token, secret = f"t0ken-{uuid.uuid4().hex}", f"SEC-{uuid.uuid4().hex}"
+    client = staff_client(desks, Role.OWNER)
+    form = {
+        "name": "Typed", "kind": "dingtalk", "language": "en", "smtp_port": "587",
+        "smtp_security": "starttls", "new_robot_token": token, "new_signing_secret": secret,
+        "new_smtp_password": secret, "rules-TOTAL_FORMS": "0", "rules-INITIAL_FORMS": "0",
+    }  # fmt: skip
+    answers = [
+        client.post(page(Destination, "add"), form | {"name": ""}),
+        client.post(page(Destination, "add"), form),
+        client.post(page(Destination, "add"), form),  # the name is taken
+    ]
+    row = rows_of(Destination, desks.a.tenant).get(name="Typed")
+    test = page(Destination, "test", row.pk)
+    answers.append(client.post(test))
+    assert token in street[-1]
+    for host in ("https://127.0.0.1:1", "http://127.0.0.1:1"):
+        settings.OUTGOING_CAPTURE = {"oapi.dingtalk.com": host}
+        answers.append(client.post(test))
+    answers.append(client.get(page(Destination, "change", row.pk)))
+    answers.append(client.get(page(Notification, "changelist")))
+
+    assert {a.status_code for a in answers} <= {200, 302}
+    for answer in answers:
+        text = answer.content.decode() + str(answer.headers)
+        assert token not in text, answer.request["PATH_INFO"]
+        assert secret not in text, answer.request["PATH_INFO"]
+    assert logs.texts
+    assert not [line for line in logs.texts if token in line or secret in line]
+    assert kept([token, secret]) == []

@@ -267,14 +267,15 @@ def test_nothing_is_asked_of_destinations_without_work(desk: Desk) -> None:
     assert claim_destinations(8) == []
 
 
-def test_a_message_that_cannot_be_written_leaves_the_others_alone(desk: Desk, wecom: Robot) -> None:
-    broken = desk.destination()
-    desk.destination(Kind.WECOM)
+def test_a_message_that_cannot_be_written_is_in_nobodys_way(desk: Desk, dingtalk: Robot) -> None:
+    desk.destination()
+    desk.note()
     desk.note()
     fan_out()
     with all_tenants("a row as a bug might leave it"):
-        Notification.objects.filter(destination=broken).update(params={"changes": 5})
+        Notification.objects.filter(pk=desk.rows()[0].pk).update(params={"changes": 5})
 
     deliver_due()
 
-    assert sorted(desk.states()) == ["pending", "sent"]
+    assert desk.states() == ["given_up", "sent"]
+    assert len(dingtalk.requests) == 1
