@@ -177,6 +177,9 @@ def test_filters_and_pages_live_in_the_address(portal: Portal) -> None:
     [
         ({"since": "yesterday"}, "Enter a valid date."),
         ({"since": "2026-11-02", "until": "2026-11-01"}, "The end lies before the beginning."),
+        ({"since": "0001-01-01"}, "greater than or equal to 2000-01-01"),
+        ({"until": "9999-12-31"}, "less than or equal to 2999-12-31"),
+        ({"instrument": "a\0b"}, "Null characters are not allowed."),
         ({"status": "exploded"}, "not one of the available choices"),
         ({"instrument": "x" * 41}, "at most 40 characters"),
     ],
