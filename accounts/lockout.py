@@ -40,6 +40,8 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]
         self, sender: Any, credentials: Any, request: Any = None, **kwargs: Any
     ) -> None:
         was_locked = getattr(request, "axes_locked_out", True)
+        if not was_locked:
+            _begin_row(request, credentials.get("username"))
         super().user_login_failed(sender, credentials, request, **kwargs)
         if not was_locked and request.axes_locked_out:
             _note_lockout(str(credentials.get("username") or UNKNOWN), request.axes_ip_address)
@@ -104,6 +106,22 @@ def _until(request: HttpRequest, credentials: Any) -> datetime:
     last = counted.order_by("-attempt_time").values_list("attempt_time", flat=True).first()
     until: datetime = (last or timezone.now()) + settings.AXES_COOLOFF_TIME
     return until
+
+
+def _begin_row(request: Any, username: str | None) -> None:
+    """Insert the row that axes counts in: its own way of doing so deadlocks on MySQL when
+    several fail at the same moment, and the failure would not be counted."""
+    if username is None or request.axes_ip_address is None:
+        return  # unique keys do not hold for these
+    row = AccessAttempt(
+        username=username,
+        ip_address=request.axes_ip_address,
+        user_agent=request.axes_user_agent,
+        http_accept=request.axes_http_accept,
+        path_info=request.axes_path_info,
+        failures_since_start=0,
+    )
+    AccessAttempt.objects.bulk_create([row], ignore_conflicts=True)
 
 
 def _note_lockout(username: str, address: str | None) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.contrib import admin
 from django.db import connection
 from django.test import Client
+from django.urls import reverse
 
 from accounts.enums import Role
 from accounts.models import AuditEntry, Authenticator, RecoveryCode, Tenant, User
@@ -229,6 +231,24 @@ def test_a_session_without_it_reaches_no_page_where_it_is_required(
 
     answer = client.get("/admin/switch/")
     assert answer["Location"] == "/admin/login/?next=/admin/switch/"
+
+
+def test_no_page_of_the_admin_is_open_to_it(ann: User, settings: Any) -> None:
+    client = Client()
+    client.force_login(ann)
+    settings.STAFF_TWO_FACTOR = "required"
+    pages = ["/admin/", "/admin/desk/", "/admin/switch/", "/admin/search/", "/admin/autocomplete/"]
+    pages += [
+        reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        for model in admin.site._registry
+    ]
+
+    answers = {page: client.get(page) for page in pages}
+
+    assert len(pages) > 20
+    for page, answer in answers.items():
+        assert answer.status_code == 302, page
+        assert answer["Location"].startswith("/admin/login/"), page
 
 
 def test_a_session_of_another_door_reaches_no_page_without_it(
