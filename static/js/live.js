@@ -41,6 +41,9 @@ function start() {
 
   connect();
   setInterval(watch, 1_000);
+  regions().filter((r) => r.dataset.liveEvery).forEach(({ id, dataset }) => {
+    setInterval(() => dirty.add(id) && schedule(), Number(dataset.liveEvery) * 1_000);
+  });
   addEventListener("online", () => reconnect(0));
   addEventListener("pagehide", () => socket?.close());
   addEventListener("pageshow", (event) => event.persisted && reconnect(0));
