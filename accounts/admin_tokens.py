@@ -92,7 +92,9 @@ class ApiTokenAdmin(ServiceAdmin):
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
         if self.has_add_permission(request) and not is_fresh(request):
             return redirect_to_step_up(request)
-        return super().add_view(request, form_url, extra_context)
+        # Whatever is pressed, the token is shown: one button is enough.
+        buttons = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().add_view(request, form_url, {**(extra_context or {}), **buttons})
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         made = tokens.create_token(

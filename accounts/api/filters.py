@@ -105,6 +105,10 @@ class SymbolFilter(django_filters.CharFilter):
     def __init__(self, field_name: str = "inst_id") -> None:
         super().__init__(field_name, max_length=INSTRUMENT_LETTERS)
 
+    def filter(self, qs: Any, value: Any) -> Any:
+        """In capitals, as OKX writes them: databases differ in whether they tell them apart."""
+        return super().filter(qs, value.upper() if value else value)
+
 
 class DeskFilterSet(FilterSet):
     """The parameters of a list. Declare filters; set `searched` to offer `search`.

@@ -16,7 +16,7 @@ from accounts.tokens import create_token, revoke_token
 from tests import factories as make
 from tests.api.calls import Program, Programs, told
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("scheme", ["Token", "Bearer", "bearer", "TOKEN"])

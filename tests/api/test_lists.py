@@ -177,7 +177,8 @@ def test_signals_are_narrowed(programs: Programs) -> None:
     assert {s["source_id"] for s in all_of(source_id=str(source.uid))} == {str(source.uid)}
     refused = all_of(status="refused")
     assert [(s["refused_field"], s["reason"]) for s in refused] == [("quantity.value", "INVALID")]
-    assert all_of(symbol="btc-usdt-swap") == []
+    assert all_of(symbol="eth-usdt-swap") == all_of(symbol="ETH-USDT-SWAP")
+    assert all_of(symbol="ETH-USDT") == []
     customer = str(programs.world.customers[0].uid)
     ids = [s["id"] for s in all_of(customer_id=customer)]
     assert len(ids) == len(set(ids)) > 0

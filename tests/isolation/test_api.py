@@ -28,7 +28,7 @@ from tests.isolation.worlds import Desks, digest, rows_of, signed_in
 from tests.world import World
 from trading.models import Decision, Order
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = pytest.mark.django_db
 changes_nothing = pytest.mark.usefixtures("untouched")
 
 ROLES = [role for role in Role if scopes_of(role)]
