@@ -165,6 +165,18 @@ def test_step_up_locks_too(ann: User) -> None:
     assert step_up(client).status_code == 429
 
 
+def test_the_portal_counts_with_the_others(tenant: Tenant) -> None:
+    make.make_user(Role.CUSTOMER, tenant=tenant, username="carl")
+    form = {"username": "carl", "password": "wrong"}
+
+    fail("carl", 2)
+    answers = [Client().post("/portal/login/", form).status_code for _attempt in range(3)]
+
+    assert answers == [200, 200, 429]
+    right = Client().post("/portal/login/", form | {"password": make.PASSWORD})
+    assert right.status_code == 429
+
+
 def test_no_password_is_kept_of_a_failed_attempt(ann: User) -> None:
     log_in(Client(), "ann", "a-secret-typo")
 
