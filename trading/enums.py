@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import TextChoices
+from django.db.models import IntegerChoices, TextChoices
 from django.utils.translation import gettext_lazy as _
 
 
@@ -83,6 +83,15 @@ class DecisionOutcome(TextChoices):
     COPIED = "copied", _("Copied")
     SKIPPED = "skipped", _("Not copied")
     DENIED = "denied", _("Denied")
+
+
+class Grain(IntegerChoices):
+    """The longest span that a reading is the first of: a curve reads only as fine as it draws."""
+
+    MINUTE = 0, _("Minute")
+    QUARTER = 1, _("Quarter of an hour")
+    HOUR = 2, _("Hour")
+    DAY = 3, _("Day of the desk")
 
 
 class TradingMode(TextChoices):

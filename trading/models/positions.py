@@ -11,7 +11,7 @@ from accounts.fields import ExactDecimalField
 from accounts.roles import Ability, may
 from accounts.tenancy import TenantManager, TenantModel, TenantQuerySet
 from customers.models import ExchangeAccount
-from trading.enums import PositionSide
+from trading.enums import Grain, PositionSide
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -117,6 +117,10 @@ class EquitySnapshot(TenantModel):
         related_name="equity_snapshots",
     )
     at = models.DateTimeField(_("at"))
+    # What is written without one is shown in every curve rather than in none.
+    grain = models.PositiveSmallIntegerField(
+        _("first of its"), choices=Grain, default=Grain.DAY, editable=False
+    )
     equity = ExactDecimalField(_("equity"))
     unrealized_pnl = ExactDecimalField(_("unrealized PnL"), default=0)
 
@@ -126,6 +130,10 @@ class EquitySnapshot(TenantModel):
         ordering = ("-at",)
         constraints = (
             models.UniqueConstraint(fields=("account", "at"), name="equity_snapshot_once"),
+        )
+        indexes = (
+            # a curve: a few readings a day, however many there are
+            models.Index(fields=("account", "grain", "at"), name="equity_snapshot_curve"),
         )
 
     def __str__(self) -> str:

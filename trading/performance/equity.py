@@ -1,27 +1,34 @@
-"""Equity and profit over a period, from the minute snapshots: one reading for each bucket."""
+"""Equity and profit over a period, from the snapshots: one reading for each bucket."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
+from trading.enums import Grain
 from trading.models import EquitySnapshot
 from trading.performance.kinds import Kind, kind_of
-from trading.performance.periods import Bucket, Period, buckets
+from trading.performance.periods import Bucket, Period, buckets, place_of
 from trading.performance.series import ZERO, Curve, Point, Readings, Series
 
 if TYPE_CHECKING:
     from accounts.models import Tenant
     from customers.models import ExchangeAccountQuerySet
 
+Reading = tuple[datetime, Decimal]
+
 VALUED_IN: Final = "USD"
 ACCOUNTS_AT_ONCE: Final = 200
+# A reading that follows the end of a bucket so soon tells what was there at its end.
+AT_ONCE: Final = timedelta(minutes=5)
+LATEST: Final = timedelta(minutes=10)
+# An account that said nothing for longer counts as new when it is heard again.
+LOOK_BACK: Final = timedelta(days=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +53,11 @@ def equity_series(
 
     The last known value is carried forward; before its first reading an account counts nothing.
     """
-    cut = buckets(period, desk, now or timezone.now())
-    return [_series(kind, cut, curve.equity) for kind, curve in read_curves(accounts, cut).items()]
+    now = now or timezone.now()
+    cut = buckets(period, desk, now)
+    return [
+        _series(kind, cut, curve.equity) for kind, curve in read_curves(accounts, cut, now).items()
+    ]
 
 
 def profit_series(
@@ -62,8 +72,11 @@ def profit_series(
     The sum of what each account gained, so no jump when one is added. Money that was paid in
     or out looks like profit or loss.
     """
-    cut = buckets(period, desk, now or timezone.now())
-    return [_series(kind, cut, curve.profit) for kind, curve in read_curves(accounts, cut).items()]
+    now = now or timezone.now()
+    cut = buckets(period, desk, now)
+    return [
+        _series(kind, cut, curve.profit) for kind, curve in read_curves(accounts, cut, now).items()
+    ]
 
 
 def course(
@@ -74,7 +87,8 @@ def course(
     now: datetime | None = None,
 ) -> list[Course]:
     """Profit and drawdown over a period, for each kind of money there is."""
-    cut = buckets(period, desk, now or timezone.now())
+    now = now or timezone.now()
+    cut = buckets(period, desk, now)
     return [
         Course(
             kind=kind,
@@ -83,42 +97,79 @@ def course(
             drawdown=curve.drawdowns()[-1],
             max_drawdown=max(curve.drawdowns(), default=ZERO),
         )
-        for kind, curve in read_curves(accounts, cut).items()
+        for kind, curve in read_curves(accounts, cut, now).items()
     ]
 
 
-def read_curves(accounts: ExchangeAccountQuerySet, cut: Sequence[Bucket]) -> Mapping[Kind, Curve]:
-    """The curves of the kinds that have an account. Holds one chunk of accounts at a time."""
+def read_curves(
+    accounts: ExchangeAccountQuerySet, cut: Sequence[Bucket], now: datetime | None = None
+) -> Mapping[Kind, Curve]:
+    """The curves of the kinds that have an account. Holds one chunk of accounts at a time.
+
+    About as many rows are read as there are buckets, by the index of grains and between fixed
+    times (MySQL takes no range that depends on another row): the cost does not grow with the
+    number of snapshots.
+    """
     curves: dict[Kind, Curve] = {}
-    for market, readings in _read(accounts, cut):
-        curves.setdefault(kind_of(market), Curve(len(cut))).add(readings)
+    spans = _spans(cut, now or timezone.now())
+    rows, after = accounts.order_by("pk").values_list("pk", "market"), 0
+    while chunk := list(rows.filter(pk__gt=after)[:ACCOUNTS_AT_ONCE]):
+        told = _read([pk for pk, _ in chunk], spans)
+        for pk, market in chunk:
+            curve = curves.setdefault(kind_of(market), Curve(len(cut)))
+            curve.add(readings_of(cut, sorted(told.get(pk, ()))))
+        after = chunk[-1][0]
     return {kind: curves[kind] for kind in Kind if kind in curves}
 
 
+def readings_of(cut: Sequence[Bucket], told: Iterable[Reading]) -> Readings:
+    """What stands for the end of each bucket: the last reading in it, or the first after it when
+    that came at once. Of what was told before the period the last counts. `told` is in order."""
+    before: Decimal | None = None
+    heard: list[Decimal | None] = [None] * len(cut)
+    seen = -1
+    for at, equity in told:
+        place = place_of(cut, at)
+        if place is None:
+            before = equity if at < cut[0].start else before
+            continue
+        ends_another = place > seen and at - cut[place].start <= AT_ONCE
+        seen = place
+        if not ends_another or place == len(cut) - 1:
+            heard[place] = equity
+        if ends_another and place:
+            heard[place - 1] = equity
+        elif ends_another:
+            before = equity
+    first = next((value for value in heard if value is not None), None)
+    return Readings(before, first, tuple(heard))
+
+
+def _spans(cut: Sequence[Bucket], now: datetime) -> list[tuple[tuple[Grain, ...], datetime]]:
+    """Which grains are read from when on, each to the end: what draws the buckets, what the
+    present one needs more of, and the very latest. The days before the period tell the base."""
+    width = cut[0].end - cut[0].start
+    coarse: tuple[Grain, ...] = (Grain.HOUR,) if width < timedelta(hours=20) else ()
+    fine = (Grain.QUARTER, *coarse) if width < timedelta(hours=1) else coarse
+    return [
+        ((Grain.DAY,), cut[0].start - LOOK_BACK),
+        (fine, cut[0].start),
+        ((Grain.QUARTER, Grain.HOUR), cut[-1].start),
+        ((Grain.MINUTE,), max(cut[-1].start, now - LATEST)),
+    ]
+
+
 def _read(
-    accounts: ExchangeAccountQuerySet, cut: Sequence[Bucket]
-) -> Iterator[tuple[str, Readings]]:
-    """Each account's readings. Every bucket is one step into the index (account, at), so the
-    cost is accounts x buckets and does not grow with the number of snapshots."""
-    wanted: dict[str, Any] = {
-        "before": _reading("-at", at__lt=cut[0].start),
-        "first": _reading("at", at__gte=cut[0].start, at__lt=cut[-1].end),
-    }
-    for n, bucket in enumerate(cut):
-        wanted[f"b{n}"] = _reading("-at", at__gte=bucket.start, at__lt=bucket.end)
-    rows = accounts.order_by("pk").annotate(**wanted).values_list("pk", "market", *wanted)
-    after = 0
-    while chunk := list(rows.filter(pk__gt=after)[:ACCOUNTS_AT_ONCE]):
-        for _pk, market, before, first, *heard in chunk:
-            yield market, Readings(before, first, tuple(heard))
-        after = chunk[-1][0]
-        if len(chunk) < ACCOUNTS_AT_ONCE:
-            return
-
-
-def _reading(order: str, **within: datetime) -> Subquery:
-    rows = EquitySnapshot.objects.filter(account=OuterRef("pk"), **within)
-    return Subquery(rows.order_by(order).values("equity")[:1])
+    account_ids: Sequence[int], spans: Sequence[tuple[tuple[Grain, ...], datetime]]
+) -> dict[int, set[Reading]]:
+    found: dict[int, set[Reading]] = {}
+    for grains, start in spans:
+        rows = EquitySnapshot.objects.filter(
+            account__in=account_ids, grain__in=grains, at__gte=start
+        ).order_by()
+        for account_id, at, equity in rows.values_list("account_id", "at", "equity"):
+            found.setdefault(account_id, set()).add((at, equity))
+    return found
 
 
 def _series(kind: Kind, cut: Sequence[Bucket], values: Sequence[Decimal | None]) -> Series:

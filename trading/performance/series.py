@@ -17,7 +17,10 @@ RATIO_PLACES = Decimal("1e-8")
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A bucket's value: `at` is where it begins. None: nothing is known yet."""
+    """A bucket's value: `at` is where it begins. None: nothing is known yet.
+
+    Equity and profit are as of its end, of the present bucket as of now.
+    """
 
     at: datetime
     value: Decimal | None
@@ -39,7 +42,7 @@ class Series:
 @dataclass(frozen=True, slots=True)
 class Readings:
     """What was heard of one account's equity: the last before the period, the first within it,
-    and the last of each bucket, None where nothing was heard."""
+    and for each bucket the reading that stands for its end, None where nothing was heard."""
 
     before: Decimal | None
     first: Decimal | None
@@ -51,7 +54,7 @@ class Readings:
         return self.first if self.before is None else self.before
 
     def carried(self) -> tuple[Decimal | None, ...]:
-        """Each bucket's value: the last one heard by its end, None before the first."""
+        """Each bucket's value, the one before it where nothing was heard; None before the first."""
         values: list[Decimal | None] = []
         last = self.before
         for heard in self.heard:
@@ -60,7 +63,7 @@ class Readings:
         return tuple(values)
 
     def gained(self) -> tuple[Decimal, ...]:
-        """How much more than the base it is by the end of each bucket: 0 before the first."""
+        """How much more than the base each bucket's value is: 0 before the first."""
         base = self.base
         if base is None:
             return (ZERO,) * len(self.heard)

@@ -18,6 +18,7 @@ from customers.enums import Market
 from customers.models import ExchangeAccount
 from tests import factories as make
 from trading import performance
+from trading.enums import Grain
 from trading.models import Balance, EquitySnapshot, Fill, Order
 from trading.orders import OrderWord
 from trading.performance import Kind, Period, equity, fills
@@ -39,8 +40,10 @@ class Desk:
     def all(self) -> Any:
         return ExchangeAccount.objects.all()
 
-    def snapshot(self, account: ExchangeAccount, ago: timedelta, equity: str) -> None:
-        EquitySnapshot(account=account, at=NOW - ago, equity=D(equity)).save()
+    def snapshot(
+        self, account: ExchangeAccount, ago: timedelta, equity: str, grain: Grain = Grain.DAY
+    ) -> None:
+        EquitySnapshot(account=account, at=NOW - ago, equity=D(equity), grain=grain).save()
 
     def fill(self, inst_id: str, quantity: str, price: str, **more: Any) -> Fill:
         self.fills += 1
@@ -73,9 +76,9 @@ def lines(series: list[performance.Series]) -> dict[tuple[str, str], list[Any]]:
     return {(s.kind.value, s.name): [p.value for p in s.points] for s in series}
 
 
-def test_one_reading_for_each_bucket_the_last_of_it(desk: Desk) -> None:
+def test_one_reading_stands_for_the_end_of_each_bucket(desk: Desk) -> None:
     desk.snapshot(desk.real, timedelta(hours=30), "999.999999999999999999")
-    for minute in range(7):
+    for minute in range(20):
         desk.snapshot(desk.real, timedelta(minutes=minute), str(1010 - minute))
     desk.snapshot(desk.paper, timedelta(minutes=16), "5")
 
@@ -83,9 +86,10 @@ def test_one_reading_for_each_bucket_the_last_of_it(desk: Desk) -> None:
     profit = lines(performance.profit_series(desk.all, Period.DAY, desk=desk.tenant, now=NOW))
 
     start = D("999.999999999999999999")
-    assert equity_found["real", "USD"] == [start] * 95 + [D(1010)]
+    assert equity_found["real", "USD"] == [start] * 93 + [D(991), D(1003), D(1010)]
     assert equity_found["simulated", "USD"] == [None] * 94 + [5, 5]
-    assert profit["real", "USD"] == [0] * 95 + [D("10.000000000000000001")]
+    gained = D("0.000000000000000001")
+    assert profit["real", "USD"] == [0] * 93 + [gained - 9, gained + 3, gained + 10]
     assert set(profit["simulated", "USD"]) == {0}
 
 
@@ -97,7 +101,23 @@ def test_a_month_is_read_by_the_desks_days(desk: Desk) -> None:
 
     found = lines(performance.equity_series(desk.all, Period.MONTH, desk=desk.tenant, now=NOW))
 
-    assert found["real", "USD"] == [None] * 28 + [100, 101]
+    assert found["real", "USD"] == [None] * 28 + [101, 101]
+
+
+def test_a_curve_reads_only_as_fine_as_it_draws(desk: Desk) -> None:
+    grains = ((200, Grain.MINUTE), (150, Grain.QUARTER), (100, Grain.HOUR), (50, Grain.DAY))
+    for minutes, grain in grains:
+        desk.snapshot(desk.real, timedelta(minutes=minutes), str(minutes), grain)
+    desk.snapshot(desk.real, timedelta(minutes=1), "1", Grain.MINUTE)
+
+    def told(period: Period) -> list[int]:
+        (real, _) = performance.equity_series(desk.all, period, desk=desk.tenant, now=NOW)
+        values = [int(p.value) for p in real.points if p.value is not None]
+        return list(dict.fromkeys(values))
+
+    assert told(Period.DAY) == [150, 100, 50, 1]
+    assert told(Period.WEEK) == [100, 50, 1]
+    assert told(Period.MONTH) == [1]
 
 
 def test_the_course_of_a_period_has_profit_and_its_deepest_fall(desk: Desk) -> None:
@@ -127,7 +147,9 @@ def test_accounts_are_read_in_chunks_with_the_same_sums(
     assert whole[0].last == D("5.5")
 
 
-def test_a_curve_costs_one_query_however_many_snapshots_and_accounts_there_are(desk: Desk) -> None:
+def test_a_curve_costs_the_same_however_many_snapshots_and_accounts_there_are(
+    desk: Desk,
+) -> None:
     def cost() -> int:
         with CaptureQueriesContext(
             connection,
@@ -141,7 +163,7 @@ def test_a_curve_costs_one_query_however_many_snapshots_and_accounts_there_are(d
         account = make.make_account(desk.real.customer)
         for minute in range(20):
             desk.snapshot(account, timedelta(minutes=minute * 50), str(number))
-    assert (before, cost()) == (1, 1)
+    assert (before, cost()) == (6, 6)
 
 
 def test_volume_is_valued_by_contract_and_kept_by_currency(desk: Desk) -> None:

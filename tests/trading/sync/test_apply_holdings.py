@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,15 +11,16 @@ import pytest
 
 from accounts.tenancy import tenant_scope
 from customers.models import ExchangeAccount
-from tests.factories import make_account
+from tests.factories import make_account, make_tenant
 from tests.trading.sync.rows import BTC, ETH, at, balance, position, report
-from trading.enums import EventSource
+from trading.enums import EventSource, Grain
 from trading.exchange.errors import MalformedReport
 from trading.exchange.streams import BalanceEvent, Malformed, OrderEvent, PositionsEvent
 from trading.exchange.types import PositionSide
 from trading.leases import db_now
 from trading.models import Balance, EquitySnapshot, Position, QuarantinedReport
 from trading.sync.apply import TOTAL, apply_balance, apply_events, apply_positions, quarantine
+from trading.sync.apply.balance import write_balance
 
 pytestmark = pytest.mark.database
 STREAM, REST = EventSource.STREAM, EventSource.REST
@@ -161,6 +162,26 @@ def test_equity_is_drawn_once_a_minute(account: ExchangeAccount) -> None:
         first = EquitySnapshot.objects.order_by("at").first()
     assert first is not None
     assert first.equity == 10_010
+
+
+def test_a_reading_knows_the_longest_span_that_it_is_the_first_of(db: None) -> None:
+    account = make_account(tenant=make_tenant(timezone="Asia/Kathmandu"))  # 5 h 45 min ahead
+    day = datetime(2026, 11, 25, tzinfo=UTC)
+    with tenant_scope(account.tenant_id):
+        for number, minutes in enumerate((600, 601, 614, 615, 660, 800, 1094, 1095, 1096)):
+            write_balance(
+                account,
+                balance(10_000, number),
+                source=REST,
+                complete=True,
+                now=day + timedelta(minutes=minutes, seconds=30),
+            )
+        told = EquitySnapshot.objects.order_by("at").values_list("grain", flat=True)
+
+        assert list(told) == [
+            *(Grain.DAY, Grain.MINUTE, Grain.MINUTE, Grain.QUARTER, Grain.HOUR, Grain.HOUR),
+            *(Grain.HOUR, Grain.DAY, Grain.MINUTE),
+        ]
 
 
 def test_a_batch_of_events_is_one_transaction(

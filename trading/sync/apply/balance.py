@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from customers.models import ExchangeAccount
-from trading.enums import EventSource
+from trading.enums import EventSource, Grain
 from trading.exchange.types import BalanceReport, CurrencyBalance
 from trading.models import Balance, EquitySnapshot
 from trading.sync.apply.claim import Applied, announce, claimed, differing
@@ -85,12 +85,27 @@ def _is_older(row: Balance, columns: dict[str, Any]) -> bool:
 
 def _snapshot(account: ExchangeAccount, total: dict[str, Any], now: datetime) -> Applied:
     minute = now.replace(second=0, microsecond=0)
-    if EquitySnapshot.objects.filter(account=account, at=minute).exists():
+    taken = EquitySnapshot.objects.filter(account=account).order_by("-at")
+    before: datetime | None = taken.values_list("at", flat=True).first()
+    if before is not None and before >= minute:
         return Applied()
     EquitySnapshot.objects.create(
-        account=account, at=minute, equity=total["equity"], unrealized_pnl=total["unrealized_pnl"]
+        account=account,
+        at=minute,
+        grain=_grain(account, minute, before),
+        equity=total["equity"],
+        unrealized_pnl=total["unrealized_pnl"],
     )
     return Applied(rows=1)
+
+
+def _grain(account: ExchangeAccount, at: datetime, before: datetime | None) -> Grain:
+    """The longest span that began after the reading before this one."""
+    if before is not None and before >= at.replace(minute=at.minute // 15 * 15):
+        return Grain.MINUTE
+    if before is None or before < account.tenant.day_start(at):
+        return Grain.DAY
+    return Grain.QUARTER if before >= at.replace(minute=0) else Grain.HOUR
 
 
 def _columns(detail: CurrencyBalance) -> dict[str, Any]:
