@@ -84,7 +84,7 @@ def test_every_example_of_the_api_guide_is_answered_as_it_is_printed(runs: tuple
         tried += 1
         assert found.status == example.answer["code"], (where, found)
         assert list(guide.differences(example.answer, found.body)) == [], (where, found.body)
-    assert tried >= 13
+    assert tried >= 16
 
 
 def _ids(shown: Any) -> dict[str, str]:
@@ -104,6 +104,7 @@ def _ids(shown: Any) -> dict[str, str]:
         "CUSTOMER_ID": customer["id"],
         "ACCOUNT_ID": first(f"accounts?customer_id={customer['id']}")["id"],
         "SOURCE_ID": first("sources?kind=api")["id"],
+        "STRATEGY_ID": first("strategies?search=Ether")["id"],
         "TRADE_ID": trade["id"],
         "DECISION_ID": trade["decision_id"],
         "SIGNAL_ID": trade["signal_id"],
