@@ -156,7 +156,8 @@ if REDIS_URL:
     }
     # The pub/sub layer buffers without bound; this one drops at its capacity.
     _layer = "channels_redis.core.RedisChannelLayer"
-    _where: dict[str, Any] = {"hosts": [REDIS_URL]}
+    # A socket waits in Redis for 5 s at a time, which is just what redis-py takes for an outage.
+    _where: dict[str, Any] = {"hosts": [{"address": REDIS_URL, "socket_timeout": 20}]}
 else:
     # Files: every process must see a session end.
     _cache = {

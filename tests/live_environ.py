@@ -25,8 +25,9 @@ def environ(folder: Path, database: str, redis_url: str = "") -> dict[str, str]:
 def layers(folder: Path, redis_url: str = "") -> dict[str, Any]:
     """CHANNEL_LAYERS of a process that talks to the one above."""
     if redis_url:
-        name, where = "channels_redis.core.RedisChannelLayer", {"hosts": [redis_url]}
+        name = "channels_redis.core.RedisChannelLayer"
+        where: dict[str, Any] = {"hosts": [{"address": redis_url, "socket_timeout": 20}]}
     else:
         name = "notifications.live.embedded_layer.SqliteChannelLayer"
-        where = {"path": str(folder / "live.sqlite3")}  # type: ignore[dict-item]
+        where = {"path": str(folder / "live.sqlite3")}
     return {"default": {"BACKEND": name, "CONFIG": {**where, "capacity": 500, "expiry": 30}}}

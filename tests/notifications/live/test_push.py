@@ -17,7 +17,7 @@ def push(layer: str) -> dict[str, Any]:
     run = subprocess.run(
         [
             *(sys.executable, "-m", "benchmarks.push", "--layer", layer),
-            *("--seconds", "3", "--clients", "10", "--silent", "3", "--ack-s", "5"),
+            *("--seconds", "3", "--clients", "10", "--silent", "3", "--ack-s", "8"),
         ],
         cwd=ROOT,
         capture_output=True,
@@ -30,6 +30,7 @@ def push(layer: str) -> dict[str, Any]:
     return measured
 
 
+# Longer than Redis is waited for at a time: an idle socket must outlive it.
 def check(measured: dict[str, Any]) -> None:
     readers, silent = measured["readers"], measured["silent"]
 
@@ -37,7 +38,7 @@ def check(measured: dict[str, Any]) -> None:
     assert (readers["count"], readers["gaps"], readers["missed"]) == (7, 0, 0)
     assert readers["closed"] == []
     assert silent["closed"] == 3
-    assert 5 <= silent["first_s"] <= silent["last_s"] < 15
+    assert 8 <= silent["first_s"] <= silent["last_s"] < 20
     assert measured["rss_mib"]["max"] - measured["rss_mib"]["start"] < 40
     assert measured["commit_to_frame_ms"]["p99"] < 5000
 
