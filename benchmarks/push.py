@@ -180,7 +180,7 @@ class _Run:
                     latencies.append(time.time() - json.loads(message.data)["sent"])  # noqa: PERF401
 
         tasks = [asyncio.create_task(read(event)) for event in ready]
-        await asyncio.gather(*(event.wait() for event in ready))
+        await asyncio.wait_for(asyncio.gather(*(event.wait() for event in ready)), 60)
         await self._write("bare", min(self.options.seconds, 10))
         await asyncio.sleep(1)
         await _cancel(tasks)

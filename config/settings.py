@@ -156,8 +156,10 @@ if REDIS_URL:
     }
     # The pub/sub layer buffers without bound; this one drops at its capacity.
     _layer = "channels_redis.core.RedisChannelLayer"
-    # A socket waits in Redis for 5 s at a time, which is just what redis-py takes for an outage.
-    _where: dict[str, Any] = {"hosts": [{"address": REDIS_URL, "socket_timeout": 20}]}
+    # redis-py takes 5 s of silence for an outage, which is just how long channels waits at a
+    # time, and allows 100 connections, fewer than the pages that may come back at once.
+    _redis = {"address": REDIS_URL, "socket_timeout": 20, "max_connections": 4000}
+    _where: dict[str, Any] = {"hosts": [_redis]}
 else:
     # Files: every process must see a session end.
     _cache = {

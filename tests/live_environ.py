@@ -26,7 +26,9 @@ def layers(folder: Path, redis_url: str = "") -> dict[str, Any]:
     """CHANNEL_LAYERS of a process that talks to the one above."""
     if redis_url:
         name = "channels_redis.core.RedisChannelLayer"
-        where: dict[str, Any] = {"hosts": [{"address": redis_url, "socket_timeout": 20}]}
+        where: dict[str, Any] = {
+            "hosts": [{"address": redis_url, "socket_timeout": 20, "max_connections": 4000}]
+        }
     else:
         name = "notifications.live.embedded_layer.SqliteChannelLayer"
         where = {"path": str(folder / "live.sqlite3")}
