@@ -69,6 +69,14 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._flushing = self._over = False
         self._flushed_at = self._acked_at = self._beat_at = self._check_at = self._gap_at = 0.0
 
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Leave nothing behind: a socket that ends by an error is not told of its end, and its
+        place would never be free again."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._leave()
+
     async def dispatch(self, message: dict[str, Any]) -> None:
         """channels' own would go through a thread for every message, for connections unused."""
         await getattr(self, get_handler_name(message))(message)
@@ -97,11 +105,15 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._end(refused.code)
 
     async def disconnect(self, code: int) -> None:
+        await self._leave()
+
+    async def _leave(self) -> None:
         self._over = True
         hub().remove(self)
         for task in self._tasks:
             task.cancel()
-        for group in self._groups:
+        groups, self._groups = self._groups, []
+        for group in groups:
             await self.channel_layer.group_discard(group, self.channel_name)
 
     async def live_frame(self, message: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from notifications.live.codes import Close
 
 MOST_BYTES = 16 * 1024
 MOST_SEQ = 2**53
+LAST_MOMENT = 4_000_000_000
 
 
 class Refused(Exception):  # noqa: N818 - says what happened
@@ -84,6 +85,8 @@ def _numbers(value: Any) -> dict[str, int]:
 def _moment(value: Any) -> float | None:
     if value is None:
         return None
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise Refused(Close.BAD_MESSAGE)
-    return min(max(float(value), 0.0), 4e9)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Refused(Close.BAD_MESSAGE)
+    return float(min(max(value, 0), LAST_MOMENT))

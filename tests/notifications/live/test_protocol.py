@@ -6,14 +6,18 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from channels.layers import get_channel_layer
+from django.db import DatabaseError, connection
 from django.test import Client
 
 from accounts.enums import Role
 from accounts.models import Membership
 from accounts.services import add_member, remove_member
 from notifications.live.consumer import Limits
+from notifications.live.hub import hub
+from notifications.models import LiveStream
 from tests import factories as make
-from tests.notifications.live.conftest import Desk, Open, closed_with, cookie_of, subscribed
+from tests.notifications.live.conftest import Desk, Open, closed_with, cookie_of, socket, subscribed
 
 pytestmark = pytest.mark.database
 
@@ -128,6 +132,31 @@ async def test_a_full_process_is_closed_4429(desk: Desk, opened: Open) -> None:
         await subscribed(await opened(cookie, limits=limits), orders=None)
 
     assert await closed_with(await opened(cookie, limits=limits)) == 4429
+
+
+async def test_a_socket_that_stumbles_leaves_its_place_and_its_groups(desk: Desk) -> None:
+    client = socket(await sync_to_async(cookie_of)(desk.staff))
+    await client.connect(5)
+    await subscribed(client, signals=None)
+    assert len(hub()) == 1
+
+    await sync_to_async(_rename)("live_away")
+    try:
+        await client.send_json_to({"subscribe": {"orders": None}})
+        with pytest.raises(DatabaseError):
+            await client.receive_output(5)
+    finally:
+        await sync_to_async(_rename)("")
+
+    assert (len(hub()), hub().count_of(desk.staff.pk)) == (0, 0)
+    assert not any(get_channel_layer().groups.values())
+
+
+def _rename(away: str) -> None:
+    """Take the table of the streams away, or bring it back."""
+    own = LiveStream._meta.db_table
+    with connection.schema_editor() as editor:
+        editor.alter_db_table(LiveStream, *((own, away) if away else ("live_away", own)))
 
 
 async def test_a_session_that_ended_is_closed_4401(desk: Desk, opened: Open) -> None:

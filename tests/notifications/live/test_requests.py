@@ -58,6 +58,7 @@ def test_what_may_be_said(message: Any, asked: Asked) -> None:
         ("staff", {"subscribe": {"orders": None}, "ack": {}}, 4400),
         ("staff", {"subscribe": {"orders": None}, "rendered": "now"}, 4400),
         ("staff", {"subscribe": {"orders": None}, "rendered": float("nan")}, 4400),
+        ("staff", {"subscribe": {"orders": None}, "rendered": float("inf")}, 4400),
         ("staff", {"ack": [1]}, 4400),
         ("staff", {"ack": {"orders": None}}, 4400),
         ("staff", {"group": "t.2.staff"}, 4400),
@@ -92,3 +93,9 @@ def test_group_names_carry_their_desk_and_nothing_else_gets_in() -> None:
                 audience_group(3, audience)
     with pytest.raises(ValueError, match="invalid literal"):
         audience_group("3.staff", "x")  # type: ignore[arg-type]
+
+
+def test_a_moment_of_any_size_is_read() -> None:
+    text = '{"subscribe": {"orders": null}, "rendered": %s}'
+
+    assert [parse(text % number, "staff").rendered for number in ("-5", "1" * 400)] == [0.0, 4e9]
