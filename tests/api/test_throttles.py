@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.cache.backends.filebased import FileBasedCache
+from django.core.cache.backends.redis import RedisCache
 
 from accounts.api import throttling
 from tests.api.calls import Programs, told
@@ -71,6 +72,28 @@ def test_refusals_count_too(programs: Programs, settings: Any) -> None:
     programs.reader.get("customers/nobody")
 
     assert programs.reader.get("customers").status_code == 429
+
+
+def test_a_program_beyond_its_limit_does_not_shut_out_its_desk(
+    programs: Programs, settings: Any
+) -> None:
+    settings.API_RATE_PER_TOKEN, settings.API_RATE_PER_TENANT = 2, 5
+
+    statuses = [programs.customer.get("customers").status_code for _ in range(8)]
+
+    assert statuses == [200, 200, *[429] * 6]
+    assert programs.integrator.get("customers").status_code == 200
+
+
+def test_a_cache_that_is_away_stops_no_program(
+    programs: Programs, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.API_RATE_PER_TOKEN = 3
+    monkeypatch.setattr(throttling, "cache", RedisCache("redis://127.0.0.1:1", {}))
+
+    response = programs.reader.get("customers")
+
+    assert (response.status_code, response["X-RateLimit-Remaining"]) == (200, "3")
 
 
 def test_calls_without_a_token_are_told_no_limits(programs: Programs) -> None:
