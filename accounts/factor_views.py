@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from datetime import timedelta
 from io import BytesIO
-from typing import Any
+from typing import Any, Final
 
 import qrcode
 from django import forms
@@ -25,10 +25,12 @@ from qrcode.image.svg import SvgPathFillImage
 
 from accounts import lockout, signin, two_factor
 from accounts.display import age
-from accounts.models import User
+from accounts.models import Authenticator, User
 from accounts.roles import may_enter_admin
 from accounts.stepup import is_fresh, redirect_to_step_up, safe_next
 from accounts.two_factor import Factor
+
+BEGUN_KEY: Final = "enrolling"
 
 
 class CodeForm(forms.Form):
@@ -81,7 +83,9 @@ def two_factor_page(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         match request.POST.get("do"):
             case "begin":
-                two_factor.begin_enrolment(user=user)
+                # Remembered here: whoever else knows the password may have begun one too, and
+                # nobody must take up a key that somebody else has seen.
+                request.session[BEGUN_KEY] = two_factor.begin_enrolment(user=user).pk
                 return HttpResponseRedirect(reverse("accounts:two_factor"))
             case "confirm":
                 form = CodeForm(request.POST)
@@ -114,7 +118,9 @@ def _confirm(request: HttpRequest, user: User, form: CodeForm) -> HttpResponse |
         return None
     back = signin.waiting_next(request)
     try:
-        codes = two_factor.confirm_enrolment(user=user, code=form.cleaned_data["code"])
+        codes = two_factor.confirm_enrolment(
+            user=user, app=_begun(request, user), code=form.cleaned_data["code"]
+        )
     except ValidationError as refusal:
         form.add_error(None, refusal)
         return None
@@ -128,13 +134,17 @@ def _confirm(request: HttpRequest, user: User, form: CodeForm) -> HttpResponse |
     return _codes(request, codes)
 
 
+def _begun(request: HttpRequest, user: User) -> Authenticator | None:
+    return two_factor.pending_of(user, request.session.get(BEGUN_KEY))
+
+
 def _staff_user(request: HttpRequest) -> User | None:
     user = request.user
     return user if isinstance(user, User) and two_factor.is_staff(user) else None
 
 
 def _page(request: HttpRequest, user: User, form: CodeForm) -> HttpResponse:
-    app, pending = two_factor.authenticator_of(user), two_factor.pending_of(user)
+    app, pending = two_factor.authenticator_of(user), _begun(request, user)
     context: dict[str, Any] = {
         "title": _("Two-factor sign-in"),
         "form": form,

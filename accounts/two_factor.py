@@ -52,8 +52,11 @@ def authenticator_of(user: User) -> Authenticator | None:
     return found
 
 
-def pending_of(user: User) -> Authenticator | None:
-    found: Authenticator | None = user.authenticators.filter(confirmed=False).first()
+def pending_of(user: User, key: object) -> Authenticator | None:
+    """What was begun with this key and is not confirmed; what another browser began is not it."""
+    if not isinstance(key, int):
+        return None
+    found: Authenticator | None = user.authenticators.filter(confirmed=False, pk=key).first()
     return found
 
 
@@ -93,13 +96,12 @@ def begin_enrolment(*, user: User) -> Authenticator:
 
 
 @transaction.atomic
-def confirm_enrolment(*, user: User, code: str) -> list[str]:
+def confirm_enrolment(*, user: User, app: Authenticator | None, code: str) -> list[str]:
     """Make the new app the person's only one and hand out recovery codes, this once.
 
     Ends the person's other sessions: they were opened without it. Raises ValidationError.
     """
-    app = pending_of(user)
-    if app is None:
+    if app is None or app.user_id != user.pk:
         raise ValidationError({"code": _("Nothing was begun here, or it is confirmed already.")})
     if not app.verify_token("".join(code.split())):
         raise ValidationError(

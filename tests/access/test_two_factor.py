@@ -220,6 +220,30 @@ def test_where_it_is_required_the_first_sign_in_enrolls(
     assert actions(tenant) == ["two_factor.enrolled", "user.signed_in"]
 
 
+def test_nobody_takes_up_a_key_that_another_browser_began(
+    ann: User, settings: Any, clock: time_machine.Coordinates
+) -> None:
+    settings.STAFF_TWO_FACTOR = "required"
+    thief, client = Client(), Client()
+    log_in(thief, "ann")
+    thief.post("/admin/me/two-factor/", {"do": "begin"})
+    known = shown_secret(thief)
+    log_in(client, "ann")
+
+    page = client.get("/admin/me/two-factor/").content.decode()
+    answer = client.post("/admin/me/two-factor/", {"do": "confirm", "code": code(known)})
+
+    assert 'id="secret"' not in page
+    assert (b"Nothing was begun here" in answer.content, inside(client)) == (True, False)
+    client.post("/admin/me/two-factor/", {"do": "begin"})
+    own = shown_secret(client)
+    thief.post("/admin/me/two-factor/", {"do": "confirm", "code": code(own)})
+    assert (inside(thief), Authenticator.objects.filter(confirmed=True).count()) == (False, 0)
+    client.post("/admin/me/two-factor/", {"do": "confirm", "code": code(own)})
+    assert inside(client)
+    assert own != known
+
+
 def test_a_session_without_it_reaches_no_page_where_it_is_required(
     ann: User, settings: Any
 ) -> None:
