@@ -36,6 +36,19 @@ def set_password(*, user: User, password: str, action: str = "user.password_chan
     return user
 
 
+@transaction.atomic
+def welcome(*, uid: UUID, token: str, password: str) -> User | None:
+    """Set the first password by a link; None when the link was used meanwhile. Raises
+    ValidationError for a weak one."""
+    # Of two who hold the link one waits here, and then finds it spent.
+    if not User.objects.select_for_update().filter(uid=uid).exists():
+        return None
+    user = welcomed(uid, token)
+    if user is not None:
+        set_password(user=user, password=password, action="user.welcomed")
+    return user
+
+
 def welcomed(uid: UUID, token: str) -> User | None:
     """The person a link belongs to, or None for one that is made up, used or too old.
 

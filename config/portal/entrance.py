@@ -17,9 +17,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from accounts import signin
+from accounts import passwords, signin
 from accounts.entry import SESSION_KEY
-from accounts.passwords import set_password, welcomed
+from accounts.passwords import welcomed
 from accounts.roles import Ability, may
 from config.portal.access import desks_of
 
@@ -62,16 +62,22 @@ def welcome(request: HttpRequest, uid: UUID, token: str) -> HttpResponse:
     """Set the first password. The link is spent with it."""
     user = welcomed(uid, token)
     if user is None:
-        return TemplateResponse(request, "portal/welcome_over.html", {}, status=404)
+        return _over(request)
     form = SetPasswordForm(user, request.POST or None)
     if form.is_valid():
         password = form.cleaned_data["new_password1"]
         try:
-            set_password(user=user, password=password, action="user.welcomed")
+            done = passwords.welcome(uid=uid, token=token, password=password)
         except forms.ValidationError as refusal:
             form.add_error("new_password1", refusal)
         else:
+            if done is None:
+                return _over(request)
             messages.success(request, _("Your password is set. Sign in with it."))
             return HttpResponseRedirect(reverse("portal:login"))
     context = {"form": form, "name": user.get_username()}
     return TemplateResponse(request, "portal/welcome.html", context)
+
+
+def _over(request: HttpRequest) -> HttpResponse:
+    return TemplateResponse(request, "portal/welcome_over.html", {}, status=404)

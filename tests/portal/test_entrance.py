@@ -8,9 +8,10 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from accounts import passwords
 from accounts.enums import Role
 from accounts.models import AuditEntry, Membership, User
-from accounts.passwords import welcome_tokens
+from accounts.passwords import welcome_tokens, welcomed
 from accounts.tenancy import all_tenants, tenant_scope
 from config.portal.looks import cookie_name
 from customers.portal import grant_portal_access
@@ -127,6 +128,21 @@ def test_a_link_that_may_not_work_does_not(portal: Portal, state: str) -> None:
     response = Client().post(address, {"new_password1": NEW, "new_password2": NEW})
     assert response.status_code == 404
     assert not User.objects.get(pk=user.pk).has_usable_password()
+
+
+def test_of_two_who_hold_a_link_only_the_first_sets_a_password(portal: Portal) -> None:
+    customer = make.make_customer(portal.world.tenant)
+    with tenant_scope(portal.world.tenant):
+        user = grant_portal_access(customer=customer, username="dora", actor=None)
+    token = welcome_tokens.make_token(user)
+    assert welcomed(user.uid, token) == user  # both have the page before them
+
+    first = passwords.welcome(uid=user.uid, token=token, password=NEW)
+    second = passwords.welcome(uid=user.uid, token=token, password=PASSWORD)
+
+    assert (first, second) == (user, None)
+    assert User.objects.get(pk=user.pk).check_password(NEW)
+    assert len(diary("user.welcomed")) == 1
 
 
 def test_a_token_is_in_no_log(portal: Portal) -> None:
