@@ -14,14 +14,17 @@ def client_ip(request: HttpRequest) -> str | None:
     Each of our proxies adds the address it was called from, so the caller is as many places
     from the right as there are proxies; what stands further left is the caller's own claim.
     """
-    if settings.TRUSTED_PROXIES:
-        said = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-        if len(said) >= settings.TRUSTED_PROXIES:
-            found = _parse(said[-settings.TRUSTED_PROXIES])
-            if found is not None:
-                return str(found)
     direct = _parse(request.META.get("REMOTE_ADDR", ""))
-    return None if direct is None else str(direct)
+    return forwarded_ip(request) or (None if direct is None else str(direct))
+
+
+def forwarded_ip(request: HttpRequest) -> str | None:
+    """What our proxies say alone; None where they say nothing that can be read."""
+    said = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    if not 0 < settings.TRUSTED_PROXIES <= len(said):
+        return None
+    found = _parse(said[-settings.TRUSTED_PROXIES])
+    return None if found is None else str(found)
 
 
 def client_network(request: HttpRequest) -> str | None:
@@ -33,8 +36,14 @@ def client_network(request: HttpRequest) -> str | None:
 
 
 def _parse(text: str) -> IPv4Address | IPv6Address | None:
+    # Some proxies write the port too: 192.0.2.7:4711, [2001:db8::7]:4711.
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
     try:
-        address = ip_address(text.strip().strip("[]"))
+        address = ip_address(text)
     except ValueError:
         return None
     mapped = getattr(address, "ipv4_mapped", None)

@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
-from accounts.addresses import client_ip
+from accounts.addresses import client_ip, forwarded_ip
 from config.health.checks import Finding, check_all
 from config.health.remembered import Remembered
 
@@ -91,9 +91,9 @@ def _may_read(request: HttpRequest) -> bool:
         given = request.headers.get("Authorization", "")
         wanted = f"Bearer {settings.METRICS_TOKEN}"
         return hmac.compare_digest(given.encode(), wanted.encode())
-    if request.headers.get("X-Forwarded-For") and not settings.TRUSTED_PROXIES:
-        return False
-    address = client_ip(request)
+    # A proxy on this machine calls from it, whoever stands behind it.
+    forwarded = bool(request.headers.get("X-Forwarded-For"))
+    address = forwarded_ip(request) if forwarded else client_ip(request)
     return address is not None and ip_address(address).is_loopback
 
 

@@ -199,6 +199,8 @@ def test_attempts_of_all_desks_are_in_no_page_of_the_admin() -> None:
         ("not an address", 1, "unknown", "10.0.0.1"),
         ("nothing", 1, "", "10.0.0.1"),
         ("mapped", 1, "::ffff:198.51.100.7", "198.51.100.7"),
+        ("with its port", 1, "198.51.100.7:4711", "198.51.100.7"),
+        ("six with its port", 1, "[2001:db8::4]:4711", "2001:db8::4"),
         ("six", 1, "[2001:db8:1:2:3::4]", "2001:db8:1:2:3::4"),
     ],
 )

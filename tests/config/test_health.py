@@ -332,4 +332,5 @@ def test_behind_our_proxy_this_machine_is_who_called_the_proxy(settings: Any) ->
     settings.TRUSTED_PROXIES = 1
 
     assert Client(HTTP_X_FORWARDED_FOR="203.0.113.9").get("/metrics").status_code == 403
+    assert Client(HTTP_X_FORWARDED_FOR="unknown").get("/metrics").status_code == 403
     assert Client(HTTP_X_FORWARDED_FOR="127.0.0.1").get("/metrics").status_code == 200
