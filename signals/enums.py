@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class SourceKind(TextChoices):
@@ -25,13 +26,13 @@ class Dialect(TextChoices):
 
 
 class Intent(TextChoices):
-    OPEN = "open", _("Open")
-    ADD = "add", _("Add")
-    REDUCE = "reduce", _("Reduce")
-    CLOSE = "close", _("Close")
-    FLIP = "flip", _("Flip")
-    TARGET = "target", _("Target")
-    CANCEL = "cancel", _("Cancel")
+    OPEN = "open", pgettext_lazy("trade", "Open")
+    ADD = "add", pgettext_lazy("trade", "Add")
+    REDUCE = "reduce", pgettext_lazy("trade", "Reduce")
+    CLOSE = "close", pgettext_lazy("trade", "Close")
+    FLIP = "flip", pgettext_lazy("trade", "Flip")
+    TARGET = "target", pgettext_lazy("trade", "Target")
+    CANCEL = "cancel", pgettext_lazy("trade", "Cancel")
 
 
 class Direction(TextChoices):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import IntegerChoices, TextChoices
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Side(TextChoices):
@@ -18,8 +19,8 @@ class PositionSide(TextChoices):
 
 
 class OrderType(TextChoices):
-    MARKET = "market", _("Market")
-    LIMIT = "limit", _("Limit")
+    MARKET = "market", pgettext_lazy("order type", "Market")
+    LIMIT = "limit", pgettext_lazy("order type", "Limit")
     POST_ONLY = "post_only", _("Post-only")
     IOC = "ioc", _("Immediate or cancel")
     FOK = "fok", _("Fill or kill")
@@ -28,10 +29,10 @@ class OrderType(TextChoices):
 class Leg(TextChoices):
     """What an order does for its signal; a flip has a close and an open."""
 
-    OPEN = "open", _("Open")
-    ADD = "add", _("Add")
-    REDUCE = "reduce", _("Reduce")
-    CLOSE = "close", _("Close")
+    OPEN = "open", pgettext_lazy("trade", "Open")
+    ADD = "add", pgettext_lazy("trade", "Add")
+    REDUCE = "reduce", pgettext_lazy("trade", "Reduce")
+    CLOSE = "close", pgettext_lazy("trade", "Close")
 
 
 class OrderState(TextChoices):

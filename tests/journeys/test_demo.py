@@ -1,4 +1,4 @@
-"""`make demo`: what a newcomer sees, twice, and the guide's examples tried on the second."""
+"""`make demo`: what a newcomer sees, twice; on the second, the guide's examples and two screens."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
 from config.demo.http import call
 from tests.journeys import guide
+from tests.journeys.screens import Look, watch
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 170
@@ -85,6 +87,28 @@ def test_every_example_of_the_api_guide_is_answered_as_it_is_printed(runs: tuple
         assert found.status == example.answer["code"], (where, found)
         assert list(guide.differences(example.answer, found.body)) == [], (where, found.body)
     assert tried >= 16
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("look", "copied", "skipped"),
+    [
+        (Look("en", "light"), "ETH-USDT-SWAP", "SOL-USDT-SWAP"),
+        (Look("zh-hans", "dark"), "DOGE-USDT-SWAP", "ADA-USDT-SWAP"),
+        (Look("en", "dark"), "LTC-USDT-SWAP", "LINK-USDT-SWAP"),
+        (Look("zh-hans", "light"), "XRP-USDT-SWAP", "AVAX-USDT-SWAP"),
+    ],
+    ids=lambda each: each.name if isinstance(each, Look) else each,
+)
+def test_a_customer_and_the_desk_see_it_happen_without_loading_their_pages_again(
+    runs: tuple[Any, Any],
+    browser: Browser,
+    pictures: Path,
+    look: Look,
+    copied: str,
+    skipped: str,
+) -> None:
+    watch(browser, runs[1], look, copied, skipped, pictures)
 
 
 def _ids(shown: Any) -> dict[str, str]:
