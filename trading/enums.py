@@ -42,7 +42,7 @@ class OrderState(TextChoices):
     READY = "ready", _("Ready")
     SENDING = "sending", _("Sending")
     UNKNOWN = "unknown", _("Unknown")
-    LIVE = "live", _("Live")
+    LIVE = "live", pgettext_lazy("order", "Live")
     PARTIALLY_FILLED = "partially_filled", _("Partly filled")
     FILLED = "filled", _("Filled")
     CANCELED = "canceled", _("Canceled")

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.admin_base import RecordAdmin
 from accounts.display import link_to, moment, num, short, two
@@ -22,7 +23,10 @@ class WordFilter(admin.SimpleListFilter):
     title = _("status")
     parameter_name = "word"
     words = {
-        "open": (_("Open"), [s for s in OrderState.values if s not in FINAL_STATES]),
+        "open": (
+            pgettext_lazy("orders", "Open"),
+            [s for s in OrderState.values if s not in FINAL_STATES],
+        ),
         "settle": (_("To be settled"), [OrderState.UNKNOWN, OrderState.MANUAL]),
         "filled": (_("Filled"), [OrderState.FILLED, OrderState.PARTIALLY_FILLED]),
         "canceled": (_("Canceled"), [OrderState.CANCELED, OrderState.EXPIRED]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.admin_base import RecordAdmin
 from accounts.display import link_to, moment, num, two
@@ -18,7 +19,7 @@ class HeldFilter(admin.SimpleListFilter):
     parameter_name = "held"
 
     def lookups(self, request, model_admin):  # type: ignore[no-untyped-def]
-        return [("open", _("Open")), ("flat", _("Flat"))]
+        return [("open", pgettext_lazy("positions", "Open")), ("flat", _("Flat"))]
 
     def queryset(self, request, queryset):  # type: ignore[no-untyped-def]
         match self.value():
