@@ -170,7 +170,8 @@ def full_time(at: Any) -> str:
     """A moment for the page of one row: day, time to the second, and how far from UTC."""
     local = timezone.localtime(at)
     # Translators: a day and a time to the second, as Django's date filter writes it.
-    return f"{date_format(local, pgettext('date format', 'j M Y, H:i:s'))} {zone_offset()}"
+    written = date_format(local, pgettext("date format", "j M Y, H:i:s"))
+    return f"{written} {zone_offset()}"
 
 
 @register.simple_tag

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -26,6 +27,7 @@ ROOMS = [
 ]
 
 PLACEHOLDER = re.compile(r"%\((\w+)\)[#0\- +]*\d*(?:\.\d+)?[a-zA-Z]|%[sd]|(?<!\{)\{(\w*)\}(?!\})")
+MARKS = {"_", "gettext", "ngettext", "pgettext", "gettext_lazy", "ngettext_lazy", "pgettext_lazy"}
 Key = tuple[str | None, str, str]
 
 
@@ -89,6 +91,22 @@ def test_the_compiled_file_is_of_this_translation(translated: polib.POFile) -> N
 
     expected = {key(entry): texts(entry) for entry in translated if all(texts(entry))}
     assert {key(entry): texts(entry) for entry in compiled} == expected, "run `make messages`"
+
+
+def test_no_string_hides_where_gettext_does_not_look() -> None:
+    """xgettext reads no f-strings: what is translated inside one is never taken up."""
+    hidden = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for room in ROOMS
+        for path in (ROOT / room).rglob("*.py")
+        for text in ast.walk(ast.parse(path.read_text()))
+        if isinstance(text, ast.JoinedStr)
+        for call in ast.walk(text)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
+        if call.func.id in MARKS
+    ]
+
+    assert hidden == []
 
 
 @pytest.mark.parametrize(

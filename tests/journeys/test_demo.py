@@ -73,6 +73,26 @@ def test_a_running_demo_is_healthy_and_counts_what_it_did(runs: tuple[Any, Any])
     assert b'copydesk_orders_5m{state="filled"}' in numbers.body
 
 
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("look", "copied", "skipped"),
+    [
+        (Look("en", "light"), "ETH-USDT-SWAP", "SOL-USDT-SWAP"),
+        (Look("zh-hans", "dark"), "DOGE-USDT-SWAP", "ADA-USDT-SWAP"),
+    ],
+    ids=lambda each: each.name if isinstance(each, Look) else each,
+)
+def test_a_customer_and_the_desk_see_it_happen_without_loading_their_pages_again(
+    runs: tuple[Any, Any],
+    browser: Browser,
+    pictures: Path,
+    look: Look,
+    copied: str,
+    skipped: str,
+) -> None:
+    watch(browser, runs[1], look, copied, skipped, pictures)
+
+
 @pytest.mark.curl
 def test_every_example_of_the_api_guide_is_answered_as_it_is_printed(runs: tuple[Any, Any]) -> None:
     environ = _ids(runs[1])
@@ -87,28 +107,6 @@ def test_every_example_of_the_api_guide_is_answered_as_it_is_printed(runs: tuple
         assert found.status == example.answer["code"], (where, found)
         assert list(guide.differences(example.answer, found.body)) == [], (where, found.body)
     assert tried >= 16
-
-
-@pytest.mark.browser
-@pytest.mark.parametrize(
-    ("look", "copied", "skipped"),
-    [
-        (Look("en", "light"), "ETH-USDT-SWAP", "SOL-USDT-SWAP"),
-        (Look("zh-hans", "dark"), "DOGE-USDT-SWAP", "ADA-USDT-SWAP"),
-        (Look("en", "dark"), "LTC-USDT-SWAP", "LINK-USDT-SWAP"),
-        (Look("zh-hans", "light"), "XRP-USDT-SWAP", "AVAX-USDT-SWAP"),
-    ],
-    ids=lambda each: each.name if isinstance(each, Look) else each,
-)
-def test_a_customer_and_the_desk_see_it_happen_without_loading_their_pages_again(
-    runs: tuple[Any, Any],
-    browser: Browser,
-    pictures: Path,
-    look: Look,
-    copied: str,
-    skipped: str,
-) -> None:
-    watch(browser, runs[1], look, copied, skipped, pictures)
 
 
 def _ids(shown: Any) -> dict[str, str]:

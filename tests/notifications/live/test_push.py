@@ -17,7 +17,7 @@ def push(layer: str) -> dict[str, Any]:
     run = subprocess.run(
         [
             *(sys.executable, "-m", "benchmarks.push", "--layer", layer),
-            *("--seconds", "3", "--clients", "10", "--silent", "3", "--ack-s", "8"),
+            *("--seconds", "3", "--clients", "10", "--silent", "3", "--ack-s", "8", "--no-bare"),
         ],
         cwd=ROOT,
         capture_output=True,
