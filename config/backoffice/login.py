@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.forms import AuthenticationForm as PlainAuthenticationForm
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.views import LoginView, PasswordChangeView
 from django.http import HttpResponseRedirect
-from unfold.forms import AuthenticationForm
+from unfold.forms import AdminOwnPasswordChangeForm, AuthenticationForm
 
 from accounts import signin
+from accounts.own_password import OwnPasswordMixin
 from config.backoffice.desks import desks_of
 
 
@@ -30,3 +31,14 @@ class StaffLoginView(LoginView):
 
     def form_valid(self, form: Any) -> HttpResponseRedirect:
         return signin.enter(self.request, form.get_user(), self.get_success_url())
+
+
+class StaffPasswordForm(OwnPasswordMixin, AdminOwnPasswordChangeForm):  # type: ignore[misc]
+    """The old password and the new one, twice."""
+
+
+class StaffPasswordView(PasswordChangeView):
+    form_class = StaffPasswordForm
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "request": self.request}

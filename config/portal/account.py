@@ -10,7 +10,6 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -19,9 +18,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.passwords import set_password
+from accounts.own_password import OwnPasswordMixin
 from config.portal.access import Visit, enter, portal_page
 from config.portal.looks import MarketColours, Theme, market_of, remember, theme_of
+
+
+class OwnPasswordForm(OwnPasswordMixin, PasswordChangeForm):
+    """The old password and the new one, twice."""
 
 
 @portal_page
@@ -61,21 +64,13 @@ def password(request: HttpRequest) -> HttpResponse:
 
 
 def _password(request: HttpRequest, visit: Visit) -> HttpResponse:
-    form = PasswordChangeForm(visit.user, request.POST or None)
-    if form.is_valid() and _changed(request, visit, form):
+    form = OwnPasswordForm(visit.user, request.POST or None, request=request)
+    if form.is_valid():
+        form.save()
+        update_session_auth_hash(request, visit.user)
         messages.success(request, _("Your password is changed. Other devices are signed out."))
         return HttpResponseRedirect(reverse("portal:account"))
     return TemplateResponse(request, "portal/password.html", {"form": form})
-
-
-def _changed(request: HttpRequest, visit: Visit, form: Any) -> bool:
-    try:
-        set_password(user=visit.user, password=form.cleaned_data["new_password1"])
-    except ValidationError as refusal:
-        form.add_error("new_password1", refusal)
-        return False
-    update_session_auth_hash(request, visit.user)
-    return True
 
 
 @require_safe

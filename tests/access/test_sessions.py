@@ -10,7 +10,8 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from accounts.enums import Role
-from accounts.models import User
+from accounts.models import AuditEntry, User
+from accounts.tenancy import all_tenants
 from tests import factories as make
 from tests.access.steps import NOON, inside, later, log_in
 from tests.factories import PASSWORD
@@ -111,6 +112,31 @@ def test_another_password_ends_the_other_sessions(client: Client) -> None:
 
     assert answer.status_code == 302
     assert (inside(client), inside(other)) == (True, False)
+    with all_tenants("the diary of every desk"):
+        entry = AuditEntry.objects.get(action="user.password_changed")
+    assert (entry.actor_label, entry.object_label) == ("ann", "ann")
+
+
+@pytest.mark.parametrize(
+    ("role", "page"),
+    [(Role.TRADER, "/admin/password_change/"), (Role.CUSTOMER, "/portal/account/password/")],
+)
+def test_guesses_at_the_old_password_are_counted(role: Role, page: str) -> None:
+    tenant = make.make_tenant()
+    user = make.make_user(role, tenant=tenant)
+    if role == Role.CUSTOMER:
+        make.make_customer(tenant, portal_user=user)
+    browser = Client()
+    browser.force_login(user)
+    new = "a wholly different sentence"
+    form = {"old_password": "a guess", "new_password1": new, "new_password2": new}
+
+    statuses = [browser.post(page, form).status_code for _ in range(5)]
+    right = browser.post(page, form | {"old_password": PASSWORD})
+
+    assert statuses == [200, 200, 200, 200, 429]
+    assert right.status_code == 429
+    assert User.objects.get(pk=user.pk).check_password(PASSWORD)
 
 
 def test_a_deactivated_person_is_out_at_once_and_for_good(client: Client) -> None:
