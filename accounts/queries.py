@@ -39,6 +39,11 @@ class ScopedQuery(sql.Query):
         self.start_trimmed = True
         return super().trim_start(names_with_path)
 
+    def declare(self) -> None:
+        """Belong to no scope: a class declares this query, and the first request of any desk
+        may be what imports the class."""
+        self.built_in = None
+
     def checked_scope(self) -> Scope:
         """The open scope; raises with none open or when the query was built in another."""
         scope = require_scope(self._label())

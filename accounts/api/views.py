@@ -141,6 +141,12 @@ class DeskViewSet(DeskView, GenericViewSet[Any]):
     lookup_url_kwarg = "id"
     lists: ClassVar[frozenset[str]] = frozenset({"list"})  # actions that page and filter
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        declared: Any = cls.queryset
+        if declared is not None:
+            declared.query.declare()
+
     def get_queryset(self) -> Any:
         rows: Any = super().get_queryset()
         if getattr(self, "swagger_fake_view", False):
