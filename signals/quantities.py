@@ -11,7 +11,9 @@ from signals.ports import InstrumentFacts
 # Enough for any two columns to be multiplied and divided before the one rounding at the end.
 _EXACT = Context(prec=80)
 _PLACES = Decimal(1).scaleb(-18)
-_MAX = Decimal(10) ** 20
+# Far beyond any position, and so far below what a column holds that adds never overflow it:
+# a signal that can be stored must be one that can be copied.
+_MAX = Decimal(10) ** 16
 
 
 def needs_price(quantity: Quantity | None, instrument: InstrumentFacts) -> bool:

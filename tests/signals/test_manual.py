@@ -10,12 +10,13 @@ import pytest
 from accounts.models import AuditEntry, User
 from accounts.tenancy import tenant_scope
 from customers.models import ExchangeAccount
-from signals.enums import Direction, Intent, QuantityMode
+from signals.enums import Direction, Intent, QuantityMode, SignalStatus
 from signals.manual import IdTakenError, enter_manual_signal
-from signals.models import Signal
+from signals.models import LeaderPosition, Signal
 from signals.parsing import ParseError, Quantity
 from signals.services import manual_source
 from tests.factories import make_account, make_instrument, make_user, set_price
+from trading.copying.run import copy_source
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -66,6 +67,28 @@ def test_a_form_sent_twice_trades_once(account: ExchangeAccount, trader: User) -
     assert again.signal.pk == first.signal.pk
     with tenant_scope(account.tenant_id):
         assert (Signal.objects.count(), AuditEntry.objects.count()) == (1, 1)
+
+
+def test_what_is_taken_can_be_copied_and_holds_up_nobody(
+    account: ExchangeAccount, trader: User
+) -> None:
+    most, far = Decimal(10) ** 16, Decimal(10) ** 19
+    too_much = [Quantity(QuantityMode.CONTRACTS, value) for value in (most, far)]
+    taken = Quantity(QuantityMode.CONTRACTS, most - Decimal("0.01"))
+
+    for quantity in too_much:
+        with pytest.raises(ParseError, match="too large"):
+            enter(trader, account, quantity=quantity)
+    signals = [
+        enter(trader, account, quantity=taken, intent=intent).signal
+        for intent in (Intent.OPEN, Intent.ADD, Intent.ADD)
+    ]
+    list(copy_source(signals[0].source_id))
+
+    with tenant_scope(account.tenant_id):
+        assert set(Signal.objects.values_list("status", flat=True)) == {SignalStatus.COPIED}
+        leader = LeaderPosition.objects.get()
+    assert leader.quantity == 3 * taken.value
 
 
 @pytest.mark.parametrize(
