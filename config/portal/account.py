@@ -66,7 +66,7 @@ def password(request: HttpRequest) -> HttpResponse:
 def _password(request: HttpRequest, visit: Visit) -> HttpResponse:
     form = OwnPasswordForm(visit.user, request.POST or None, request=request)
     if form.is_valid():
-        form.save()
+        form.change()
         update_session_auth_hash(request, visit.user)
         messages.success(request, _("Your password is changed. Other devices are signed out."))
         return HttpResponseRedirect(reverse("portal:account"))
