@@ -11,9 +11,9 @@ from django import forms
 from django.core.paginator import Page, Paginator
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import Tenant
 from config.portal.access import Choice
 from trading.enums import DecisionOutcome, Reason
 from trading.orders import WORDS, OrderWord
@@ -47,8 +47,11 @@ class Filters(forms.Form):
     )
     status = forms.ChoiceField(label=_("Status"), required=False)
 
-    def __init__(self, *args: Any, words: list[tuple[str, Any]], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, desk: Tenant, words: list[tuple[str, Any]], **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.desk = desk
         status: Any = self.fields["status"]
         status.choices = [("", _("All")), *words]
 
@@ -65,12 +68,15 @@ class Filters(forms.Form):
             return rows.none()
         given = self.cleaned_data
         if given["since"]:
-            rows = rows.filter(**{f"{column}__gte": _day(given["since"])})
+            rows = rows.filter(**{f"{column}__gte": self._begin(given["since"])})
         if given["until"]:
-            rows = rows.filter(**{f"{column}__lt": _day(given["until"] + timedelta(days=1))})
+            rows = rows.filter(**{f"{column}__lt": self._begin(given["until"] + timedelta(days=1))})
         if given["instrument"]:
             rows = rows.filter(**{f"{inst_id}__istartswith": given["instrument"].strip()})
         return rows
+
+    def _begin(self, day: date) -> datetime:
+        return datetime.combine(day, time(self.desk.day_starts_at), self.desk.zone)
 
     @property
     def status_chosen(self) -> str:
@@ -132,7 +138,3 @@ def listed(request: HttpRequest, choice: Choice, filters: Filters, rows: Any) ->
         name: request.GET[name] for name in filters.fields if request.GET.get(name, "").strip()
     }
     return Listed(list(page), page, filters, {**choice.query, **given}, bool(given))
-
-
-def _day(day: Any) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time.min))

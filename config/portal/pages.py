@@ -62,7 +62,7 @@ def positions(request: HttpRequest, visit: Visit) -> HttpResponse:
 def orders(request: HttpRequest, visit: Visit) -> HttpResponse:
     """Every order, newest first."""
     choice = choose(request, visit, all_kinds=True)
-    filters = Filters(request.GET, words=ORDER_WORDS)
+    filters = Filters(request.GET, desk=visit.desk, words=ORDER_WORDS)
     rows = filters.within(_orders(visit, choice), "created_at", "inst_id")
     rows = orders_of_word(rows, filters.status_chosen)
     context = {"choice": choice, "listed": listed(request, choice, filters, rows)}
@@ -90,7 +90,7 @@ def order(request: HttpRequest, visit: Visit, order_id: UUID) -> HttpResponse:
 def why(request: HttpRequest, visit: Visit) -> HttpResponse:
     """Each signal of my strategies with what was decided for me, newest first."""
     choice = choose(request, visit, all_kinds=True)
-    filters = Filters(request.GET, words=DECISION_WORDS)
+    filters = Filters(request.GET, desk=visit.desk, words=DECISION_WORDS)
     rows = filters.within(_decisions(visit, choice), "decided_at", "signal__inst_id")
     rows = decisions_of_word(rows, filters.status_chosen)
     context = {"choice": choice, "listed": listed(request, choice, filters, rows)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -170,6 +171,33 @@ def test_filters_and_pages_live_in_the_address(portal: Portal) -> None:
     assert "page=3" in page.next
     assert client.get(url, query | {"page": "999"}).context_data["listed"].next == ""
     assert client.get(url, query | {"page": "x"}).status_code == 200
+
+
+def test_a_day_of_a_list_is_the_desks_day(portal: Portal) -> None:
+    """It begins at the desk's hour in the desk's zone, as in the API and on the overview."""
+    Tenant.objects.filter(pk=portal.world.tenant.pk).update(
+        timezone="Asia/Shanghai", day_starts_at=8
+    )
+    order = _order(portal, portal.real)
+    edges = {
+        datetime(2026, 3, 5, 0, 0, tzinfo=UTC): [1, 0],  # 8 in the morning in Shanghai
+        datetime(2026, 3, 5, 23, 59, 59, tzinfo=UTC): [1, 0],
+        datetime(2026, 3, 4, 23, 59, 59, tzinfo=UTC): [0, 1],
+    }
+
+    for at, expected in edges.items():
+        with tenant_scope(portal.world.tenant):
+            Order.objects.filter(pk=order.pk).update(created_at=at)
+        found = [
+            len(
+                portal.client()
+                .get(reverse("portal:orders"), {"since": day, "until": day})
+                .context_data["listed"]
+                .rows
+            )
+            for day in ("2026-03-05", "2026-03-04")
+        ]
+        assert found == expected, at
 
 
 @pytest.mark.parametrize(
