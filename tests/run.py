@@ -98,7 +98,7 @@ def run_session(
     with tempfile.NamedTemporaryFile(prefix="copydesk-counts-", suffix=".json") as report:
         told = {"TEST_SESSION": label, "TEST_REPORT": report.name}
         print(f"\n=== {label}: pytest -m {expression!r}", flush=True)
-        pytest = [sys.executable, "-m", "pytest", "-n", os.environ.get("TEST_WORKERS", "2"), "--dist", "loadfile"]
+        pytest = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile"]
         process = subprocess.Popen(
             [*pytest, "-m", expression, *arguments],
             env=inherited | environment | told,
