@@ -54,6 +54,10 @@ demo: install-base ## The whole product on this machine (ONCE=1 JSON=1 PORT=8000
 test: install ## All tests, on SQLite and on MariaDB with Redis (FAST=1: what needs no service; args=...)
 	@$(PYTHON) -m tests.run $(if $(FAST),--fast) $(args)
 
+.PHONY: test-long
+test-long: install ## What make test leaves out: every page in a browser, more on MariaDB (args=...)
+	@$(PYTHON) -m tests.run --long $(args)
+
 .PHONY: lint
 lint: install ## Style, types and who may import whom
 	$(BIN)/ruff check .

@@ -1,6 +1,8 @@
 """Run the whole suite: once on SQLite with nothing else, once on MariaDB with Redis.
 
-    python -m tests.run [--fast] [--only sqlite|services] [pytest arguments]
+    python -m tests.run [--fast|--long] [--only sqlite|services] [pytest arguments]
+
+`--long` runs what `make test` leaves out to stay below ten minutes.
 
 TEST_DATABASE_URL puts a server of yours in the place of the private MariaDB. With CI=true,
 whatever cannot run is a failure.
@@ -26,7 +28,10 @@ from tests import services
 
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
-SLOW = "services or journey or browser or simulator or slow"
+SLOW = "services or journey or browser or simulator or slow or long"
+# What runs on SQLite, and what on MariaDB with Redis: in `make test`, and in `make test-long`.
+USUAL = ("not services and not long", "(database or services) and not long")
+LONG = ("not services and long", "(database or services) and long or database_long")
 NO_TESTS_COLLECTED = 5
 WORDS = ("failed", "error", "passed", "skipped", "xfailed", "xpassed")
 
@@ -44,23 +49,25 @@ class Outcome:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fast", action="store_true", help="only what needs no process or service")
+    parser.add_argument("--long", action="store_true", help="what takes longer, instead")
     parser.add_argument("--only", choices=["sqlite", "services"])
     options, arguments = parser.parse_known_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     os.chdir(ROOT)
     started, outcome = time.monotonic(), Outcome()
+    on_sqlite, on_services = LONG if options.long else USUAL
     if options.fast:
         run_session(outcome, "SQLite", f"not ({SLOW})", arguments, {})
     else:
         services.install_packages(services.missing_programs())
         if options.only != "services":
-            run_session(outcome, "SQLite", "not services", arguments, {})
+            run_session(outcome, "SQLite", on_sqlite, arguments, {})
         if options.only != "sqlite":
-            run_with_services(outcome, arguments)
+            run_with_services(outcome, on_services, arguments)
     return close(outcome, time.monotonic() - started)
 
 
-def run_with_services(outcome: Outcome, arguments: list[str]) -> None:
+def run_with_services(outcome: Outcome, expression: str, arguments: list[str]) -> None:
     if not driver_installed():
         outcome.not_run.append("MySQL and Redis tests: the MySQL driver could not be built")
         return
@@ -78,7 +85,7 @@ def run_with_services(outcome: Outcome, arguments: list[str]) -> None:
             return
         environment = {"DATABASE_URL": database.url, "REDIS_URL": redis.url}
         label = f"{database.version}, {redis.version}"
-        run_session(outcome, label, "database or services", arguments, environment)
+        run_session(outcome, label, expression, arguments, environment)
 
 
 def driver_installed() -> bool:

@@ -15,7 +15,7 @@ from tests import factories as make
 from tests.access.authenticator import code
 from tests.factories import PASSWORD
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 PHONE = {"width": 390, "height": 844}
 

@@ -59,6 +59,7 @@ def test_from_an_order_back_to_its_signal(browser: Browser, served: str, world: 
     context.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("size", "theme"), [("desktop", "light"), ("phone", "dark")])
 def test_pages_in_every_light(
     browser: Browser, served: str, world: World, pictures: Path, theme: str, size: str

@@ -119,6 +119,7 @@ def tell_equity(account: ExchangeAccount, total: int) -> None:
         apply_balance(account, report, source=EventSource.STREAM)
 
 
+@pytest.mark.long
 def test_the_dashboard_follows_signals_orders_and_equity(
     browser: Browser, web: Web, staff: User, source: SignalSource, account: ExchangeAccount,
     pictures: Path,
@@ -178,6 +179,7 @@ def test_a_customer_sees_a_position_and_an_order_appear(
     page.context.close()
 
 
+@pytest.mark.long
 def test_a_list_renews_itself_but_never_under_the_pointer(
     browser: Browser, web: Web, staff: User, account: ExchangeAccount, pictures: Path
 ) -> None:
@@ -208,6 +210,7 @@ def test_a_list_renews_itself_but_never_under_the_pointer(
     page.context.close()
 
 
+@pytest.mark.long
 def test_a_record_follows_its_order_and_keeps_what_is_open(
     browser: Browser, web: Web, staff: User, account: ExchangeAccount
 ) -> None:
@@ -225,6 +228,7 @@ def test_a_record_follows_its_order_and_keeps_what_is_open(
     page.context.close()
 
 
+@pytest.mark.long
 def test_a_lost_connection_is_said_and_made_good(
     browser: Browser, web: Web, staff: User, account: ExchangeAccount, pictures: Path
 ) -> None:
@@ -249,6 +253,7 @@ def test_a_lost_connection_is_said_and_made_good(
     page.context.close()
 
 
+@pytest.mark.long
 def test_who_is_logged_out_elsewhere_is_told_so(
     browser: Browser, web: Web, staff: User, account: ExchangeAccount
 ) -> None:

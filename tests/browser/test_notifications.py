@@ -13,7 +13,7 @@ from tests.factories import PASSWORD
 from tests.notifications import capture
 from tests.world import make_world
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 ADDRESS = "https://oapi.dingtalk.com/robot/send?access_token=robot-4711"
 
 

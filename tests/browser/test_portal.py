@@ -64,6 +64,7 @@ def addresses(portal: Portal) -> dict[str, str]:
     }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("looks", LOOKS, ids="-".join)
 def test_every_page_in_both_lights_sizes_and_languages(
     browser: Browser, served: str, portal: Portal, pictures: Path, looks: tuple[str, str, str]
@@ -120,6 +121,7 @@ def test_without_scripts_everything_is_there(
     context.close()
 
 
+@pytest.mark.long
 def test_charts_are_drawn_and_text_at_twice_its_size_fits(
     browser: Browser, served: str, portal: Portal, pictures: Path
 ) -> None:

@@ -21,7 +21,7 @@ from tests import factories as make
 from trading.enums import LimitKind, TradingMode
 from trading.models import Limit, TradingState
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database_long, pytest.mark.django_db]
 
 KEYS = {"new_api_key": "k" * 36, "new_api_secret": "s" * 32, "new_passphrase": "Pass-1"}
 

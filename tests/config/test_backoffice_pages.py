@@ -22,7 +22,7 @@ from tests.world import World, make_world
 from tests.world_day import follow
 from trading.models import Order
 
-pytestmark = [pytest.mark.database, pytest.mark.django_db]
+pytestmark = [pytest.mark.database_long, pytest.mark.django_db]
 
 FOR_SUPERUSERS = {"accounts.Installation", "accounts.Tenant"}
 WITHOUT_ROWS = {"signals.SignalNonce", "trading.JobLease", "accounts.Approval"}

@@ -18,6 +18,7 @@ RECOVERY_S = 45
 
 
 @pytest.mark.journey
+@pytest.mark.long
 def test_a_killed_worker_doubles_and_loses_nothing_on_sqlite(tmp_path: Path) -> None:
     outcome = _drive(tmp_path, {"DATABASE_URL": "", "REDIS_URL": "", "CELERY_BROKER_URL": ""})
 

@@ -49,5 +49,6 @@ def test_readers_have_no_gap_and_who_never_reads_is_closed() -> None:
 
 
 @pytest.mark.services
+@pytest.mark.long
 def test_the_same_over_redis() -> None:
     check(push("redis"))
