@@ -1,4 +1,4 @@
-"""`make demo`: what a newcomer sees, twice; on the second, the guide's examples and two screens."""
+"""`make demo`: what a newcomer sees; on it the guide's examples, and two screens."""
 
 from __future__ import annotations
 
@@ -25,46 +25,48 @@ pytestmark = pytest.mark.journey
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any]]:
-    """What the first run printed, and the second, which goes on running."""
-    folder = tmp_path_factory.mktemp("demo")
-    first = _once(folder)
-    with _running(folder) as second:
-        yield first, second
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """What the demo printed; it goes on running."""
+    with _running(tmp_path_factory.mktemp("demo")) as shown:
+        yield shown
 
 
-def test_the_demo_copies_one_signal_to_everybody_and_may_be_run_again(
-    runs: tuple[Any, Any],
-) -> None:
-    first, second = runs
-    for shown in runs:
-        assert shown["signals"] == 1
-        assert shown["decisions"] == {"copied": 19, "denied": 4, "skipped": 2}
-        assert shown["orders"] == shown["filled"] == 19
-        assert shown["unknown"] == shown["duplicates"] == 0
-        assert 0 < shown["p50_ms"] <= shown["p99_ms"]
-        assert set(shown["urls"]) == {
-            "admin", "portal", "api", "api_docs", "webhook", "simulator_rest",
-            "simulator_control",
-        }  # fmt: skip
-        assert set(shown["logins"]) >= {"owner", "trader", "risk", "support", "auditor", "customer"}
-    assert first["webhook_secret"] == second["webhook_secret"]
+def test_the_demo_copies_one_signal_to_everybody(running: Any) -> None:
+    _is_as_expected(running)
+
+    assert _status_with(running["token"], running) == 200
 
 
-def test_the_token_of_the_demo_opens_the_api_and_ends_with_the_next_run(
-    runs: tuple[Any, Any],
-) -> None:
-    first, second = runs
+@pytest.mark.long
+def test_the_demo_may_be_run_again_and_ends_the_token_of_the_run_before(tmp_path: Path) -> None:
+    first = _once(tmp_path)
+    with _running(tmp_path) as second:
+        for shown in (first, second):
+            _is_as_expected(shown)
+        assert first["webhook_secret"] == second["webhook_secret"]
+        assert _status_with(first["token"], second) == 401
+        assert _status_with(second["token"], second) == 200
 
-    def status(token: str) -> int:
-        headers = {"Authorization": f"Bearer {token}"}
-        return call("GET", f"{second['urls']['api']}customers", headers=headers).status
 
-    assert (status(second["token"]), status(first["token"])) == (200, 401)
+def _is_as_expected(shown: Any) -> None:
+    assert shown["signals"] == 1
+    assert shown["decisions"] == {"copied": 19, "denied": 4, "skipped": 2}
+    assert shown["orders"] == shown["filled"] == 19
+    assert shown["unknown"] == shown["duplicates"] == 0
+    assert 0 < shown["p50_ms"] <= shown["p99_ms"]
+    assert set(shown["urls"]) == {
+        "admin", "portal", "api", "api_docs", "webhook", "simulator_rest", "simulator_control",
+    }  # fmt: skip
+    assert set(shown["logins"]) >= {"owner", "trader", "risk", "support", "auditor", "customer"}
 
 
-def test_a_running_demo_is_healthy_and_counts_what_it_did(runs: tuple[Any, Any]) -> None:
-    base = runs[1]["urls"]["admin"].removesuffix("/admin/")
+def _status_with(token: str, shown: Any) -> int:
+    headers = {"Authorization": f"Bearer {token}"}
+    return call("GET", f"{shown['urls']['api']}customers", headers=headers).status
+
+
+def test_a_running_demo_is_healthy_and_counts_what_it_did(running: Any) -> None:
+    base = running["urls"]["admin"].removesuffix("/admin/")
 
     health, numbers = call("GET", f"{base}/health"), call("GET", f"{base}/metrics")
 
@@ -83,19 +85,19 @@ def test_a_running_demo_is_healthy_and_counts_what_it_did(runs: tuple[Any, Any])
     ids=lambda each: each.name if isinstance(each, Look) else each,
 )
 def test_a_customer_and_the_desk_see_it_happen_without_loading_their_pages_again(
-    runs: tuple[Any, Any],
+    running: Any,
     browser: Browser,
     pictures: Path,
     look: Look,
     copied: str,
     skipped: str,
 ) -> None:
-    watch(browser, runs[1], look, copied, skipped, pictures)
+    watch(browser, running, look, copied, skipped, pictures)
 
 
 @pytest.mark.curl
-def test_every_example_of_the_api_guide_is_answered_as_it_is_printed(runs: tuple[Any, Any]) -> None:
-    environ = _ids(runs[1])
+def test_every_example_of_the_api_guide_is_answered_as_it_is_printed(running: Any) -> None:
+    environ = _ids(running)
     tried = 0
     for example in guide.examples():
         found = guide.run(example, environ)
