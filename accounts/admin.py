@@ -23,7 +23,7 @@ from accounts.enums import Role
 from accounts.models import Approval, AuditEntry, Installation, Membership, Tenant, User
 from accounts.roles import Ability, may
 from accounts.scope import current_tenant_id
-from accounts.services import add_member
+from accounts.services import add_member, remove_member
 from accounts.stepup import is_fresh, redirect_to_step_up
 from accounts.two_factor import end_sessions
 
@@ -163,6 +163,8 @@ class MembershipAdmin(GlobalAdmin):
         if obj.is_active:
             obj.pk = add_member(user=obj.user, tenant=obj.tenant, role=Role(obj.role)).pk
         else:
+            if change:
+                remove_member(membership=obj)
             super().save_model(request, obj, form, change)
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:

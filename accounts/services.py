@@ -9,7 +9,9 @@ from django.db import transaction
 from accounts import audit
 from accounts.enums import AuditLevel, Language, Role
 from accounts.events import tenant_created
-from accounts.models import Membership, Tenant, User
+from accounts.models import ApiToken, Membership, Tenant, User
+from accounts.scope import tenant_scope
+from accounts.tokens import revoke_token
 
 
 @transaction.atomic
@@ -51,10 +53,13 @@ def add_member(*, user: User, tenant: Tenant, role: Role) -> Membership:
 
 @transaction.atomic
 def remove_member(*, membership: Membership, reason: str = "") -> Membership:
-    """Close this way in at once. Repeating it changes nothing."""
+    """Close this way in at once, for the member's tokens for good. Repeating it changes nothing."""
     if not Membership.objects.filter(pk=membership.pk, is_active=True).update(is_active=False):
         return membership
     membership.is_active = False
+    with tenant_scope(membership.tenant_id):
+        for token in ApiToken.objects.filter(user=membership.user, revoked_at__isnull=True):
+            revoke_token(token=token, actor=None, reason=reason)
     audit.record(
         action="membership.revoked",
         obj=membership,

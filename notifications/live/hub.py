@@ -80,6 +80,9 @@ class Hub:
             except (DatabaseError, InterfaceError) as error:
                 log.warning("live sockets rely on messages alone: %s", error)
                 continue
+            except Exception:
+                log.exception("live sockets rely on messages alone")
+                continue
             for socket, place in places.items():
                 try:
                     await socket.compare(current.get(place, {}))

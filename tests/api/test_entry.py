@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.enums import Role, TenantStatus
 from accounts.models import ApiToken, Membership
+from accounts.services import add_member, remove_member
 from accounts.tenancy import tenant_scope
 from accounts.tokens import create_token, revoke_token
 from tests import factories as make
@@ -89,6 +90,18 @@ def test_who_may_no_longer_enter_takes_the_token_along(programs: Programs, what:
         type(programs.world.tenant).objects.update(status=TenantStatus.SUSPENDED)
 
     assert programs.integrator.get("customers").status_code == 401
+
+
+def test_who_is_let_in_again_does_not_bring_old_tokens_back(programs: Programs) -> None:
+    robot = programs.people[Role.INTEGRATOR]
+    membership = Membership.objects.get(user=robot)
+
+    remove_member(membership=membership, reason="left")
+    add_member(user=robot, tenant=membership.tenant, role=Role.INTEGRATOR)
+
+    assert programs.integrator.get("customers").status_code == 401
+    row = row_of(programs, programs.integrator.token)
+    assert row.revoked_at is not None
 
 
 def test_a_smaller_role_takes_scopes_along(programs: Programs) -> None:
