@@ -19,7 +19,7 @@ from tests.accounts.worlds import World, make_world, titles
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.database,
+    pytest.mark.database_long,
     pytest.mark.usefixtures("plain_pages"),
 ]
 

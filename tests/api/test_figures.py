@@ -16,7 +16,7 @@ from trading.models import Balance, EquitySnapshot, Heartbeat, Order, StreamLeas
 from trading.performance import Period, buckets
 from trading.switch import set_mode
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = [pytest.mark.django_db, pytest.mark.database_long]
 
 
 def test_stats_count_and_add_up_what_may_be_seen(programs: Programs) -> None:

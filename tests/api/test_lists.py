@@ -16,7 +16,7 @@ from signals.models import Signal
 from tests import factories as make
 from tests.api.calls import Program, Programs, fields_of, told
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = [pytest.mark.django_db, pytest.mark.database_long]
 
 LISTS = ["customers", "accounts", "sources", "signals", "strategies", "subscriptions"]
 

@@ -19,6 +19,13 @@ changes_nothing = pytest.mark.usefixtures("untouched")
 MODELS = [model for model, _ in attacks.admins()]
 # Superusers run the house: they see its desks and people, but no desk's rows without entering.
 OF_THE_HOUSE = {"accounts.Tenant", "accounts.User", "accounts.Membership"}
+# Every role looks in `make test-long`; those that may do most and least, always.
+OFTEN = [
+    role
+    if role in {Role.OWNER, Role.SUPPORT, Role.AUDITOR}
+    else pytest.param(role, marks=pytest.mark.long)
+    for role in STAFF
+]
 ADDING = ["accounts.ApiToken", "customers.ExchangeAccount",
           "strategies.Subscription", "trading.Limit"]  # fmt: skip
 ACTIONS = [
@@ -28,7 +35,7 @@ ACTIONS = [
 ]
 
 
-@pytest.mark.parametrize("role", STAFF)
+@pytest.mark.parametrize("role", OFTEN)
 @pytest.mark.usefixtures("plain_pages")
 def test_no_list_shows_a_foreign_row(desks: Desks, role: Role) -> None:
     client = staff_client(desks, role)
@@ -72,7 +79,7 @@ def test_the_desk_cannot_be_probed(desks: Desks, model: type[Model]) -> None:
 
 @changes_nothing
 @pytest.mark.usefixtures("plain_pages")
-@pytest.mark.parametrize("role", [*STAFF, "superuser"])
+@pytest.mark.parametrize("role", [*OFTEN, "superuser"])
 def test_a_foreign_object_answers_as_one_that_never_was(desks: Desks, role: str) -> None:
     client = staff_client(desks, role)
     methods = ("get", "post") if role in {Role.OWNER, Role.SUPPORT} else ("get",)

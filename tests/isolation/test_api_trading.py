@@ -18,7 +18,7 @@ from tests.api.calls import Program
 from tests.isolation.worlds import Desks, rows_of
 from trading.models import Decision, Order
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = [pytest.mark.django_db, pytest.mark.database_long]
 unchanged = pytest.mark.usefixtures("untouched")
 
 ROLES = [role for role in Role if Ability.USE_API in ROLE_PERMISSIONS[role]]

@@ -14,7 +14,7 @@ from tests.isolation.worlds import Desks, digest, rows_of, unscoped
 from trading import tasks
 from trading.models import Decision, Order
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = [pytest.mark.django_db, pytest.mark.database_long]
 
 
 def test_webhooks_serve_their_own_desk(desks: Desks) -> None:

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from tests.isolation.worlds import Desks, rows_of, signed_in, tenant_models, texts_of
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = [pytest.mark.django_db, pytest.mark.database_long]
 # Lists whose columns hold numbers, times and links to rows that are named by them.
 WITHOUT_TEXT = {"signals.SignalNonce"}
 

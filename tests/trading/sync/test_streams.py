@@ -41,7 +41,7 @@ from trading.sync.streams.threads import DatabaseThreads
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.database,
+    pytest.mark.database_long,
     pytest.mark.simulator,
 ]
 
