@@ -22,7 +22,7 @@ from accounts.tenancy import TenantQuerySet
 from tests.accounts.library.models import Book, Rule, Shelf
 from tests.accounts.worlds import World, make_world
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = [pytest.mark.django_db, pytest.mark.database_long]
 
 Read = Callable[[], Iterable[object]]
 everything = Book.objects.order_by("title")  # built at import, as forms and views do

@@ -16,7 +16,7 @@ from tests import factories as make
 from tests.api.calls import Program, Programs, told
 from trading.marketbook import StoredMarketBook
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = [pytest.mark.django_db, pytest.mark.database_long]
 
 TERMS: dict[str, Any] = {
     "id": "order-17",

@@ -18,7 +18,7 @@ from tests.world_day import follow
 from trading.enums import OrderState
 from trading.models import Balance, Decision, Fill, Order, Position
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = [pytest.mark.django_db, pytest.mark.database_long]
 UNFINISHED = ["new", "ready", "sending", "live", "unknown", "manual"]
 
 

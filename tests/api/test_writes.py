@@ -17,7 +17,7 @@ from strategies.models import Strategy, Subscription
 from tests import factories as make
 from tests.api.calls import Program, Programs, fields_of, told
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = [pytest.mark.django_db, pytest.mark.database_long]
 
 
 def diary(programs: Programs, action: str) -> list[AuditEntry]:
