@@ -87,8 +87,7 @@ async def _prices(hub: Hub, request: web.Request) -> web.Response:
         now = hub.venue.clock.ms()
         exchange.market.pin(inst_id, price, now)
         exchange.record({"kind": "price", "ts": now, "inst_id": inst_id, "px": plain(price)})
-    for inst_id in wanted:
-        exchange.price_moved(inst_id)
+    exchange.follow(list(wanted))
     hub.prices_moved(wanted)
     await hub.venue.ledger.flush()
     return _json({"prices": {inst_id: plain(price) for inst_id, price in wanted.items()}})

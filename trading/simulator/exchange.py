@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from trading.simulator import checks, settle
@@ -19,6 +19,7 @@ from trading.simulator.state import Account, Entry, Fill, Order, State
 
 OrderListener = Callable[[Account, Order, Fill | None], None]
 AccountListener = Callable[[Account, str], None]
+TickWatcher = Callable[[Sequence[str], int], None]
 
 
 class Exchange:
@@ -34,6 +35,7 @@ class Exchange:
         self.ids = IdSource(clock)
         self.on_order: OrderListener = _ignore_order
         self.on_account: AccountListener = _ignore_account
+        self.watchers: list[TickWatcher] = []
         self._replay()
 
     def record(self, entry: Entry) -> Entry:
@@ -156,6 +158,23 @@ class Exchange:
             order = account.orders.get(ord_id)
             return order if order and order.inst_id == inst_id else None
         return account.by_client_id.get((inst_id, params.text("clOrdId")))
+
+    def tick(self, *, moving: bool = True) -> list[str]:
+        """The heartbeat: move the market, then everything that follows from time and price.
+
+        Watchers hear the instruments that moved and the time in milliseconds.
+        """
+        now = self.clock.ms()
+        moved = self.market.step(now) if moving else []
+        self.follow(moved)
+        return moved
+
+    def follow(self, moved: Sequence[str]) -> None:
+        """What new prices of these instruments bring about."""
+        for inst_id in moved:
+            self.price_moved(inst_id)
+        for watcher in self.watchers:
+            watcher(moved, self.clock.ms())
 
     def price_moved(self, inst_id: str) -> None:
         """Fill every resting order that the new price reaches, oldest first."""

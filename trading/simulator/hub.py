@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from trading.simulator import pushes
+from trading.simulator import pushes, pushes_public
 from trading.simulator.channels import MARKET, MOVING, PRIVATE, Subscription, public_instruments
 from trading.simulator.faults import WS_KINDS, Subject
 from trading.simulator.instruments import BY_ID
@@ -57,7 +57,7 @@ class Hub:
             return
         for inst_id in public_instruments(subscription):
             self._by_instrument[inst_id].add(session)
-        for frame in pushes.public_snapshot(self.venue, subscription, session):
+        for frame in pushes_public.public_snapshot(self.venue, subscription, session):
             self._send(session, frame, subscription)
 
     def order_changed(self, account: Account, order: Order, fill: Fill | None) -> None:
@@ -90,7 +90,7 @@ class Hub:
             for session in list(self._by_instrument.get(inst_id, ())):
                 for subscription in list(session.subscriptions.values()):
                     if subscription.channel in MOVING and subscription.inst_id == inst_id:
-                        for frame in pushes.public_update(self.venue, subscription, session):
+                        for frame in pushes_public.public_update(self.venue, subscription, session):
                             self._send(session, frame, subscription)
 
     def refresh(self) -> None:

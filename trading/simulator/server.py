@@ -72,9 +72,10 @@ async def serve(options: Options, ready: Callable[[dict[str, Any]], None]) -> No
         stack.callback(hub.venue.ledger.close)
         port = await _listen(stack, exchange_app, options.host, options.port)
         control_port = await _listen(stack, control_app, options.host, options.control_port)
-        beats = [asyncio.ensure_future(_refresh(hub))]
-        if options.moving:
-            beats.append(asyncio.ensure_future(_move(hub)))
+        beats = [
+            asyncio.ensure_future(_refresh(hub)),
+            asyncio.ensure_future(_beat(hub, moving=options.moving)),
+        ]
         ready(_addresses(options.host, port, control_port))
         await stopped.wait()
         for each in beats:
@@ -125,13 +126,10 @@ async def _listen(
     return int(runner.addresses[0][1])
 
 
-async def _move(hub: Hub) -> None:
+async def _beat(hub: Hub, *, moving: bool) -> None:
     while True:
         await asyncio.sleep(_STEP_S)
-        moved = hub.venue.market.step(hub.venue.clock.ms())
-        for inst_id in moved:
-            hub.venue.exchange.price_moved(inst_id)
-        hub.prices_moved(moved)
+        hub.prices_moved(hub.venue.exchange.tick(moving=moving))
         await hub.venue.ledger.flush()
 
 
