@@ -63,6 +63,7 @@ class Simulator:
     rest: str
     ws: dict[str, str]
     control: str
+    tls: dict[str, Any] = field(default_factory=dict)
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -212,4 +213,4 @@ def start(*flags: str, program: Sequence[str] = ("-m", "trading.simulator")) -> 
     )
     assert process.stdout is not None
     addresses = json.loads(process.stdout.readline())
-    return Simulator(process, addresses["rest"], addresses["ws"], addresses["control"])
+    return Simulator(process, **addresses)

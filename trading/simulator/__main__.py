@@ -33,6 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ledger", type=Path, default=None, help="file to keep the ledger in")
     parser.add_argument("--fsync", action="store_true", help="wait for the disk before answering")
     parser.add_argument("--latency-ms", type=int, default=0)
+    parser.add_argument(
+        "--tls",
+        type=Path,
+        default=None,
+        metavar="FOLDER",
+        help="also speak TLS, with the certificate in this folder; made when there is none",
+    )
+    parser.add_argument("--tls-port", type=int, default=0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,6 +68,8 @@ def _options(given: argparse.Namespace) -> Options:
         ledger=given.ledger,
         fsync=given.fsync,
         latency_ms=given.latency_ms,
+        tls=given.tls,
+        tls_port=given.tls_port,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,8 @@ class Options:
     ledger: Path | None
     fsync: bool
     latency_ms: int
+    tls: Path | None = None
+    tls_port: int = 0
 
 
 def build(options: Options) -> Hub:
@@ -72,11 +75,15 @@ async def serve(options: Options, ready: Callable[[dict[str, Any]], None]) -> No
         stack.callback(hub.venue.ledger.close)
         port = await _listen(stack, exchange_app, options.host, options.port)
         control_port = await _listen(stack, control_app, options.host, options.control_port)
+        addresses = _addresses(options.host, port, control_port)
+        if options.tls is not None:
+            secured = _application(_exchange_handler(hub))
+            addresses["tls"] = await _listen_secured(stack, secured, options, options.tls)
         beats = [
             asyncio.ensure_future(_refresh(hub)),
             asyncio.ensure_future(_beat(hub, moving=options.moving)),
         ]
-        ready(_addresses(options.host, port, control_port))
+        ready(addresses)
         await stopped.wait()
         for each in beats:
             each.cancel()
@@ -84,12 +91,27 @@ async def serve(options: Options, ready: Callable[[dict[str, Any]], None]) -> No
 
 
 def _addresses(host: str, port: int, control_port: int) -> dict[str, Any]:
+    return _doors(host, port, "") | {"control": f"http://{host}:{control_port}"}
+
+
+def _doors(host: str, port: int, secured: str) -> dict[str, Any]:
     base = f"{host}:{port}"
     return {
-        "rest": f"http://{base}",
-        "ws": {name: f"ws://{base}/ws/v5/{name}" for name in websocket.URLS},
-        "control": f"http://{host}:{control_port}",
+        "rest": f"http{secured}://{base}",
+        "ws": {name: f"ws{secured}://{base}/ws/v5/{name}" for name in websocket.URLS},
     }
+
+
+async def _listen_secured(
+    stack: contextlib.AsyncExitStack, application: web.Application, options: Options, folder: Path
+) -> dict[str, Any]:
+    """The same two doors behind TLS, on a port of their own."""
+    from trading.simulator import tls  # takes a while to load, and few need it
+
+    context = tls.server_context(folder, options.host)
+    port = await _listen(stack, application, options.host, options.tls_port, context)
+    authority = folder / tls.AUTHORITY
+    return _doors(options.host, port, "s") | {"ca": str(authority.resolve())}
 
 
 def _application(handler: WebHandler) -> web.Application:
@@ -116,12 +138,16 @@ def _control_handler(hub: Hub) -> WebHandler:
 
 
 async def _listen(
-    stack: contextlib.AsyncExitStack, application: web.Application, host: str, port: int
+    stack: contextlib.AsyncExitStack,
+    application: web.Application,
+    host: str,
+    port: int,
+    context: ssl.SSLContext | None = None,
 ) -> int:
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=_PATIENCE_S)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    site = web.TCPSite(runner, host, port, backlog=1024, reuse_address=True)
+    site = web.TCPSite(runner, host, port, backlog=1024, reuse_address=True, ssl_context=context)
     await site.start()
     return int(runner.addresses[0][1])
 
