@@ -8,6 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
+from trading.simulator import bills
 from trading.simulator.decimals import ZERO, plain
 from trading.simulator.state import (
     Account,
@@ -27,6 +28,7 @@ def apply(state: State, entry: Entry) -> None:
     change = _CHANGES.get(entry["kind"])
     if change:
         change(state, entry)
+        bills.write(state, entry)
 
 
 def order_entry(order: Order) -> Entry:

@@ -21,7 +21,10 @@ class Clock:
 
 
 class IdSource:
-    """Rising 18 to 19 digit ids, time in the high bits."""
+    """Rising, even 18 to 19 digit ids, time in the high bits.
+
+    The odd number after an id is never given out: it names the second bill of a trade.
+    """
 
     _EPOCH_MS = 1_500_000_000_000
 
@@ -31,9 +34,9 @@ class IdSource:
 
     def next(self) -> str:
         made = (self._clock.ms() - self._EPOCH_MS) << 22
-        self._last = max(made, self._last + 1)
+        self._last = max(made, self._last + 2)
         return str(self._last)
 
     def seen(self, made: str) -> None:
         """Never give out this id or a smaller one again (after a restart)."""
-        self._last = max(self._last, int(made))
+        self._last = max(self._last, int(made) & ~1)

@@ -190,8 +190,9 @@ class Exchange:
                 self.market.pin(entry["inst_id"], Decimal(entry["px"]), entry["ts"])
             if entry["kind"] == "order":
                 self.ids.seen(entry["ord_id"])
-            if entry["kind"] == "fill":
+            if entry.get("bill_id"):
                 self.ids.seen(entry["bill_id"])
+            if entry["kind"] == "fill":
                 quote = self.market.quote(entry["inst_id"])
                 quote.next_trade_id = max(quote.next_trade_id, int(entry["trade_id"]))
 

@@ -69,7 +69,7 @@ def open_account(exchange: Exchange, wanted: Opening) -> tuple[Account, bool]:
     )
     for ccy, amount in wanted.balances.items():
         entry = {"kind": "deposit", "ts": now, "account": wanted.key, "ccy": ccy}
-        exchange.record({**entry, "amount": plain(amount)})
+        exchange.record({**entry, "amount": plain(amount), "bill_id": exchange.ids.next()})
     return exchange.state.accounts[wanted.key], True
 
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from trading.simulator import auth, routes_account, routes_public, routes_trade, wire
+from trading.simulator import auth, routes_account, routes_bills, routes_public, routes_trade, wire
 from trading.simulator.admission import (
     check_batch,
     check_expiry,
@@ -25,7 +25,12 @@ from trading.simulator.requests import Params, decode
 from trading.simulator.routing import Call, Route, Routes
 from trading.simulator.venue import Answer, Venue, refusal
 
-ROUTES: Final[Routes] = routes_public.ROUTES | routes_account.ROUTES | routes_trade.ROUTES
+ROUTES: Final[Routes] = {
+    **routes_public.ROUTES,
+    **routes_account.ROUTES,
+    **routes_bills.ROUTES,
+    **routes_trade.ROUTES,
+}
 _PATHS: Final = {path for _, path in ROUTES}
 _LONGEST_NAME: Final = 128
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, TypeVar
 
 from trading.simulator.codes import OkxError, parameter
 from trading.simulator.instruments import BY_ID, INST_TYPES, Instrument, of_type
@@ -47,6 +48,7 @@ class Route:
 
 
 Routes = dict[tuple[str, str], Route]
+T = TypeVar("T")
 
 _PAGE: Final = 100
 
@@ -81,6 +83,39 @@ def one_instrument(params: Params) -> Instrument:
 def page_size(params: Params, largest: int = _PAGE, default: int = _PAGE) -> int:
     value = params.ms("limit")
     return default if value is None else max(1, min(value, largest))
+
+
+def newest(
+    params: Params,
+    items: Iterable[T],
+    *,
+    number: Callable[[T], int],
+    time: Callable[[T], int],
+    keep: Callable[[T], bool],
+) -> list[T]:
+    """One page of `items`, which come newest first: no more are looked at than needed.
+
+    `after` and `before` are exclusive by number, `begin` and `end` inclusive by time.
+    A `limit` outside 1 to 100 is 51000.
+    """
+    after, before = params.ms("after"), params.ms("before")
+    begin, end = params.ms("begin"), params.ms("end")
+    limit = params.ms("limit")
+    if limit is not None and not 1 <= limit <= _PAGE:
+        raise parameter("limit")
+
+    def wanted() -> Iterable[T]:
+        for item in items:
+            place = number(item)
+            if before is not None and place <= before:
+                return
+            if after is not None and place >= after:
+                continue
+            at = time(item)
+            if (begin is None or at >= begin) and (end is None or at <= end) and keep(item):
+                yield item
+
+    return list(islice(wanted(), _PAGE if limit is None else limit))
 
 
 def page(params: Params, rows: list[Any], row_id: str, time: str) -> list[Any]:

@@ -54,6 +54,7 @@ def set_leverage(exchange: Exchange, account: Account, params: Params) -> Row:
             "pos_side": pos_side,
             "value": plain(lever),
             "margin": {side: plain(change) for side, change in margin.items()},
+            "bill_id": exchange.ids.next(),
         }
     )
     exchange.on_account(account, "set_leverage")

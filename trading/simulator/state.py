@@ -6,6 +6,7 @@ the ledger after a restart gives the same accounts, orders and positions.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
@@ -14,6 +15,7 @@ from trading.simulator.decimals import ZERO
 
 Entry = dict[str, Any]
 
+BILLS_KEPT: Final = 5_000
 OPEN_STATES: Final = ("live", "partially_filled")
 PositionKey = tuple[str, str, str]
 
@@ -93,6 +95,38 @@ class Fill:
         return not self.inst_id.endswith("-SWAP")
 
 
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """One change of one balance; `kind` and `sub_type` are OKX's numbers.
+
+    `pos_bal` is what the isolated position holds afterwards.
+    """
+
+    bill_id: str
+    ts: int
+    ccy: str
+    kind: str
+    sub_type: str
+    bal_chg: Decimal
+    bal: Decimal
+    pos_bal_chg: Decimal = ZERO
+    pos_bal: Decimal = ZERO
+    sz: Decimal = ZERO
+    px: Decimal | None = None
+    pnl: Decimal = ZERO
+    fee: Decimal = ZERO
+    inst_id: str = ""
+    mgn_mode: str = ""
+    ord_id: str = ""
+    cl_ord_id: str = ""
+    tag: str = ""
+    trade_id: str = ""
+    exec_type: str = ""
+    mark: Decimal | None = None
+    source: str = ""
+    target: str = ""
+
+
 @dataclass(slots=True)
 class Position:
     """`qty` is signed in every mode (short is negative); `cost` is its signed value."""
@@ -139,6 +173,7 @@ class Account:
     by_client_id: dict[tuple[str, str], Order] = field(default_factory=dict)
     client_ids: set[str] = field(default_factory=set)
     fills: list[Fill] = field(default_factory=list)
+    bills: deque[Bill] = field(default_factory=lambda: deque(maxlen=BILLS_KEPT))
     u_time: int = 0
 
     def lever(self, inst_id: str, mgn_mode: str, pos_side: str) -> Decimal:
