@@ -8,7 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from trading.simulator import bills
+from trading.simulator import apply_account, bills
 from trading.simulator.decimals import ZERO, plain
 from trading.simulator.state import (
     Account,
@@ -272,6 +272,9 @@ _FILL_TEXTS: Final = (
 _FILL_NUMBERS: Final = ("sz", "px", "mark", "fee", "fee_rate", "pnl")
 _CHANGES: Final[dict[str, Callable[[State, Entry], None]]] = {
     "account": _add_account,
+    "account_change": apply_account.change_account,
+    "account_end": apply_account.end_account,
+    "reset": apply_account.reset,
     "deposit": _deposit,
     "setting": _set,
     "order": _add_order,

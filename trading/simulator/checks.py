@@ -28,6 +28,8 @@ class Rules:
 
 def check_order(account: Account, request: OrderRequest, market: Market, rules: Rules) -> str:
     """Everything that depends on the account; returns the order's position side."""
+    if account.frozen:
+        raise OkxError("51024")
     if request.listed.is_spot and request.td_mode == "cross" and account.acct_lv not in ("3", "4"):
         raise parameter("tdMode")
     pos_side = _position_side(account, request)

@@ -82,6 +82,13 @@ class Hub:
             open_keys = [key for key, each in account.positions.items() if each.qty]
             self._dirty[account.key].update(open_keys)
             self._events[account.key].append((event, None))
+        if event == "reset":
+            ended = [
+                key for key, each in account.positions.items() if each.u_time == account.u_time
+            ]
+            self._dirty[account.key].update(ended)
+        if event in ("reset", "transferred"):
+            self._events[account.key].append(("transferred", None))
         if account.key not in self._scheduled:
             self._schedule(account)
 

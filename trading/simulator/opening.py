@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from ipaddress import ip_address
 from typing import Any, Final
 
-from trading.simulator.decimals import parse_number, plain
+from trading.simulator.decimals import parse_number
 from trading.simulator.exchange import Exchange
 from trading.simulator.requests import Numeral
 from trading.simulator.state import Account
+from trading.simulator.upkeep import record_deposit
 
 _CCY: Final = re.compile(r"[A-Z0-9]{1,12}", re.ASCII)
 _PERMISSIONS: Final = frozenset(("read_only", "trade", "withdraw"))
@@ -41,6 +43,7 @@ class Opening:
     perm: str = "read_only,trade"
     ip: str = ""
     env: str = "any"
+    label: str = "simulator"
 
 
 def open_account(exchange: Exchange, wanted: Opening) -> tuple[Account, bool]:
@@ -59,7 +62,7 @@ def open_account(exchange: Exchange, wanted: Opening) -> tuple[Account, bool]:
             "secret": wanted.secret,
             "passphrase": wanted.passphrase,
             "uid": _uid(wanted.key),
-            "label": "simulator",
+            "label": wanted.label,
             "acct_lv": wanted.acct_lv,
             "pos_mode": wanted.pos_mode,
             "perm": wanted.perm,
@@ -68,8 +71,7 @@ def open_account(exchange: Exchange, wanted: Opening) -> tuple[Account, bool]:
         }
     )
     for ccy, amount in wanted.balances.items():
-        entry = {"kind": "deposit", "ts": now, "account": wanted.key, "ccy": ccy}
-        exchange.record({**entry, "amount": plain(amount), "bill_id": exchange.ids.next()})
+        record_deposit(exchange, wanted.key, ccy, amount)
     return exchange.state.accounts[wanted.key], True
 
 
@@ -85,7 +87,34 @@ def read_opening(body: dict[str, Any]) -> Opening:
         perm=_perm(body.get("perm")),
         ip=_ip(body.get("ip")),
         env=_choice(body, "env", ("any", "demo", "live")),
+        label=_label(body.get("label", "simulator")),
     )
+
+
+def read_changes(body: dict[str, Any]) -> dict[str, str | bool]:
+    """The settings of an account that may change later; only those that are given."""
+    unknown = sorted(set(body) - set(_CHANGEABLE))
+    if unknown:
+        raise BadAccountError(unknown[0], f"one of {', '.join(_CHANGEABLE)} is expected")
+    if not body:
+        raise BadAccountError("", f"one of {', '.join(_CHANGEABLE)} is expected")
+    return {name: _CHANGEABLE[name](body) for name in body}
+
+
+def read_balances(body: dict[str, Any]) -> dict[str, Decimal] | None:
+    """The balances an account is reset to, or None to leave them."""
+    return None if body.get("balances") is None else _balances(body["balances"])
+
+
+def read_movement(body: dict[str, Any]) -> tuple[str, Decimal]:
+    """Currency and amount of a deposit; a negative amount is a withdrawal."""
+    ccy, text = body.get("ccy"), body.get("amount")
+    if not isinstance(ccy, str) or not _CCY.fullmatch(ccy):
+        raise BadAccountError("ccy", "a currency such as USDT is expected")
+    size = parse_number(text.removeprefix("-")) if isinstance(text, str) else None
+    if not size or size > _MOST:
+        raise BadAccountError("amount", "an amount other than 0 is expected, negative to withdraw")
+    return ccy, -size if str(text).startswith("-") else size
 
 
 def parse_account(text: str) -> Opening:
@@ -133,6 +162,18 @@ def _choice(body: dict[str, Any], name: str, allowed: tuple[str, ...]) -> str:
     return str(value)
 
 
+def _label(value: Any) -> str:
+    if not _is_text(value) or len(value) > _LONGEST or not value.isprintable():
+        raise BadAccountError("label", "text is expected")
+    return str(value)
+
+
+def _frozen(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise BadAccountError("frozen", "true or false is expected")
+    return value
+
+
 def _perm(value: Any) -> str:
     if value in (None, ""):
         return "read_only,trade"
@@ -167,3 +208,13 @@ def _is_text(value: Any) -> bool:
 def _uid(key: str) -> str:
     digest = hashlib.sha256(key.encode()).digest()
     return str(10**17 + int.from_bytes(digest[:7], "big"))
+
+
+_CHANGEABLE: Final[dict[str, Callable[[dict[str, Any]], str | bool]]] = {
+    "acct_lv": lambda body: _choice(body, "acct_lv", ("2", "1", "3", "4")),
+    "env": lambda body: _choice(body, "env", ("any", "demo", "live")),
+    "frozen": lambda body: _frozen(body["frozen"]),
+    "ip": lambda body: _ip(body["ip"]),
+    "label": lambda body: _label(body["label"]),
+    "perm": lambda body: _perm(body["perm"]),
+}

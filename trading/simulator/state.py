@@ -164,6 +164,7 @@ class Account:
     perm: str
     ip: str
     env: str
+    frozen: bool = False
     balances: dict[str, Decimal] = field(default_factory=dict)
     levers: dict[str, Decimal] = field(default_factory=dict)
     positions: dict[PositionKey, Position] = field(default_factory=dict)
