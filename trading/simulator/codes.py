@@ -194,6 +194,8 @@ _TABLE: Final[dict[str, tuple[int, str]]] = {
     ),
 }
 
+KNOWN: Final = frozenset(_TABLE)
+
 INSUFFICIENT_BALANCE: Final = "1000"
 INSUFFICIENT_MARGIN: Final = "1001"
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from trading.simulator import rows_account as rows
 from trading.simulator import settings
-from trading.simulator.codes import OkxError, parameter
+from trading.simulator.codes import OkxError
 from trading.simulator.decimals import ZERO, divide, floor_to, plain
 from trading.simulator.instruments import BY_ID, CURRENCIES, Instrument, account_instrument_row
 from trading.simulator.margin import fee_rate, funds
@@ -231,7 +231,7 @@ def _listed(inst_id: str) -> Instrument:
 def _list(params: Params, name: str, most: int) -> list[str]:
     values = [each.strip() for each in params.text(name).split(",") if each.strip()]
     if len(values) > most:
-        raise parameter(name)
+        raise OkxError("50025", name, str(most))
     return values
 
 

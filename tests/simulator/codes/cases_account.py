@@ -1,0 +1,43 @@
+"""Codes about the settings of an account."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tests.simulator.client import SWAP, Answer, Client
+from tests.simulator.codes.asking import Case, asking
+
+
+def _lever(client: Client, lever: str, mode: str = "cross", **terms: Any) -> Answer:
+    body = {"instId": SWAP, "mgnMode": mode, "lever": lever, **terms}
+    return client.post("account/set-leverage", body)
+
+
+def _mode_with_a_position(client: Client) -> Answer:
+    assert client.order().code == "0"
+    return client.post("account/set-position-mode", {"posMode": "long_short_mode"})
+
+
+def _lever_with_an_order(mode: str) -> Case:
+    def ask(client: Client) -> Answer:
+        assert client.order(ordType="limit", px="61000", tdMode=mode).code == "0"
+        return _lever(client, "5", mode)
+
+    return asking(ask)
+
+
+def _lever_without_money(client: Client) -> Answer:
+    """A position of 64,000 USDT at 10 cannot go to 1 with 10,000 USDT."""
+    assert _lever(client, "10").code == "0"
+    assert client.order(sz="100").code == "0"
+    return _lever(client, "1")
+
+
+CASES: Final[dict[str, Case]] = {
+    "59000": asking(_mode_with_a_position),
+    "59101": _lever_with_an_order("isolated"),
+    "59102": asking(lambda client: _lever(client, "1000")),
+    "59105": asking(lambda client: _lever(client, "0.5")),
+    "59107": _lever_with_an_order("cross"),
+    "59108": asking(_lever_without_money, balances={"USDT": "10000"}),
+}

@@ -1,0 +1,131 @@
+"""Codes about orders and positions."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tests.simulator.client import SPOT, SWAP, Answer, Client, Simulator, order
+from tests.simulator.codes.asking import Case, asking, code_of, faulty, faulty_row, trader
+
+FAR: Final = "61000"
+
+
+def _order(**terms: Any) -> Case:
+    return asking(lambda client: client.order(**terms))
+
+
+def _rest(client: Client, **terms: Any) -> str:
+    """A resting order; its id."""
+    answer = client.order(**{"ordType": "limit", "px": FAR, **terms})
+    assert answer.code == "0", answer.body
+    return str(answer.row["ordId"])
+
+
+def _after(first: Any, then: Any) -> Case:
+    """An order that must pass, then the call that must not."""
+
+    def ask(client: Client) -> Answer:
+        answer = client.order(**first)
+        assert answer.code == "0", answer.body
+        made: Answer = then(client)
+        return made
+
+    return asking(ask)
+
+
+def _amend(client: Client, **terms: Any) -> Answer:
+    return client.post("trade/amend-order", {"instId": SWAP, **terms})
+
+
+def _cancel(client: Client, **terms: Any) -> Answer:
+    return client.post("trade/cancel-order", {"instId": SWAP, **terms})
+
+
+def _close(client: Client, **terms: Any) -> Answer:
+    return client.post("trade/close-position", {"instId": SWAP, "mgnMode": "cross", **terms})
+
+
+def _twice(client: Client) -> Answer:
+    _rest(client, clOrdId="same")
+    return client.order(clOrdId="same")
+
+
+def _amend_filled(client: Client) -> Answer:
+    return _amend(client, ordId=client.order().row["ordId"], newSz="2")
+
+
+def _amend_nothing(client: Client) -> Answer:
+    return _amend(client, ordId=_rest(client))
+
+
+def _amend_across(client: Client) -> Answer:
+    ord_id = _rest(client, ordType="post_only")
+    return _amend(client, ordId=ord_id, newPx="64500")
+
+
+def _close_while_closing(client: Client) -> Answer:
+    client.order()
+    _rest(client, side="sell", px="66000", reduceOnly=True)
+    return _close(client)
+
+
+def _crowded(simulator: Simulator) -> str:
+    """The 501st order of an instrument."""
+    client = trader(simulator, balances={"USDT": "10000000"})
+    item = order(ordType="limit", px=FAR, sz="0.01")
+    for _ in range(25):
+        assert client.post("trade/batch-orders", [item] * 20).code == "0"
+    return code_of(client.order(**item))
+
+
+CASES: Final[dict[str, Case]] = {
+    "51000": _order(ordType="whatever"),
+    "51001": _order(instId="NO-SUCH-SWAP"),
+    "51003": asking(lambda client: client.get("trade/order", {"instId": SWAP})),
+    "51004": faulty_row("51004"),
+    "51005": faulty_row("51005"),
+    "51006": _order(ordType="limit", px="90000"),
+    "51008": _order(sz="10000"),
+    "51009": faulty_row("51009"),
+    "51010": asking(lambda client: client.order(), acct_lv="1"),
+    "51011": faulty_row("51011"),
+    "51015": faulty_row("51015"),
+    "51016": asking(_twice),
+    "51020": _order(instId=SPOT, side="sell", sz="0.00000001"),
+    "51021": faulty_row("51021"),
+    "51022": faulty_row("51022"),
+    "51023": asking(_close),
+    "51024": faulty_row("51024"),
+    "51027": faulty_row("51027"),
+    "51028": faulty_row("51028"),
+    "51029": faulty_row("51029"),
+    "51030": faulty_row("51030"),
+    "51054": faulty("51054"),
+    "51101": _order(ordType="limit", px=FAR, sz="1000000000"),
+    "51102": _crowded,
+    "51111": asking(lambda client: client.post("trade/batch-orders", [order()] * 21)),
+    "51112": _after({}, lambda client: client.order(side="sell", sz="2", reduceOnly=True)),
+    "51113": faulty("51113"),
+    "51115": asking(_close_while_closing),
+    "51121": _order(sz="0.015"),
+    "51148": faulty_row("51148"),
+    "51149": faulty("51149"),
+    "51150": _order(ordType="limit", px="61000.01"),
+    "51155": faulty_row("51155"),
+    "51169": _order(side="sell", reduceOnly=True),
+    "51170": _after({}, lambda client: client.order(reduceOnly=True)),
+    "51174": faulty_row("51174"),
+    "51201": _order(instId=SPOT, sz="100000000"),
+    "51202": _order(sz="1000000"),
+    "51203": _order(instId=SPOT, ordType="limit", px=FAR, sz="100000000000"),
+    "51204": _order(ordType="limit"),
+    "51205": faulty_row("51205"),
+    "51400": asking(lambda client: _cancel(client, ordId="1")),
+    "51407": asking(_cancel),
+    "51410": faulty_row("51410"),
+    "51500": asking(_amend_nothing),
+    "51503": asking(_amend_filled),
+    "51506": faulty_row("51506"),
+    "51511": asking(_amend_across),
+    "51603": asking(lambda client: client.get("trade/order", {"instId": SWAP, "ordId": "1"})),
+}
