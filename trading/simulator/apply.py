@@ -8,7 +8,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from trading.simulator import apply_account, bills
+from trading.simulator import algo_apply, apply_account, bills
+from trading.simulator.algo_state import written
 from trading.simulator.decimals import ZERO, plain
 from trading.simulator.state import (
     Account,
@@ -52,6 +53,8 @@ def order_entry(order: Order) -> Entry:
         "tag": order.tag,
         "category": order.category,
         "fee_ccy": order.fee_ccy,
+        **({"attached": written(order.attached)} if order.attached else {}),
+        **({"origin": written(order.origin)} if order.origin else {}),
     }
 
 
@@ -143,6 +146,7 @@ def _add_order(state: State, entry: Entry) -> None:
         u_time=entry["ts"],
         fee_ccy=entry["fee_ccy"],
     )
+    algo_apply.ordered(state, account, order, entry)
     account.orders[order.ord_id] = order
     account.pending[order.ord_id] = order
     if order.cl_ord_id:
@@ -281,4 +285,8 @@ _CHANGES: Final[dict[str, Callable[[State, Entry], None]]] = {
     "fill": _fill,
     "cancel": _cancel,
     "amend": _amend,
+    "algo": algo_apply.add,
+    "algo_change": algo_apply.change,
+    "attach": algo_apply.attach,
+    "countdown": algo_apply.countdown,
 }

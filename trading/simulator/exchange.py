@@ -23,8 +23,8 @@ TickWatcher = Callable[[Sequence[str], int], None]
 
 
 class Exchange:
-    """Checks, records and applies. `on_order` hears every order state in turn;
-    `on_account` hears that balances or positions of an account changed."""
+    """Checks, records and applies. `order_listeners` hear every order state in
+    turn; `on_account` hears that balances or positions of an account changed."""
 
     def __init__(self, clock: Clock, market: Market, ledger: Ledger) -> None:
         self.clock = clock
@@ -33,7 +33,7 @@ class Exchange:
         self.state = State()
         self.rules = checks.Rules()
         self.ids = IdSource(clock)
-        self.on_order: OrderListener = _ignore_order
+        self.order_listeners: list[OrderListener] = []
         self.on_account: AccountListener = _ignore_account
         self.watchers: list[TickWatcher] = []
         self._replay()
@@ -46,6 +46,10 @@ class Exchange:
         stamped = self.ledger.append(entry)
         apply(self.state, stamped)
         return stamped
+
+    def on_order(self, account: Account, order: Order, fill: Fill | None) -> None:
+        for listener in self.order_listeners:
+            listener(account, order, fill)
 
     def place(self, account: Account, request: OrderRequest, slices: int = 1) -> Order:
         """Accept the order and run it against the market at once, or raise OkxError.
@@ -190,6 +194,8 @@ class Exchange:
                 self.market.pin(entry["inst_id"], Decimal(entry["px"]), entry["ts"])
             if entry["kind"] == "order":
                 self.ids.seen(entry["ord_id"])
+            if entry["kind"] == "algo":
+                self.ids.seen(entry["algo_id"])
             if entry.get("bill_id"):
                 self.ids.seen(entry["bill_id"])
             if entry["kind"] == "fill":
@@ -222,6 +228,8 @@ class Exchange:
             c_time=now,
             u_time=now,
             fee_ccy=listed.base if buys_spot else (listed.settle or listed.quote),
+            attached=request.attached,
+            origin=request.origin,
         )
 
     def _closing_order(
@@ -388,10 +396,6 @@ class Exchange:
         finally:
             order.sz, order.px = held
             account.pending[order.ord_id] = order
-
-
-def _ignore_order(account: Account, order: Order, fill: Fill | None) -> None:
-    """No listener yet."""
 
 
 def _ignore_account(account: Account, event: str) -> None:

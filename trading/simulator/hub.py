@@ -28,7 +28,7 @@ class Hub:
         self._dirty: dict[str, set[PositionKey]] = {}
         self._scheduled: set[str] = set()
         self._events: dict[str, list[tuple[str, Fill | None]]] = defaultdict(list)
-        venue.exchange.on_order = self.order_changed
+        venue.exchange.order_listeners.append(self.order_changed)
         venue.exchange.on_account = self.account_changed
 
     def open(self, session: Session) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from trading.simulator.algo_state import Attached, Origin
 from trading.simulator.codes import OkxError, missing, parameter
 from trading.simulator.decimals import is_multiple, parse_number, parse_whole, plain
 from trading.simulator.instruments import BY_CODE, BY_ID, Instrument
@@ -38,6 +39,8 @@ class OrderRequest:
     tgt_ccy: str
     reduce_only: bool
     amend_px: bool
+    attached: tuple[Attached, ...] = ()
+    origin: Origin | None = None
 
 
 class Numeral(str):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
+from trading.simulator.algo_state import Algo, Attached, Origin
 from trading.simulator.decimals import ZERO
 
 Entry = dict[str, Any]
@@ -53,6 +54,8 @@ class Order:
     cancel_source: str = ""
     req_id: str = ""
     amended: bool = False
+    attached: tuple[Attached, ...] = ()
+    origin: Origin | None = None
 
     @property
     def is_open(self) -> bool:
@@ -173,6 +176,8 @@ class Account:
     orders: dict[str, Order] = field(default_factory=dict)
     by_client_id: dict[tuple[str, str], Order] = field(default_factory=dict)
     client_ids: set[str] = field(default_factory=set)
+    algos: dict[str, Algo] = field(default_factory=dict)
+    live_algos: dict[str, Algo] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
     bills: deque[Bill] = field(default_factory=lambda: deque(maxlen=BILLS_KEPT))
     u_time: int = 0
@@ -192,12 +197,18 @@ def lever_key(inst_id: str, mgn_mode: str, pos_side: str) -> str:
 
 @dataclass(slots=True)
 class State:
-    """Accounts by API key, and the exchange's own side of every payment."""
+    """Accounts by API key, and the exchange's own side of every payment.
+
+    `algos` are the live ones by instrument; `countdowns` are the times at which orders
+    of an account and tag (or of all tags) are canceled.
+    """
 
     accounts: dict[str, Account] = field(default_factory=dict)
     house: dict[str, Decimal] = field(default_factory=dict)
     deposited: dict[str, Decimal] = field(default_factory=dict)
     resting: dict[str, dict[str, Order]] = field(default_factory=dict)
+    algos: dict[str, dict[str, Algo]] = field(default_factory=dict)
+    countdowns: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def total(self, ccy: str) -> Decimal:
         """All money of a currency in the exchange: equals what was deposited."""
