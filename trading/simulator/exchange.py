@@ -29,6 +29,7 @@ class Exchange:
     def __init__(self, clock: Clock, market: Market, ledger: Ledger) -> None:
         self.clock = clock
         self.market = market
+        market.now = clock.ms
         self.ledger = ledger
         self.state = State()
         self.rules = checks.Rules()
@@ -190,17 +191,13 @@ class Exchange:
     def _replay(self) -> None:
         for entry in self.ledger.entries:
             apply(self.state, entry)
-            if entry["kind"] == "price":
-                self.market.pin(entry["inst_id"], Decimal(entry["px"]), entry["ts"])
+            self.market.replay(entry)
             if entry["kind"] == "order":
                 self.ids.seen(entry["ord_id"])
             if entry["kind"] == "algo":
                 self.ids.seen(entry["algo_id"])
             if entry.get("bill_id"):
                 self.ids.seen(entry["bill_id"])
-            if entry["kind"] == "fill":
-                quote = self.market.quote(entry["inst_id"])
-                quote.next_trade_id = max(quote.next_trade_id, int(entry["trade_id"]))
 
     def _new_order(self, account: Account, request: OrderRequest, pos_side: str) -> Order:
         listed = request.listed

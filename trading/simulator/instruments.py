@@ -7,6 +7,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from trading.simulator.decimals import divide, plain, round_money
+from trading.simulator.tiers import Tier as Tier
+from trading.simulator.tiers import tier_for as tier_for
+from trading.simulator.tiers import tiers_of as tiers_of
 
 INST_TYPES: Final = ("SPOT", "MARGIN", "SWAP", "FUTURES", "OPTION")
 

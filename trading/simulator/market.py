@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 from random import Random
 from typing import Final
 
 from trading.simulator import instruments
+from trading.simulator.book import Depth, Level, merged
 from trading.simulator.decimals import EXACT, floor_to
 from trading.simulator.instruments import Instrument
+from trading.simulator.state import Entry
 
 PRICE_BAND: Final = Decimal("0.05")
 _TRADES_KEPT: Final = 500
+_FUNDING_MS: Final = 8 * 3_600_000
+_FUNDING_RATE: Final = Decimal("0.0001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +32,12 @@ class PublicTrade:
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
-    price: Decimal
-    size: Decimal
-    orders: int
+class FundingDue:
+    """One funding time of one swap: longs pay the rate to shorts when it is positive."""
+
+    inst_id: str
+    rate: Decimal
+    at_ms: int
 
 
 @dataclass(slots=True)
@@ -44,6 +51,7 @@ class Quote:
     open_24h: Decimal
     high_24h: Decimal
     low_24h: Decimal
+    depth: Depth
     pinned: bool = False
     seq_id: int = 1000
     volume: Decimal = Decimal(1_000_000)
@@ -60,6 +68,10 @@ class Quote:
 
     @property
     def mark(self) -> Decimal:
+        return self.last
+
+    @property
+    def index(self) -> Decimal:
         return self.last
 
     @property
@@ -85,9 +97,13 @@ class Market:
 
     def __init__(self, seed: int, now_ms: int) -> None:
         self.seed = seed
+        self.resting: Callable[[str, str], Iterable[Level]] = _nothing_rests
+        self.now: Callable[[], int] = lambda: now_ms
+        self._started = self._funded_until = now_ms
         self._random = Random(seed)  # noqa: S311 - a reproducible walk, not a secret
         self.quotes = {
-            listed.inst_id: _first_quote(listed, now_ms) for listed in instruments.BY_ID.values()
+            listed.inst_id: _first_quote(listed, seed, now_ms)
+            for listed in instruments.BY_ID.values()
         }
 
     def quote(self, inst_id: str) -> Quote:
@@ -113,18 +129,54 @@ class Market:
         return quote.last if quote else Decimal(1)
 
     def book(self, inst_id: str, depth: int) -> tuple[list[Level], list[Level]]:
-        """Asks and bids, best first: a picture; every fill happens at the best price."""
+        """Asks and bids, best first, with the resting orders of customers."""
         quote = self.quotes[inst_id]
-        tick = quote.instrument.tick
-        asks = [self._level(quote, quote.ask + tick * step) for step in range(depth)]
-        prices = (quote.bid - tick * step for step in range(depth))
-        bids = [self._level(quote, price) for price in prices if price > 0]
-        return asks, bids
+        now = self.now()
+        asks = quote.depth.asks(quote.ask, quote.ts, now)
+        bids = quote.depth.bids(quote.bid, quote.ts, now)
+        sells = (each for each in self.resting(inst_id, "sell") if each.price > quote.bid)
+        buys = (each for each in self.resting(inst_id, "buy") if each.price < quote.ask)
+        return merged(asks, sells, depth, up=True), merged(bids, buys, depth, up=False)
 
-    def _level(self, quote: Quote, price: Decimal) -> Level:
-        ticks = int(price / quote.instrument.tick)
-        lots = (ticks * 7919 + self.seed * 104_729) % 9000 + 500
-        return Level(price, quote.instrument.minimum * lots, lots % 23 + 1)
+    def levels(self, inst_id: str, side: str, now_ms: int) -> Iterator[Level]:
+        """The liquidity a taker of this side meets, best price first, without customers' orders."""
+        quote = self.quotes[inst_id]
+        if side == "buy":
+            return quote.depth.asks(quote.ask, quote.ts, now_ms)
+        return quote.depth.bids(quote.bid, quote.ts, now_ms)
+
+    def taken(self, inst_id: str, side: str, price: Decimal, size: Decimal, now_ms: int) -> str:
+        """A taker took so much of what `levels` offers; returns the trade id."""
+        self.quotes[inst_id].depth.take("asks" if side == "buy" else "bids", price, size, now_ms)
+        return self.traded(inst_id, side, price, size, now_ms)
+
+    def traded(self, inst_id: str, side: str, price: Decimal, size: Decimal, now_ms: int) -> str:
+        """Print a trade of customers that used no liquidity of the market; returns its id."""
+        quote = self.quotes[inst_id]
+        trade_id = quote.take_trade_id()
+        quote.trades.append(PublicTrade(inst_id, trade_id, price, size, side, now_ms))
+        quote.volume += size
+        quote.seq_id += 1
+        return trade_id
+
+    def funding_due(self, now_ms: int) -> list[FundingDue]:
+        """Every funding time that has passed and was not given out before."""
+        first = self._funded_until // _FUNDING_MS + 1
+        times = [each * _FUNDING_MS for each in range(first, now_ms // _FUNDING_MS + 1)]
+        self._funded_until = max(self._funded_until, now_ms)
+        swaps = [each for each in instruments.BY_ID.values() if not each.is_spot]
+        return [FundingDue(each.inst_id, _FUNDING_RATE, at) for at in times for each in swaps]
+
+    def replay(self, entry: Entry) -> None:
+        """Take in one entry of an earlier run: prices set, trade ids used, funding paid."""
+        if self._funded_until == self._started:
+            self._funded_until = 0
+        self._funded_until = max(self._funded_until, entry["ts"])
+        if entry["kind"] == "price":
+            self.pin(entry["inst_id"], Decimal(entry["px"]), entry["ts"])
+        if entry["kind"] == "fill":
+            quote = self.quotes[entry["inst_id"]]
+            quote.next_trade_id = max(quote.next_trade_id, abs(int(entry["trade_id"])))
 
     def _next_price(self, quote: Quote) -> Decimal:
         """A step of at most 0.02 %, leaning back towards the first price."""
@@ -149,7 +201,12 @@ class Market:
         quote.trades.append(PublicTrade(inst_id, trade_id, price, size, side, now_ms))
 
 
-def _first_quote(listed: Instrument, now_ms: int) -> Quote:
+def _nothing_rests(_inst_id: str, _side: str) -> Iterable[Level]:
+    """The hook `resting(inst_id, "buy" or "sell")` until an exchange sets its own."""
+    return ()
+
+
+def _first_quote(listed: Instrument, seed: int, now_ms: int) -> Quote:
     price = listed.first_price
     quote = Quote(
         instrument=listed,
@@ -159,6 +216,7 @@ def _first_quote(listed: Instrument, now_ms: int) -> Quote:
         open_24h=floor_to(price * Decimal("0.99"), listed.tick),
         high_24h=floor_to(price * Decimal("1.012"), listed.tick),
         low_24h=floor_to(price * Decimal("0.984"), listed.tick),
+        depth=Depth(listed, seed),
     )
     trade_id = quote.take_trade_id()
     quote.trades.append(PublicTrade(listed.inst_id, trade_id, price, listed.minimum, "buy", now_ms))

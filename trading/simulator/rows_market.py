@@ -7,9 +7,10 @@ from decimal import Decimal
 from random import Random
 from typing import Any, Final
 
+from trading.simulator.book import Level
 from trading.simulator.decimals import floor_to, plain
 from trading.simulator.instruments import Instrument
-from trading.simulator.market import Level, Market, PublicTrade, Quote
+from trading.simulator.market import Market, PublicTrade, Quote
 
 Row = dict[str, Any]
 
