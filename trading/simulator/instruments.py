@@ -7,9 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from trading.simulator.decimals import divide, plain, round_money
-from trading.simulator.tiers import Tier as Tier
-from trading.simulator.tiers import tier_for as tier_for
-from trading.simulator.tiers import tiers_of as tiers_of
+from trading.simulator.tiers import Tier, tiers_of
 
 INST_TYPES: Final = ("SPOT", "MARGIN", "SWAP", "FUTURES", "OPTION")
 
@@ -152,6 +150,12 @@ CURRENCIES: Final = ("USDT", "BTC", "ETH", "SOL", "XRP", "DOGE", "LTC")
 def of_type(inst_type: str) -> list[Instrument]:
     """Listed instruments of a type; margin, futures and options are not listed."""
     return [listed for listed in _LISTED if listed.inst_type == inst_type]
+
+
+def tier_for(listed: Instrument, size: Decimal) -> Tier:
+    """The tier of a position of this many contracts; above the last one the last."""
+    every = tiers_of(listed)
+    return next((tier for tier in every if abs(size) <= tier.max_size), every[-1])
 
 
 def instrument_row(listed: Instrument) -> dict[str, Any]:

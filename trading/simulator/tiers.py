@@ -44,15 +44,6 @@ def tiers_of(listed: Instrument) -> tuple[Tier, ...]:
     return () if listed.is_spot else _tiers(listed)
 
 
-def tier_for(listed: Instrument, size: Decimal) -> Tier:
-    """The tier of a position of this many contracts; above the last one the last."""
-    tiers = tiers_of(listed)
-    for tier in tiers:
-        if abs(size) <= tier.max_size:
-            return tier
-    return tiers[-1]
-
-
 @cache
 def _tiers(listed: Instrument) -> tuple[Tier, ...]:
     unit = max(listed.lot, Decimal(1))
