@@ -24,6 +24,7 @@ class Rules:
 
     dup_clordid: str = "live_only"
     read_lag_ms: int = 0
+    purge_canceled_ms: int = 7_200_000
 
 
 def check_order(account: Account, request: OrderRequest, market: Market, rules: Rules) -> str:

@@ -11,7 +11,15 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from trading.simulator import auth, routes_account, routes_bills, routes_public, routes_trade, wire
+from trading.simulator import (
+    auth,
+    routes_account,
+    routes_bills,
+    routes_public,
+    routes_queries,
+    routes_trade,
+    wire,
+)
 from trading.simulator.admission import (
     check_batch,
     check_expiry,
@@ -19,7 +27,7 @@ from trading.simulator.admission import (
     count_orders,
     instruments_of,
 )
-from trading.simulator.codes import OkxError
+from trading.simulator.codes import OkxError, parameter
 from trading.simulator.faults import REST_KINDS, Fault, Subject
 from trading.simulator.requests import Params, decode
 from trading.simulator.routing import Call, Route, Routes
@@ -29,6 +37,7 @@ ROUTES: Final[Routes] = {
     **routes_public.ROUTES,
     **routes_account.ROUTES,
     **routes_bills.ROUTES,
+    **routes_queries.ROUTES,
     **routes_trade.ROUTES,
 }
 _PATHS: Final = {path for _, path in ROUTES}
@@ -142,8 +151,12 @@ def _admit(venue: Venue, received: Received, route: Route) -> Call:
 
 def _read(received: Received) -> tuple[Any, Params]:
     if received.method == "GET":
-        query = received.raw_path.partition("?")[2]
-        return None, Params(dict(parse_qsl(query, keep_blank_values=True)))
+        pairs = parse_qsl(received.raw_path.partition("?")[2], keep_blank_values=True)
+        values = dict(pairs)
+        if len(values) < len(pairs):
+            names = [name for name, _ in pairs]
+            raise parameter(max(names, key=names.count))
+        return None, Params(values)
     if not received.body:
         raise OkxError("50000")
     kind = received.headers.get("Content-Type", "").lower()
