@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from trading.simulator.codes import OkxError
-from trading.simulator.instruments import BY_ID, INST_TYPES, of_type
+from trading.simulator.instruments import BY_ID, INST_TYPES
 from trading.simulator.rows_market import BARS
 
 PUBLIC: Final = frozenset(
@@ -33,94 +34,114 @@ PRICE_CANDLES: Final = frozenset(
     f"{kind}-{each}" for kind in ("mark-price", "index") for each in CANDLES
 )
 BUSINESS: Final = CANDLES | PRICE_CANDLES | {"trades-all"}
-SILENT_BUSINESS: Final = frozenset(("orders-algo", "algo-advance"))
-TIERED: Final = frozenset(("fills", "books-l2-tbt", "books50-l2-tbt"))
+ALGO: Final = frozenset(("orders-algo", "algo-advance"))
+DEEP_BOOKS: Final = frozenset(("books-l2-tbt", "books50-l2-tbt"))
+TIERED: Final = DEEP_BOOKS | {"fills"}
 
 MARKET: Final = PUBLIC | BUSINESS
 MOVING: Final = MARKET - {"instruments"}
+COUNTED: Final = PRIVATE | SILENT
+FOR_ACCOUNTS: Final = PRIVATE | SILENT | ALGO
 
 _SWAPS_ONLY: Final = frozenset(("funding-rate", "open-interest"))
 _OFFERED: Final = {
-    "public": PUBLIC | QUIET | {"books-l2-tbt", "books50-l2-tbt"},
+    "public": PUBLIC | QUIET | DEEP_BOOKS,
     "private": PRIVATE | SILENT | {"fills"},
-    "business": BUSINESS | SILENT_BUSINESS,
+    "business": BUSINESS | ALGO,
 }
-_TYPED: Final = frozenset(("orders", "positions", "liquidation-warning", "orders-algo"))
+_TYPED: Final = frozenset(("orders", "positions", "liquidation-warning", *ALGO))
+_BY_TYPE: Final = frozenset(("instruments", "liquidation-orders", "adl-warning"))
+_NAMES: Final = ("channel", "instType", "instFamily", "instId", "ccy")
+_REGULAR_MS: Final = 5000
+_INTERVALS: Final = {
+    "positions": {"0": 0, "2000": 2000, "3000": 3000, "4000": 4000},
+    "account": {"0": 0},
+}
+
+SubscriptionName = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """One argument of a subscribe call; `arg` is echoed exactly as it was sent."""
+    """One argument of a subscribe call, shared by all who sent the same.
 
-    arg: dict[str, Any]
+    `arg` is what pushes repeat of it, as JSON; `interval_ms` is how often the whole
+    is pushed besides the events, 0 for never.
+    """
+
     channel: str
     inst_type: str
     inst_family: str
     inst_id: str
     ccy: str
-    periodic: bool
+    arg: str
+    interval_ms: int
 
     @property
-    def name(self) -> str:
+    def name(self) -> SubscriptionName:
         """What makes two subscriptions the same one; extra parameters do not."""
-        named = (self.channel, self.inst_type, self.inst_family, self.inst_id, self.ccy)
-        return json.dumps(named)
+        return (self.channel, self.inst_type, self.inst_family, self.inst_id, self.ccy)
+
+    @property
+    def subject(self) -> str:
+        """What a public channel is about."""
+        return self.inst_type if self.channel in _BY_TYPE else self.inst_id
 
     def matches(self, inst_id: str) -> bool:
+        """An instrument that is named decides, whatever family stands beside it."""
         listed = BY_ID[inst_id]
-        return (
-            self.inst_type in ("", "ANY", listed.inst_type)
-            and self.inst_family in ("", listed.family)
-            and self.inst_id in ("", inst_id)
-        )
+        if self.inst_type not in ("", "ANY", listed.inst_type):
+            return False
+        if self.inst_id:
+            return self.inst_id == inst_id
+        return self.inst_family in ("", listed.family)
 
 
-def needs_login(url: str, channel: str) -> bool:
-    return url == "private" or (url == "business" and channel in SILENT_BUSINESS)
+def needs_login(channel: str) -> bool:
+    return channel in FOR_ACCOUNTS
 
 
 def read_subscription(url: str, arg: Any) -> Subscription:
     """A channel of this URL with arguments that make sense, or OkxError."""
     if not isinstance(arg, dict):
         raise OkxError("60013")
-    values = {name: _text(arg, name) for name in _NAMES}
+    values = {name: _text(arg, name) for name in (*_NAMES, "uly")}
     channel = values["channel"]
     if not channel:
         raise OkxError("60027", "channel")
     if channel not in _OFFERED[url]:
-        raise _unknown(values)
-    if values["uly"]:
+        raise _elsewhere(url, values)
+    if values.pop("uly"):
         raise OkxError("64000")
-    if channel in TIERED:
-        raise OkxError("64003")
     _check_instrument(values)
-    return Subscription(
-        arg=arg,
-        channel=channel,
-        inst_type=values["instType"],
-        inst_family=values["instFamily"],
-        inst_id=values["instId"],
-        ccy=values["ccy"],
-        periodic=_is_periodic(arg.get("extraParams")),
-    )
+    interval = _interval_ms(channel, arg.get("extraParams"))
+    return _subscription(*values.values(), interval_ms=interval)
 
 
-def public_instruments(subscription: Subscription) -> list[str]:
-    """The instruments a public subscription is about."""
-    if subscription.channel == "instruments":
-        return [each.inst_id for each in of_type(subscription.inst_type)]
-    return [subscription.inst_id]
+@lru_cache(maxsize=10_000)
+def _subscription(*values: str, interval_ms: int) -> Subscription:
+    given = {name: value for name, value in zip(_NAMES, values, strict=True) if value}
+    arg = json.dumps(given, separators=(",", ":"), ensure_ascii=False)
+    channel, inst_type, inst_family, inst_id, ccy = values
+    return Subscription(channel, inst_type, inst_family, inst_id, ccy, arg, interval_ms)
 
 
-_NAMES: Final = ("channel", "instType", "instFamily", "instId", "ccy", "uly")
+def _elsewhere(url: str, values: dict[str, str]) -> OkxError:
+    """Where the channel went: 64001 to the business URL, 64002 from it, else 60018."""
+    channel = values["channel"]
+    if channel in _OFFERED["business"]:
+        return OkxError("64001")
+    if url == "business" and channel in _OFFERED["public"] | _OFFERED["private"]:
+        return OkxError("64002")
+    return _unknown(values)
 
 
 def _check_instrument(values: dict[str, str]) -> None:
     channel, inst_type, inst_id = values["channel"], values["instType"], values["instId"]
-    if channel == "instruments" or channel in _TYPED:
+    if channel in _BY_TYPE or channel in _TYPED:
         if not inst_type:
             raise OkxError("60027", "instType")
-        allowed = INST_TYPES if channel == "instruments" else (*INST_TYPES, "ANY")
+        allowed = INST_TYPES if channel in _BY_TYPE else (*INST_TYPES, "ANY")
         if inst_type not in allowed:
             raise _unknown(values)
     elif channel in MARKET and not inst_id:
@@ -147,12 +168,16 @@ def _text(arg: dict[str, Any], name: str) -> str:
     return value
 
 
-def _is_periodic(extra: Any) -> bool:
-    """`extraParams` is JSON inside a string; updateInterval 0 means events only."""
-    if not isinstance(extra, str) or not extra:
-        return True
+def _interval_ms(channel: str, extra: Any) -> int:
+    """`extraParams` is JSON inside a string; values that are not listed mean the regular one."""
+    if channel not in _INTERVALS:
+        return 0
+    if extra is None or extra == "":
+        return _REGULAR_MS
     try:
-        read = json.loads(extra)
+        read = json.loads(extra) if isinstance(extra, str) else None
     except (ValueError, RecursionError):
-        return True
-    return not (isinstance(read, dict) and str(read.get("updateInterval")) == "0")
+        read = None
+    if not isinstance(read, dict):
+        raise OkxError("60033", "extraParams")
+    return _INTERVALS[channel].get(str(read.get("updateInterval")), _REGULAR_MS)

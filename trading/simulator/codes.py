@@ -158,6 +158,15 @@ _TABLE: Final[dict[str, tuple[int, str]]] = {
         "Your account leverage is too low and has insufficient margins."
         " Please increase the leverage.",
     ),
+    "4001": (200, "Login Failed"),
+    "4002": (200, "Invalid Request"),
+    "4003": (200, "APIKey subscription amount exceeds the limit 100"),
+    "4004": (200, "No data received in 30s"),
+    "4005": (200, "Buffer is full, cannot write data"),
+    "4006": (200, "Abnormal disconnection"),
+    "4007": (200, "API key has been updated or deleted. Please reconnect."),
+    "4008": (200, "The number of subscribed channels exceeds the maximum limit."),
+    "4009": (200, "The number of subscription channels for this connection exceeds the limit"),
     "60004": (200, "Invalid timestamp"),
     "60005": (200, "Invalid apiKey"),
     "60006": (200, "Timestamp request expired"),
@@ -186,6 +195,16 @@ _TABLE: Final[dict[str, tuple[int, str]]] = {
     "64000": (
         200,
         "Subscription parameter uly is unavailable anymore, please replace uly with instFamily.",
+    ),
+    "64001": (
+        200,
+        "This channel has been migrated to the '/business' URL."
+        " Please subscribe using the new URL.",
+    ),
+    "64002": (
+        200,
+        'This channel is not supported by "/business" URL. Please use "/private" URL(for private'
+        ' channels), or "/public" URL(for public channels).',
     ),
     "64003": (200, "Your trading fee tier doesn't meet the requirement to access this channel"),
     "64008": (

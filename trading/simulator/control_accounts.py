@@ -14,7 +14,6 @@ from trading.simulator.state import Account, Order, Position
 Row = dict[str, Any]
 
 _MOST: Final = 1000
-_KEY_CHANGED: Final = 4007
 
 
 def summary(hub: Hub, account: Account) -> Row:
@@ -109,14 +108,14 @@ async def _change(hub: Hub, asked: Asked) -> Row:
     changes = opening.read_changes(asked.body)
     upkeep.change(hub.venue.exchange, account, changes)
     if {"perm", "ip", "env"} & set(changes):
-        _close_sockets(hub, account.key)
+        hub.key_changed(account)
     return summary(hub, account)
 
 
 async def _remove(hub: Hub, asked: Asked) -> Row:
     account = named(hub, asked.name)
     upkeep.remove(hub.venue.exchange, account)
-    _close_sockets(hub, account.key)
+    hub.key_changed(account)
     return {"key": account.key, "removed": True}
 
 
@@ -170,14 +169,6 @@ def _position_row(hub: Hub, account: Account, position: Position) -> Row:
         "upl": shown["upl"],
         "realized_pnl": shown["realizedPnl"],
     }
-
-
-def _close_sockets(hub: Hub, key: str) -> None:
-    """As OKX does when a key was changed or deleted."""
-    for session in list(hub.sessions):
-        if key in session.accounts:
-            message = b"API key has been updated or deleted. Please reconnect."
-            hub.venue.later(session.socket.close(code=_KEY_CHANGED, message=message))
 
 
 HANDLERS: Final[Handlers] = {

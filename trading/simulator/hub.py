@@ -1,179 +1,291 @@
-"""Who listens to what, and what each of them is told when something happens."""
+"""Who is connected, and what each of them is told when something happens."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from typing import Any
+import json
+import time
+from collections.abc import Iterable
+from typing import Any, Final
 
 from trading.simulator import pushes, pushes_public
-from trading.simulator.channels import MARKET, MOVING, PRIVATE, Subscription, public_instruments
+from trading.simulator.channels import COUNTED, MARKET, MOVING, Subscription, needs_login
+from trading.simulator.disturbed import send_faulty
 from trading.simulator.faults import WS_KINDS, Subject
+from trading.simulator.frames import Frame
 from trading.simulator.instruments import BY_ID
+from trading.simulator.listeners import Listeners, Sessions, private_frame, public_frame
 from trading.simulator.rows_trade import order_push_row
 from trading.simulator.session import Session
-from trading.simulator.state import Account, Fill, Order, PositionKey
+from trading.simulator.state import Account, Fill, Order
+from trading.simulator.timetable import Timetable
 from trading.simulator.venue import Venue
+
+MOST_CONNECTIONS: Final = 30
+MOST_FOR_KEY: Final = 100
+MOST_FOR_CONNECTION: Final = 1000
+_KEY_CHANGED: Final = 4007
+_TOO_MANY_FOR_KEY: Final = 4003
+_TOO_MANY_CHANNELS: Final = 4009
+_IDLE: Final = 4004
+_GOING_AWAY: Final = 1001
 
 
 class Hub:
-    """Listens to the exchange and pushes to every open session."""
+    """Listens to the exchange and pushes to every open session.
+
+    What accounts hear is written in the order in which it happened, after the
+    ledger has it.
+    """
 
     def __init__(self, venue: Venue) -> None:
         self.venue = venue
         self.sessions: set[Session] = set()
-        self._by_account: dict[str, set[Session]] = defaultdict(set)
-        self._by_instrument: dict[str, set[Session]] = defaultdict(set)
-        self._dirty: dict[str, set[PositionKey]] = {}
-        self._scheduled: set[str] = set()
-        self._events: dict[str, list[tuple[str, Fill | None]]] = defaultdict(list)
+        self.listeners = Listeners()
+        self._timetable = Timetable()
+        self._memory: pushes_public.Memory = {}
+        self._news: dict[str, pushes.News] = {}
+        self._told: dict[str, pushes.Told] = {}
+        self._outbox: list[tuple[Session, Frame, Subscription, Account, str, str]] = []
+        self._delivering = False
         venue.exchange.order_listeners.append(self.order_changed)
         venue.exchange.on_account = self.account_changed
 
     def open(self, session: Session) -> None:
         self.sessions.add(session)
 
-    def logged_in(self, session: Session) -> None:
-        for key in session.accounts:
-            self._by_account[key].add(session)
-
     def close(self, session: Session) -> None:
         self.sessions.discard(session)
-        for key in session.accounts:
-            self._by_account[key].discard(session)
-        for listeners in self._by_instrument.values():
-            listeners.discard(session)
+        for subscription in list(session.subscriptions.values()):
+            self.unsubscribed(session, subscription)
+
+    def logged_in(self, session: Session, accounts: Iterable[Account]) -> None:
+        """What the connection subscribed to before covers the new accounts as well."""
+        held = list(session.subscriptions.values())
+        for subscription in held:
+            self.listeners.remove(session, subscription)
+        session.accounts.update({account.key: account for account in accounts})
+        for subscription in held:
+            self.listeners.add(session, subscription)
 
     def subscribed(self, session: Session, subscription: Subscription) -> None:
         """After the acknowledgement: the connection count and the first snapshot."""
-        if subscription.channel in PRIVATE:
-            self._count_connections(session, subscription)
-            for account in session.accounts.values():
-                for frame in pushes.snapshot(self.venue, account, subscription):
-                    self._send(session, frame, subscription, account)
+        known = session.subscriptions.get(subscription.name)
+        if known is not None:
+            self.unsubscribed(session, known)
+        session.subscriptions[subscription.name] = subscription
+        self.listeners.add(session, subscription)
+        if self._is_over_limit(session):
             return
-        if subscription.channel not in MARKET:
+        if needs_login(subscription.channel):
+            if subscription.channel in COUNTED and not self._count(session, subscription):
+                return
+            self._push_whole(session, subscription)
+            self._timetable.add(session, subscription)
             return
-        for inst_id in public_instruments(subscription):
-            self._by_instrument[inst_id].add(session)
-        for frame in pushes_public.public_snapshot(self.venue, subscription, session):
-            self._send(session, frame, subscription)
+        if subscription.channel in MARKET:
+            for body in pushes_public.first(self.venue, subscription, self._memory):
+                self._send(session, public_frame(subscription.arg, _text(body)), subscription)
+
+    def unsubscribed(self, session: Session, subscription: Subscription) -> None:
+        known = session.subscriptions.pop(subscription.name, None)
+        if known is None:
+            return
+        self.listeners.remove(session, known)
+        if known.channel not in self.listeners.public(known.subject):
+            self._memory.pop((known.channel, known.subject), None)
 
     def order_changed(self, account: Account, order: Order, fill: Fill | None) -> None:
-        if fill is not None and not fill.is_spot:
-            key = (fill.inst_id, fill.mgn_mode, fill.pos_side)
-            self._dirty.setdefault(account.key, set()).add(key)
         if fill is not None:
-            self._events[account.key].append(("filled", fill))
-        listeners = list(self._listeners(account, "orders"))
-        if not listeners:
+            self._of(account).filled(order, fill)
+            self._publish_liquidation(order, fill)
+        heard = [
+            each
+            for each in self.listeners.private(account, "orders")
+            if each[1].matches(order.inst_id)
+        ]
+        if not heard:
             return
         row = order_push_row(order, fill, self.venue.market)
-        for session, subscription in listeners:
-            if subscription.matches(order.inst_id):
-                frame = pushes.private(account, subscription, [row])
-                self._send(session, frame, subscription, account, order)
+        self._tell(account, heard, {"data": [row]}, order.inst_id, order.cl_ord_id)
+        self._plan()
 
     def account_changed(self, account: Account, event: str) -> None:
         """Several changes of one call become one push."""
-        self._dirty.setdefault(account.key, set())
-        if event == "set_leverage":
-            open_keys = [key for key, each in account.positions.items() if each.qty]
-            self._dirty[account.key].update(open_keys)
-            self._events[account.key].append((event, None))
-        if event == "reset":
-            ended = [
-                key for key, each in account.positions.items() if each.u_time == account.u_time
-            ]
-            self._dirty[account.key].update(ended)
-        if event in ("reset", "transferred"):
-            self._events[account.key].append(("transferred", None))
-        if account.key not in self._scheduled:
-            self._schedule(account)
+        self._of(account).happened(event)
+
+    def row_changed(self, account: Account, channel: str, inst_id: str, row: Any) -> None:
+        """Push one row of a channel about orders or positions, in order with all others."""
+        listening = self.listeners.private(account, channel)
+        heard = [each for each in listening if each[1].matches(inst_id)]
+        self._tell(account, heard, {"data": [row]}, inst_id)
+        self._plan()
+
+    def key_changed(self, account: Account) -> None:
+        """The key was altered or deleted: whoever uses it has to connect anew (4007)."""
+        for session in list(self.sessions):
+            if account.key in session.accounts:
+                session.end(_KEY_CHANGED)
+
+    def announce_restart(self, seconds: float) -> None:
+        """Tell every connection (64008), and close them all after that time."""
+        told = list(self.sessions)
+        for session in told:
+            session.notify_restart()
+        for session in told:
+            asyncio.get_running_loop().call_later(seconds, session.end, _GOING_AWAY)
 
     def prices_moved(self, inst_ids: Iterable[str]) -> None:
         for inst_id in inst_ids:
-            for session in list(self._by_instrument.get(inst_id, ())):
-                for subscription in list(session.subscriptions.values()):
-                    if subscription.channel in MOVING and subscription.inst_id == inst_id:
-                        for frame in pushes_public.public_update(self.venue, subscription, session):
-                            self._send(session, frame, subscription)
+            for channel, groups in list(self.listeners.public(inst_id).items()):
+                if channel in MOVING:
+                    made = pushes_public.update(self.venue, channel, inst_id, self._memory)
+                    for body in made:
+                        self._broadcast(groups, body)
+
+    def publish(self, channel: str, subject: str, rows: list[Any]) -> None:
+        """Push rows of a public channel that does not follow from prices alone."""
+        self._broadcast(self.listeners.public(subject).get(channel, {}), {"data": rows})
 
     def refresh(self) -> None:
-        """The regular push of positions and balances, about every five seconds."""
+        """Called several times a second: regular pushes, and the end of idle connections."""
+        for session, subscription in self._timetable.due():
+            self._push_whole(session, subscription)
+        idle_since = time.monotonic() - self.venue.ws_idle_s
         for session in list(self.sessions):
-            for subscription in list(session.subscriptions.values()):
-                if subscription.channel in ("positions", "account") and subscription.periodic:
-                    for account in session.accounts.values():
-                        for frame in pushes.snapshot(self.venue, account, subscription):
-                            self._send(session, frame, subscription, account)
+            if session.active_at <= idle_since and not session.silent:
+                session.end(_IDLE)
 
     def connections(self, account: Account, channel: str) -> int:
-        return len({session for session, _ in self._listeners(account, channel)})
+        return self.listeners.connections(account, channel)
 
-    def _schedule(self, account: Account) -> None:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self._push_account(account)
-            return
-        self._scheduled.add(account.key)
-        loop.call_soon(self._push_account, account)
+    def _of(self, account: Account) -> pushes.News:
+        """What happened to the account since the last delivery, which is now planned."""
+        self._plan()
+        return self._news.setdefault(account.key, pushes.News(account))
 
-    def _push_account(self, account: Account) -> None:
-        self._scheduled.discard(account.key)
-        keys = self._dirty.pop(account.key, set())
-        events = self._events.pop(account.key, [])
-        for session, subscription in list(self._listeners(account, "positions")):
-            wanted = [key for key in keys if subscription.matches(key[0])]
+    def _tell(
+        self,
+        account: Account,
+        heard: Iterable[tuple[Session, Subscription]],
+        body: dict[str, Any],
+        inst_id: str = "",
+        cl_ord_id: str = "",
+    ) -> None:
+        for session, subscription in heard:
+            frame = private_frame(account, subscription, body)
+            self._outbox.append((session, frame, subscription, account, inst_id, cl_ord_id))
+
+    def _plan(self) -> None:
+        if not self._delivering:
+            self._delivering = True
+            self.venue.later(self._deliver())
+
+    async def _deliver(self) -> None:
+        self._delivering = False
+        news, self._news = self._news, {}
+        for each in news.values():
+            self._push_account(each)
+        waiting, self._outbox = self._outbox, []
+        await self.venue.ledger.flush()
+        for session, frame, subscription, account, inst_id, cl_ord_id in waiting:
+            self._send(session, frame, subscription, account, inst_id, cl_ord_id)
+
+    def _push_account(self, news: pushes.News) -> None:
+        account = news.account
+        for each in self.listeners.private(account, "positions"):
+            wanted = [key for key in news.positions if each[1].matches(key[0])]
             if wanted:
-                frame = pushes.positions_update(self.venue, account, subscription, wanted)
-                self._send(session, frame, subscription, account)
-        for session, subscription in list(self._listeners(account, "account")):
-            frame = pushes.account_update(self.venue, account, subscription)
-            self._send(session, frame, subscription, account)
-        for session, subscription in list(self._listeners(account, "balance_and_position")):
-            for event, fill in events:
-                frame = pushes.both_update(self.venue, account, subscription, (event, fill), keys)
+                self._tell(account, [each], pushes.positions_update(self.venue, account, wanted))
+        listening = list(self.listeners.private(account, "account"))
+        if listening:
+            row, fresh = pushes.changed_balance(self.venue, account, self._told_to(account))
+            for each in listening:
+                body = pushes.account_update(self.venue, account, each[1], row, fresh)
+                self._tell(account, [each], body)
+        listening = list(self.listeners.private(account, "balance_and_position"))
+        if listening:
+            for body in pushes.both_updates(self.venue, news, self._told_to(account)):
+                self._tell(account, listening, body)
+
+    def _told_to(self, account: Account) -> pushes.Told:
+        return self._told.setdefault(account.key, pushes.Told())
+
+    def _push_whole(self, session: Session, subscription: Subscription) -> None:
+        for account in session.accounts.values():
+            for body in pushes.snapshot(self.venue, account, subscription):
+                frame = private_frame(account, subscription, body)
                 self._send(session, frame, subscription, account)
 
-    def _count_connections(self, session: Session, subscription: Subscription) -> None:
-        for account in session.accounts.values():
-            count = self.connections(account, subscription.channel)
+    def _publish_liquidation(self, order: Order, fill: Fill) -> None:
+        listed = BY_ID[order.inst_id]
+        if order.category in pushes.LIQUIDATIONS and self.listeners.public(listed.inst_type):
+            rows = [pushes.liquidation_row(order, fill)]
+            self.publish("liquidation-orders", listed.inst_type, rows)
+
+    def _is_over_limit(self, session: Session) -> bool:
+        if not self.venue.limiter.enabled:
+            return False
+        if len(session.subscriptions) > MOST_FOR_CONNECTION:
+            session.end(_TOO_MANY_CHANNELS)
+            return True
+        held = [self.listeners.held_by(each) for each in session.accounts.values()]
+        if max(held, default=0) > MOST_FOR_KEY:
+            session.end(_TOO_MANY_FOR_KEY)
+            return True
+        return False
+
+    def _count(self, session: Session, subscription: Subscription) -> bool:
+        """Tell how many connections listen; one too many is not subscribed after all."""
+        counts = [
+            self.connections(each, subscription.channel) for each in session.accounts.values()
+        ]
+        over = self.venue.limiter.enabled and max(counts) > MOST_CONNECTIONS
+        for count in counts:
             session.send(
                 {
-                    "event": "channel-conn-count",
+                    "event": "channel-conn-count-error" if over else "channel-conn-count",
                     "channel": subscription.channel,
-                    "connCount": str(count),
+                    "connCount": str(min(count, MOST_CONNECTIONS) if over else count),
                     "connId": session.conn_id,
                 }
             )
+        if over:
+            self.unsubscribed(session, subscription)
+        return not over
 
-    def _listeners(self, account: Account, channel: str) -> Iterator[tuple[Session, Subscription]]:
-        for session in self._by_account.get(account.key, ()):
-            for subscription in session.subscriptions.values():
-                if subscription.channel == channel:
-                    yield session, subscription
+    def _broadcast(self, groups: dict[str, Sessions], body: dict[str, Any]) -> None:
+        if not groups:
+            return
+        text = _text(body)
+        for arg, sessions in list(groups.items()):
+            frame = public_frame(arg, text)
+            for session, subscription in list(sessions.items()):
+                self._send(session, frame, subscription)
 
     def _send(
         self,
         session: Session,
-        frame: dict[str, Any],
+        frame: Frame,
         subscription: Subscription,
         account: Account | None = None,
-        order: Order | None = None,
+        inst_id: str = "",
+        cl_ord_id: str = "",
     ) -> None:
         if not self.venue.faults.installed:
-            session.send(frame)
+            session.write(frame)
             return
-        inst_id = order.inst_id if order else subscription.inst_id
+        named = inst_id or subscription.inst_id
         subject = Subject(
             path=f"/ws/v5/{session.url}",
             account=account.key if account else "",
             channel=subscription.channel,
-            insts=[inst_id] if inst_id in BY_ID else [],
-            cl_ord_ids=[order.cl_ord_id] if order else [],
+            insts=[named] if named in BY_ID else [],
+            cl_ord_ids=[cl_ord_id] if cl_ord_id else [],
         )
         fault = self.venue.faults.pick(WS_KINDS, subject)
-        session.send_faulty(frame, fault.kind if fault else "")
+        send_faulty(session, frame, fault.kind if fault else "")
+
+
+def _text(body: dict[str, Any]) -> str:
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False)

@@ -1,90 +1,180 @@
-"""The frames of the private channels: first snapshot, later updates."""
+"""What the private channels push: first snapshots, later updates."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import islice
+from typing import Any, Final
 
 from trading.simulator import rows_account
 from trading.simulator.channels import Subscription
 from trading.simulator.decimals import plain
 from trading.simulator.instruments import BY_ID
-from trading.simulator.state import Account, Fill, Position, PositionKey
+from trading.simulator.state import Account, Fill, Order, Position, PositionKey
 from trading.simulator.venue import Venue
 
-Frame = dict[str, Any]
+Body = dict[str, Any]
+LIQUIDATIONS: Final = {"partial_liquidation": "liquidation", "full_liquidation": "liquidation"}
+PAGE: Final = 20
+
+# The event a change is called in balance_and_position; others are not told there.
+_BOTH_EVENTS: Final = {
+    "adjust_margin": "adjust_margin",
+    "funding_fee": "funding_fee",
+    "reset": "transferred",
+    "set_leverage": "set_leverage",
+    "transferred": "transferred",
+}
+_COMPARED: Final = ("cashBal", "frozenBal", "ordFrozen", "isoEq")
 
 
-def private(account: Account, subscription: Subscription, rows: list[Any]) -> Frame:
-    return {"arg": {**subscription.arg, "uid": account.uid}, "data": rows}
+@dataclass(slots=True)
+class News:
+    """What happened to one account since it was last told."""
+
+    account: Account
+    positions: dict[PositionKey, None] = field(default_factory=dict)
+    events: list[tuple[str, list[Fill]]] = field(default_factory=list)
+
+    def filled(self, order: Order, fill: Fill) -> None:
+        """Fills that follow each other become one push with several trades."""
+        if not fill.is_spot:
+            self.positions[fill.inst_id, fill.mgn_mode, fill.pos_side] = None
+        name = LIQUIDATIONS.get(order.category, "adl" if order.category == "adl" else "filled")
+        if self.events and self.events[-1][0] == name:
+            self.events[-1][1].append(fill)
+        else:
+            self.events.append((name, [fill]))
+
+    def happened(self, event: str) -> None:
+        name = _BOTH_EVENTS.get(event)
+        if name is None:
+            return
+        self.events.append((name, []))
+        for key, each in self.account.positions.items():
+            if each.qty or each.u_time == self.account.u_time:
+                self.positions[key] = None
 
 
-def snapshot(venue: Venue, account: Account, subscription: Subscription) -> list[Frame]:
+@dataclass(slots=True)
+class Told:
+    """The figures that the listeners of an account know, so that only changes are pushed."""
+
+    details: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    cash: dict[str, Decimal] = field(default_factory=dict)
+
+
+def snapshot(venue: Venue, account: Account, subscription: Subscription) -> list[Body]:
     """What is pushed right after subscribing and then regularly; orders have none."""
     if subscription.channel == "positions":
         held = [each for each in account.open_positions() if subscription.matches(each.inst_id)]
-        rows = [_position(venue, account, each) for each in held]
-        return [_paged(account, subscription, rows, "snapshot")]
+        return _pages([_position(venue, account, each) for each in held])
     if subscription.channel == "account":
-        return [_paged(account, subscription, [_balance(venue, account, subscription)], "snapshot")]
+        wanted = [subscription.ccy] if subscription.ccy else []
+        return _pages([_balance(venue, account, wanted)])
     if subscription.channel == "balance_and_position":
         open_keys = [key for key, each in account.positions.items() if each.qty]
-        return [both_update(venue, account, subscription, ("snapshot", None), open_keys)]
+        held_cash = [ccy for ccy, cash in account.balances.items() if cash]
+        return [_both(venue, account, "snapshot", [], held_cash, open_keys)]
     return []
 
 
-def positions_update(
-    venue: Venue, account: Account, subscription: Subscription, keys: Iterable[PositionKey]
-) -> Frame:
+def positions_update(venue: Venue, account: Account, keys: Iterable[PositionKey]) -> Body:
     """Changed positions; one that was closed is pushed once more with size 0."""
     held = [account.positions[key] for key in keys if key in account.positions]
     rows = [_position(venue, account, each) for each in held]
-    return _paged(account, subscription, rows, "event_update")
+    return {"eventType": "event_update", "data": rows}
 
 
-def account_update(venue: Venue, account: Account, subscription: Subscription) -> Frame:
-    rows = [_balance(venue, account, subscription)]
-    return _paged(account, subscription, rows, "event_update")
+def changed_balance(venue: Venue, account: Account, told: Told) -> tuple[Body, list[Body]]:
+    """The whole balance, and the details of the currencies that changed since `told`."""
+    row = _balance(venue, account, [])
+    before = told.details
+    told.details = {each["ccy"]: tuple(each[name] for name in _COMPARED) for each in row["details"]}
+    fresh = [
+        each for each in row["details"] if before.get(each["ccy"]) != told.details[each["ccy"]]
+    ]
+    return row, fresh or row["details"]
 
 
-def both_update(
+def account_update(
+    venue: Venue, account: Account, subscription: Subscription, row: Body, fresh: list[Body]
+) -> Body:
+    if subscription.ccy:
+        row = _balance(venue, account, [subscription.ccy])
+    else:
+        row = {**row, "details": fresh}
+    return {"eventType": "event_update", "data": [row]}
+
+
+def both_updates(venue: Venue, news: News, told: Told) -> list[Body]:
+    """One push per kind of event; balances that did not change are left out."""
+    account = news.account
+    changed = [ccy for ccy, cash in account.balances.items() if told.cash.get(ccy) != cash]
+    if news.events:
+        told.cash = dict(account.balances)
+    return [
+        _both(venue, account, name, fills, changed, news.positions) for name, fills in news.events
+    ]
+
+
+def liquidation_row(order: Order, fill: Fill) -> Body:
+    """The public channel of liquidations: what the exchange had to sell or buy."""
+    listed = BY_ID[order.inst_id]
+    long = order.pos_side == "long" or (order.pos_side == "net" and order.side == "sell")
+    detail = {
+        "bkLoss": "0",
+        "bkPx": plain(fill.px),
+        "ccy": "",
+        "posSide": "long" if long else "short",
+        "side": order.side,
+        "sz": plain(fill.sz),
+        "ts": str(fill.ts),
+    }
+    return {
+        "details": [detail],
+        "instFamily": listed.family,
+        "instId": order.inst_id,
+        "instType": listed.inst_type,
+        "uly": listed.family,
+    }
+
+
+def _pages(rows: list[Body]) -> list[Body]:
+    """A snapshot of many rows comes in pages; an empty one is a page as well."""
+    waiting = iter(rows)
+    pages = list(iter(lambda: list(islice(waiting, PAGE)), [])) or [[]]
+    return [
+        {"eventType": "snapshot", "curPage": at, "lastPage": at == len(pages), "data": page}
+        for at, page in enumerate(pages, 1)
+    ]
+
+
+def _both(
     venue: Venue,
     account: Account,
-    subscription: Subscription,
-    event: tuple[str, Fill | None],
+    name: str,
+    fills: Iterable[Fill],
+    currencies: Iterable[str],
     keys: Iterable[PositionKey],
-) -> Frame:
-    name, fill = event
+) -> Body:
     positions = [account.positions[key] for key in keys if key in account.positions]
-    trades = [{"instId": fill.inst_id, "tradeId": fill.trade_id}] if fill else []
-    now = str(venue.clock.ms())
-    balances = [
-        {"ccy": ccy, "cashBal": plain(cash), "uTime": str(account.u_time)}
-        for ccy, cash in account.balances.items()
-    ]
     row = {
-        "pTime": now,
+        "pTime": str(venue.clock.ms()),
         "eventType": name,
-        "balData": balances,
+        "balData": [
+            {"ccy": ccy, "cashBal": plain(account.balances[ccy]), "uTime": str(account.u_time)}
+            for ccy in currencies
+        ],
         "posData": [_short_position(each) for each in positions],
-        "trades": trades,
+        "trades": [{"instId": fill.inst_id, "tradeId": fill.trade_id} for fill in fills],
     }
-    return private(account, subscription, [row])
+    return {"data": [row]}
 
 
-def _paged(account: Account, subscription: Subscription, rows: list[Any], event: str) -> Frame:
-    frame = private(account, subscription, rows)
-    return {
-        "arg": frame["arg"],
-        "eventType": event,
-        "curPage": 1,
-        "lastPage": True,
-        "data": rows,
-    }
-
-
-def _balance(venue: Venue, account: Account, subscription: Subscription) -> Frame:
-    wanted = [subscription.ccy] if subscription.ccy else []
+def _balance(venue: Venue, account: Account, wanted: list[str]) -> Body:
     row = rows_account.balance_row(account, venue.market, wanted, venue.clock.ms())
     for detail in row["details"]:
         price = venue.market.usd_price(detail["ccy"])
@@ -95,14 +185,14 @@ def _balance(venue: Venue, account: Account, subscription: Subscription) -> Fram
     return row
 
 
-def _position(venue: Venue, account: Account, position: Position) -> Frame:
+def _position(venue: Venue, account: Account, position: Position) -> Body:
     row = rows_account.position_row(account, position, venue.market)
     for name in ("baseBal", "quoteBal"):
         del row[name]
     return row | {"pTime": str(venue.clock.ms())}
 
 
-def _short_position(position: Position) -> Frame:
+def _short_position(position: Position) -> Body:
     return {
         "posId": position.pos_id,
         "tradeId": position.trade_id,

@@ -1,4 +1,4 @@
-"""The frames of the public channels: first snapshot, later updates."""
+"""What the public channels push: first snapshot, later updates."""
 
 from __future__ import annotations
 
@@ -7,45 +7,51 @@ from typing import Any
 from trading.simulator import rows_market
 from trading.simulator.channels import CANDLES, PRICE_CANDLES, Subscription
 from trading.simulator.instruments import instrument_row, of_type
-from trading.simulator.session import Session
 from trading.simulator.venue import Venue
 
-Frame = dict[str, Any]
+# Frames without `arg`, which is each subscriber's own.
+Body = dict[str, Any]
+# What was pushed last, by channel and instrument: one for all subscribers.
+Memory = dict[tuple[str, str], Any]
 
 
-def public_snapshot(venue: Venue, subscription: Subscription, session: Session) -> list[Frame]:
+def first(venue: Venue, subscription: Subscription, memory: Memory) -> list[Body]:
+    """What a new subscriber gets; updates that follow continue from it."""
     if subscription.channel == "instruments":
         rows = [instrument_row(each) for each in of_type(subscription.inst_type)]
         for row in rows:
             del row["tradeQuoteCcyList"]
-        return [{"arg": subscription.arg, "data": rows}]
+        return [{"data": rows}]
     if subscription.channel == "books":
-        book = session.books[subscription.name] = _book(venue, subscription)
-        return [_book_frame(subscription, "snapshot", book, -1)]
-    return [{"arg": subscription.arg, "data": _public_rows(venue, subscription)}]
+        key = ("books", subscription.inst_id)
+        book = memory.get(key) or _book(venue, subscription.inst_id)
+        memory[key] = book
+        return [_book_body("snapshot", book, -1)]
+    return [{"data": _public_rows(venue, subscription.channel, subscription.inst_id)}]
 
 
-def public_update(venue: Venue, subscription: Subscription, session: Session) -> list[Frame]:
-    if subscription.channel != "books":
-        return [{"arg": subscription.arg, "data": _public_rows(venue, subscription)}]
-    before = session.books[subscription.name]
-    book = session.books[subscription.name] = _book(venue, subscription)
+def update(venue: Venue, channel: str, inst_id: str, memory: Memory) -> list[Body]:
+    """What all subscribers of the channel and instrument get when its price moved."""
+    if channel != "books":
+        return [{"data": _public_rows(venue, channel, inst_id)}]
+    before = memory[channel, inst_id]
+    book = memory[channel, inst_id] = _book(venue, inst_id)
     changes = {side: _changed(before[side], book[side]) for side in ("asks", "bids")}
-    return [_book_frame(subscription, "update", {**book, **changes}, before["seqId"])]
+    return [_book_body("update", {**book, **changes}, before["seqId"])]
 
 
-def _public_rows(venue: Venue, subscription: Subscription) -> list[Any]:
-    channel, market, now = subscription.channel, venue.market, venue.clock.ms()
-    quote = market.quote(subscription.inst_id)
+def _public_rows(venue: Venue, channel: str, inst_id: str) -> list[Any]:
+    market, now = venue.market, venue.clock.ms()
+    quote = market.quote(inst_id)
     if channel in CANDLES or channel in PRICE_CANDLES:
         bar = channel.rpartition("candle")[2]
         start = rows_market.bucket(now, bar)
-        drawn = rows_market.candle(market, subscription.inst_id, bar, start, now)
+        drawn = rows_market.candle(market, inst_id, bar, start, now)
         return [drawn if channel in CANDLES else [*drawn[:5], drawn[8]]]
     if channel in ("books5", "bbo-tbt"):
         depth = 5 if channel == "books5" else 1
-        row = rows_market.book_row(market, subscription.inst_id, depth, now)
-        return [row | {"instId": subscription.inst_id} if channel == "books5" else row]
+        row = rows_market.book_row(market, inst_id, depth, now)
+        return [row | {"instId": inst_id} if channel == "books5" else row]
     if channel in ("trades", "trades-all"):
         trade = quote.trades[-1]
         full = channel == "trades"
@@ -62,13 +68,12 @@ def _public_rows(venue: Venue, subscription: Subscription) -> list[Any]:
     return [makers[channel]()]
 
 
-def _book(venue: Venue, subscription: Subscription) -> Frame:
-    return rows_market.book_row(venue.market, subscription.inst_id, 400, venue.clock.ms())
+def _book(venue: Venue, inst_id: str) -> Body:
+    return rows_market.book_row(venue.market, inst_id, 400, venue.clock.ms())
 
 
-def _book_frame(subscription: Subscription, action: str, book: Frame, previous: int) -> Frame:
-    row = {**book, "checksum": 0, "prevSeqId": previous}
-    return {"arg": subscription.arg, "action": action, "data": [row]}
+def _book_body(action: str, book: Body, previous: int) -> Body:
+    return {"action": action, "data": [{**book, "checksum": 0, "prevSeqId": previous}]}
 
 
 def _changed(before: list[list[str]], now: list[list[str]]) -> list[list[str]]:
@@ -79,5 +84,5 @@ def _changed(before: list[list[str]], now: list[list[str]]) -> list[list[str]]:
     return [level for level in now if known.get(level[0]) != level] + gone
 
 
-def _without_type(row: Frame) -> Frame:
+def _without_type(row: Body) -> Body:
     return {name: value for name, value in row.items() if name != "instType"}

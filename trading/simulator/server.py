@@ -25,7 +25,7 @@ from trading.simulator.opening import Opening
 from trading.simulator.venue import Venue
 
 _STEP_S: Final = 0.25
-_REFRESH_S: Final = 5
+_REFRESH_S: Final = 0.1
 _LARGEST_BODY: Final = 1024 * 1024
 _PATIENCE_S: Final = 0.4
 

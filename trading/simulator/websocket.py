@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import time
+import re
 from typing import Any, Final
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSMsgType, hdrs, web
 
 from trading.simulator import auth, ws_orders
-from trading.simulator.channels import needs_login, read_subscription
+from trading.simulator.channels import FOR_ACCOUNTS, TIERED, read_subscription
 from trading.simulator.codes import OkxError
+from trading.simulator.frames import Frame, offered
 from trading.simulator.hub import Hub
 from trading.simulator.requests import decode
 from trading.simulator.session import Session
+from trading.simulator.state import Account
 
 URLS: Final = ("public", "private", "business")
 _LARGEST_FRAME: Final = 64 * 1024
 _CALLS_PER_HOUR: Final = 480
 _CONNECTIONS_PER_SECOND: Final = 3
-_IDLE_CLOSE: Final = 4004
+_LOGIN_FAILED: Final = 4001
+_PONG: Final = Frame(b"pong")
+_ID: Final = re.compile(r"[A-Za-z0-9]{1,32}", re.ASCII)
 
 
 async def handle(hub: Hub, request: web.Request) -> web.StreamResponse:
@@ -29,30 +31,33 @@ async def handle(hub: Hub, request: web.Request) -> web.StreamResponse:
     key = (request.remote, "connect")
     if not venue.limiter.take(key, _CONNECTIONS_PER_SECOND, 1000, venue.clock.ms()):
         return web.Response(status=429)
-    socket = web.WebSocketResponse(max_msg_size=_LARGEST_FRAME + 1, compress=True, timeout=1)
-    await socket.prepare(request)
+    socket = web.WebSocketResponse(max_msg_size=_LARGEST_FRAME + 1, timeout=1, autoping=False)
+    await socket.prepare(_without_takeover(request))
     session = Session(socket, request, url)
     hub.open(session)
-    writer = asyncio.ensure_future(session.write())
     try:
         await _read(hub, session)
     finally:
         hub.close(session)
-        writer.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await writer
     return socket
+
+
+def _without_takeover(request: web.Request) -> web.Request:
+    """The request as if its offers of compression asked us to keep no state."""
+    extensions = request.headers.get(hdrs.SEC_WEBSOCKET_EXTENSIONS)
+    if not extensions:
+        return request
+    headers = request.headers.copy()
+    headers[hdrs.SEC_WEBSOCKET_EXTENSIONS] = offered(extensions)
+    return request.clone(headers=headers)
 
 
 async def _read(hub: Hub, session: Session) -> None:
     while True:
-        idle = hub.venue.ws_idle_s - (time.monotonic() - session.active_at)
-        if idle <= 0:
-            await session.socket.close(code=_IDLE_CLOSE, message=b"No data received in 30s.")
-            return
-        try:
-            message = await session.socket.receive(timeout=idle)
-        except TimeoutError:
+        message = await session.socket.receive()
+        if message.type is WSMsgType.PING and not session.silent:
+            await session.socket.pong(message.data)
+        if message.type in (WSMsgType.PING, WSMsgType.PONG):
             continue
         if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
             return
@@ -63,7 +68,7 @@ async def _read(hub: Hub, session: Session) -> None:
 async def _frame(hub: Hub, session: Session, data: str | bytes) -> None:
     text = data if isinstance(data, str) else data.decode(errors="replace")
     if text == "ping":
-        session.send_text("pong")
+        session.write(_PONG)
         return
     try:
         frame = decode(text)
@@ -85,10 +90,7 @@ async def _operate(hub: Hub, session: Session, frame: dict[str, Any], text: str)
         return
     if op not in ("login", "subscribe", "unsubscribe"):
         raise OkxError("60019", op)
-    _count(hub, session)
-    args = frame.get("args")
-    if not isinstance(args, list) or not args:
-        raise OkxError("60012", text)
+    args = _admit(hub, session, frame, text)
     if op == "login":
         _login(hub, session, args)
         return
@@ -100,31 +102,60 @@ async def _operate(hub: Hub, session: Session, frame: dict[str, Any], text: str)
             _refuse(session, _id(frame), error)
 
 
+def _admit(hub: Hub, session: Session, frame: dict[str, Any], text: str) -> list[Any]:
+    """The arguments of a call that is well formed and not one too many."""
+    if hub.venue.limiter.enabled and not session.may_call(_CALLS_PER_HOUR):
+        raise OkxError("60014")
+    if frame.get("id") not in (None, "") and not _id(frame):
+        raise OkxError("60033", "id")
+    args = frame.get("args")
+    if not isinstance(args, list) or not args:
+        raise OkxError("60012", text)
+    return args
+
+
 def _login(hub: Hub, session: Session, args: list[Any]) -> None:
-    if session.url == "public":
-        raise OkxError("60028")
-    if session.accounts:
+    """All of the accounts or none; the first login that fails ends the connection."""
+    fresh = [each for each in args if not _is_logged_in(session, each)]
+    try:
+        found = _check_logins(hub, session, fresh)
+    except OkxError as error:
+        _refuse(session, "", error)
+        if not session.accounts:
+            session.end(_LOGIN_FAILED)
+        return
+    if found:
+        hub.logged_in(session, found)
+        session.send({"event": "login", "code": "0", "msg": "", "connId": session.conn_id})
+    if len(found) < len(args):
         raise OkxError("60031")
-    now = hub.venue.clock.ms()
-    accounts = hub.venue.exchange.state.accounts
+
+
+def _check_logins(hub: Hub, session: Session, args: list[Any]) -> list[Account]:
+    accounts, now = hub.venue.exchange.state.accounts, hub.venue.clock.ms()
     found = [auth.check_login(accounts, each, session.ip, now) for each in args]
-    session.accounts = {account.key: account for account in found}
-    hub.logged_in(session)
-    session.send({"event": "login", "code": "0", "msg": "", "connId": session.conn_id})
+    return list({account.key: account for account in found}.values())
+
+
+def _is_logged_in(session: Session, login: Any) -> bool:
+    key = login.get("apiKey") if isinstance(login, dict) else None
+    return isinstance(key, str) and key in session.accounts
 
 
 def _subscribe(hub: Hub, session: Session, frame: dict[str, Any], arg: Any) -> None:
     subscription = read_subscription(session.url, arg)
-    if needs_login(session.url, subscription.channel) and not session.accounts:
+    if subscription.channel in FOR_ACCOUNTS | TIERED and not session.accounts:
         raise OkxError("60011")
-    session.subscriptions[subscription.name] = subscription
+    if subscription.channel in TIERED:
+        raise OkxError("64003")
     session.send(_acknowledged(session, frame, arg))
     hub.subscribed(session, subscription)
 
 
-def _unsubscribe(_hub: Hub, session: Session, frame: dict[str, Any], arg: Any) -> None:
+def _unsubscribe(hub: Hub, session: Session, frame: dict[str, Any], arg: Any) -> None:
+    """Giving up what was never subscribed is acknowledged as well."""
     subscription = read_subscription(session.url, arg)
-    session.subscriptions.pop(subscription.name, None)
+    hub.unsubscribed(session, subscription)
     session.send(_acknowledged(session, frame, arg))
 
 
@@ -140,12 +171,4 @@ def _refuse(session: Session, request_id: str, error: OkxError) -> None:
 
 def _id(frame: dict[str, Any]) -> str:
     value = frame.get("id")
-    return value if isinstance(value, str) else ""
-
-
-def _count(hub: Hub, session: Session) -> None:
-    """480 subscribe, unsubscribe and login calls per connection and hour."""
-    now = hub.venue.clock.ms()
-    key = (session.conn_id, "calls")
-    if not hub.venue.limiter.take(key, _CALLS_PER_HOUR, 3_600_000, now):
-        raise OkxError("60014")
+    return value if isinstance(value, str) and _ID.fullmatch(value) else ""
