@@ -22,6 +22,7 @@ DEFAULTS = {
     "mode": "off",
     "dup_clordid": "live_only",
     "read_lag_ms": 0,
+    "clock_drift_ppm": 0,
     "clock_offset_ms": 0,
     "ws_idle_s": 30,
 }

@@ -66,6 +66,8 @@ def test_accounts_take_their_options(own: Simulator) -> None:
         ("/limits", {"mode": "none"}),
         ("/limits", {"read_lag_ms": []}),
         ("/limits", {"unheard": 1}),
+        ("/limits", {"mode": "okx", "clock_drift_ppm": -1_000_000}),
+        ("/limits", {"dup_clordid": []}),
     ],
 )
 def test_bad_input_names_the_field_and_changes_nothing(
@@ -121,6 +123,16 @@ def test_the_clock_can_be_skewed(own: Simulator) -> None:
 
     assert client.get("account/config").code == "50102"
     assert client.get("account/config", timestamp=iso(time.time() + 60)).code == "0"
+
+
+def test_a_clock_that_runs_too_fast(own: Simulator) -> None:
+    client = own.account("drifting")
+    own.ask("POST", "/limits", {"clock_drift_ppm": 1_000_000})
+
+    time.sleep(0.3)
+
+    assert own.ask("GET", "/limits").body["clock_offset_ms"] >= 300
+    assert client.get("account/config").code == "0"
 
 
 @pytest.mark.parametrize(("policy", "codes"), [("ever", ["0", "51016"]), ("never", ["0", "0"])])

@@ -8,12 +8,9 @@ from http.client import BadStatusLine, HTTPException, IncompleteRead
 from itertools import count
 from typing import Any
 
-import aiohttp
 import pytest
 
 from tests.simulator.client import SWAP, Client, Simulator, order
-from tests.simulator.conftest import OpenSocket
-from tests.simulator.test_websocket import listening, logged_in
 
 pytestmark = pytest.mark.simulator
 
@@ -149,6 +146,77 @@ def test_a_late_order_still_honors_its_expiry(client: Client) -> None:
     assert placed(client) == 0
 
 
+def test_a_late_order_may_come_without_any_answer(client: Client) -> None:
+    install(client.simulator, {"kind": "late_accept", "ms": 100, "silent": True}, times=1)
+
+    with pytest.raises((ConnectionError, HTTPException)):
+        client.order(clOrdId="mute")
+
+    time.sleep(0.3)
+    asked = {"instId": SWAP, "clOrdId": "mute"}
+    assert client.get("trade/order", asked).row["state"] == "filled"
+
+
+def test_a_late_order_of_a_deleted_key_never_lands(client: Client) -> None:
+    install(client.simulator, "late_accept:200", times=1)
+    client.order(clOrdId="toolate")
+
+    client.simulator.ask("DELETE", f"/accounts/{client.key}")
+    time.sleep(0.4)
+
+    assert placed(client) == 0
+
+
+@pytest.mark.parametrize("outer", ["0", "1", "2"])
+def test_failed_rows_of_a_cancel_have_the_form_of_a_cancel(client: Client, outer: str) -> None:
+    ord_id = client.order(ordType="limit", px="61000").row["ordId"]
+    fault = {"kind": "scode", "code": "51400", "outer": outer}
+    body = {"match": {"op": "cancel-order", "account": client.key}, "fault": fault}
+    client.simulator.ask("POST", "/faults", body)
+
+    answer = client.post("trade/cancel-order", {"instId": SWAP, "ordId": ord_id})
+
+    assert (answer.code, answer.row["sCode"], answer.row["ordId"]) == (outer, "51400", ord_id)
+    assert "tag" not in answer.row
+    assert client.get("trade/order", {"instId": SWAP, "ordId": ord_id}).row["state"] == "live"
+
+
+def test_a_storm_of_request_limits_strikes_by_side_and_time(client: Client) -> None:
+    match = {"side": "sell", "account": client.key}
+    body = {"match": match, "fault": "code:50011", "prob": 0.8, "for_s": 600}
+    fault_id = client.simulator.ask("POST", "/faults", body).body["id"]
+
+    statuses = [client.order(sz="0.01", side="sell").status for _ in range(20)]
+
+    assert 8 <= statuses.count(429) < 20
+    assert client.order(sz="0.01").status == 200
+    (row,) = client.simulator.ask("GET", "/faults").body["faults"]
+    assert (row["id"], row["hits"], row["state"]) == (fault_id, statuses.count(429), "active")
+
+
+def test_a_fault_is_changed_and_removed_by_its_id(client: Client) -> None:
+    simulator = client.simulator
+    path = f"/faults/{install(simulator, 'http:502')}"
+
+    changed = simulator.ask("PATCH", path, {"fault": "http:524", "prob": 1})
+    assert (changed.status, changed.body["argument"]) == (200, "524")
+    assert client.order().status == 524
+    refused = simulator.ask("PATCH", path, {"fault": "http:99"})
+    assert (refused.status, refused.body["field"]) == (400, "fault")
+    assert client.order().status == 524
+    assert simulator.ask("DELETE", path).status == 200
+    assert client.order().status == 200
+    assert [simulator.ask(each, path, {}).status for each in ("PATCH", "DELETE")] == [404, 404]
+
+
+def test_the_kinds_are_told_with_their_arguments(own: Simulator) -> None:
+    answer = own.ask("GET", "/faults/kinds").body
+
+    http = next(each for each in answer["kinds"] if each["kind"] == "http")
+    assert (http["argument"], http["default"], http["choosable"]) == ("status", "502", True)
+    assert "batch-cancel-orders" in answer["ops"]
+
+
 def test_partial_fills(client: Client) -> None:
     install(client.simulator, "partial:3")
 
@@ -208,55 +276,6 @@ def test_bad_faults_are_refused(own: Simulator, body: Any) -> None:
     assert answer.status == 400
     assert sorted(answer.body) == ["error", "field"]
     assert own.ask("GET", "/faults").body == {"faults": []}
-
-
-@pytest.mark.parametrize(
-    ("fault", "heard"),
-    [("ws_drop", []), ("ws_duplicate", ["live", "live"])],
-)
-async def test_pushes_that_are_lost_or_doubled(
-    connect: OpenSocket, client: Client, fault: str, heard: list[str]
-) -> None:
-    socket = await listening(connect, client, {"channel": "orders", "instType": "ANY"})
-    body = {"match": {"channel": "orders", "account": client.key}, "fault": fault}
-    client.simulator.ask("POST", "/faults", body)
-
-    client.order(ordType="limit", px="61000")
-
-    states = [(await socket.find(channel="orders"))["data"][0]["state"] for _ in heard]
-    assert states == heard
-    assert await socket.quiet(0.2)
-
-
-async def test_a_cut_connection_and_a_silent_one(connect: OpenSocket, client: Client) -> None:
-    arg = {"channel": "orders", "instType": "ANY"}
-    cut = await listening(connect, client, arg)
-    body = {"match": {"channel": "orders"}, "fault": "ws_disconnect", "times": 1}
-    client.simulator.ask("POST", "/faults", body)
-    client.order(ordType="limit", px="61000")
-    message = await cut.socket.receive(timeout=3)
-    assert message.type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
-
-    silent = await listening(connect, client, arg)
-    client.simulator.ask("POST", "/faults", {"match": {"channel": "orders"}, "fault": "ws_stall"})
-    client.order(ordType="limit", px="61000")
-    await silent.say("ping")
-    assert await silent.quiet(0.3)
-
-
-async def test_faults_reach_order_operations_of_the_socket(
-    connect: OpenSocket, client: Client
-) -> None:
-    socket = await logged_in(connect, client)
-    install(client.simulator, "code:50026", times=1)
-    await socket.say({"id": "1", "op": "order", "args": [order()]})
-    assert (await socket.find(id="1"))["code"] == "50026"
-    assert placed(client) == 0
-    install(client.simulator, "drop_after_accept")
-    await socket.say({"id": "2", "op": "order", "args": [order()]})
-    message = await socket.socket.receive(timeout=3)
-    assert message.type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
-    assert placed(client) == 1
 
 
 def test_the_ledger_shows_requests_that_were_dropped(client: Client) -> None:

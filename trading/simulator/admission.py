@@ -49,6 +49,11 @@ def client_ids_of(items: list[Any]) -> list[str]:
     return [each for each in made if isinstance(each, str) and each]
 
 
+def sides_of(items: list[Any]) -> list[str]:
+    made = [item.get("side") for item in items if isinstance(item, dict)]
+    return [each for each in made if isinstance(each, str)]
+
+
 def count_orders(
     venue: Venue, account: Account, bucket: str, items: list[Any], now_ms: int
 ) -> None:

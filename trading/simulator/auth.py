@@ -68,6 +68,12 @@ def check_access(account: Account, ip: str, simulated: str, permission: str) -> 
         raise OkxError("50120")
 
 
+def check_known(accounts: Mapping[str, Account], account: Account) -> None:
+    """The key may have been deleted while its call was on the way."""
+    if accounts.get(account.key) is not account:
+        raise OkxError("50111")
+
+
 def check_login(accounts: Mapping[str, Account], login: Any, ip: str, now_ms: int) -> Account:
     """One WebSocket login: epoch seconds as text or number, with or without decimals."""
     if not isinstance(login, dict):

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from trading.simulator import control_accounts, control_venue
+from trading.simulator import control_accounts, control_faults, control_venue
 from trading.simulator.control_input import (
     Asked,
     BadInputError,
@@ -21,9 +21,13 @@ from trading.simulator.hub import Hub
 from trading.simulator.opening import BadAccountError
 from trading.simulator.upkeep import BadUpkeepError
 
-_HANDLERS: Final[Handlers] = {**control_accounts.HANDLERS, **control_venue.HANDLERS}
+_HANDLERS: Final[Handlers] = {
+    **control_accounts.HANDLERS,
+    **control_faults.HANDLERS,
+    **control_venue.HANDLERS,
+}
 _PATHS: Final = {path for _, path in _HANDLERS}
-_WITH_FLOATS: Final = ("/faults",)
+_WITH_FLOATS: Final = ("/faults", "/faults/*")
 _MAY_LACK_BODY: Final = ("/reset",)
 _REFUSALS: Final = (BadInputError, BadFaultError, BadAccountError, BadUpkeepError)
 

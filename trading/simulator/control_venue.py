@@ -1,18 +1,17 @@
-"""The control API for the venue itself: health, prices, latency, limits, faults, ledger."""
+"""The control API for the venue itself: health, prices, ledger."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any, Final
 
-from trading.simulator.control_input import Asked, BadInputError, Handlers, choice, only, whole
+from trading.simulator.control_input import Asked, BadInputError, Handlers
 from trading.simulator.decimals import parse_number, plain
 from trading.simulator.hub import Hub
 from trading.simulator.instruments import BY_ID
 
 Row = dict[str, Any]
 
-_LATENCY_LARGEST: Final = 600_000
 _LEDGER_PAGE: Final = 100_000
 
 
@@ -38,47 +37,6 @@ async def _prices(hub: Hub, asked: Asked) -> Row:
     return {"prices": {inst_id: plain(price) for inst_id, price in wanted.items()}}
 
 
-async def _latency(hub: Hub, asked: Asked) -> Row:
-    hub.venue.latency_ms = whole(asked.body, "ms", 0, _LATENCY_LARGEST)
-    return {"ms": hub.venue.latency_ms}
-
-
-async def _limits(hub: Hub, asked: Asked) -> Row:
-    """Only the names that are given change; everything is checked first."""
-    body = asked.body
-    venue, rules = hub.venue, hub.venue.exchange.rules
-    enabled = "okx" if venue.limiter.enabled else "off"
-    mode = choice(body, ("mode", "limits"), ("okx", "off"), enabled)
-    policy = choice(body, ("dup_clordid",), ("live_only", "ever", "never"), rules.dup_clordid)
-    lag = whole(body, "read_lag_ms", 0, _LATENCY_LARGEST, rules.read_lag_ms)
-    offset = whole(body, "clock_offset_ms", -(10**10), 10**10, venue.clock.offset_ms)
-    idle = whole(body, "ws_idle_s", 1, 86_400, venue.ws_idle_s)
-    only(body, "mode", "limits", "dup_clordid", "read_lag_ms", "clock_offset_ms", "ws_idle_s")
-    venue.limiter.enabled = mode == "okx"
-    rules.dup_clordid, rules.read_lag_ms = policy, lag
-    venue.clock.offset_ms, venue.ws_idle_s = offset, idle
-    return {
-        "mode": mode,
-        "dup_clordid": policy,
-        "read_lag_ms": lag,
-        "clock_offset_ms": offset,
-        "ws_idle_s": idle,
-    }
-
-
-async def _add_fault(hub: Hub, asked: Asked) -> Row:
-    return {"id": hub.venue.faults.install(asked.body).fault_id}
-
-
-async def _faults(hub: Hub, _asked: Asked) -> Row:
-    return {"faults": [each.row() for each in hub.venue.faults.installed]}
-
-
-async def _clear_faults(hub: Hub, _asked: Asked) -> Row:
-    hub.venue.faults.clear()
-    return {"faults": []}
-
-
 async def _ledger(hub: Hub, asked: Asked) -> Row:
     """`next` is the number to ask `after` for the following page; null when this was the last."""
     ledger = hub.venue.ledger
@@ -101,10 +59,5 @@ def _price(inst_id: str, value: Any) -> Decimal:
 HANDLERS: Final[Handlers] = {
     ("GET", "/health"): _health,
     ("POST", "/prices"): _prices,
-    ("POST", "/latency"): _latency,
-    ("POST", "/limits"): _limits,
-    ("GET", "/faults"): _faults,
-    ("POST", "/faults"): _add_fault,
-    ("DELETE", "/faults"): _clear_faults,
     ("GET", "/ledger"): _ledger,
 }

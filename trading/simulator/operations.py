@@ -49,6 +49,13 @@ def run(
     return Answer(rows, code, message_of(code) if failed else "", timed=True)
 
 
+def operation_at(path: str) -> Operation:
+    """What a REST path does with its items; placing where nothing else is named."""
+    if "cancel" in path:
+        return cancel
+    return amend if "amend" in path else place
+
+
 def failed_row(operation: Operation, item: Any, code: str, message: str, now_ms: int) -> Row:
     """A row that says no; names what the client sent, never an order id it did not."""
     given = item if isinstance(item, dict) else {}

@@ -26,6 +26,7 @@ from trading.simulator.admission import (
     client_ids_of,
     count_orders,
     instruments_of,
+    sides_of,
 )
 from trading.simulator.codes import OkxError, parameter
 from trading.simulator.faults import REST_KINDS, Fault, Subject
@@ -101,6 +102,8 @@ def _execute(
     venue: Venue, received: Received, route: Route, call: Call, fault: Fault | None = None
 ) -> Answer:
     now = venue.clock.ms()
+    if call.signed_in is not None:
+        auth.check_known(venue.exchange.state.accounts, call.signed_in)
     if route.expires:
         check_expiry(received.headers.get("expTime", ""), now, "50037")
     slices = fault.number if fault is not None and fault.kind == "partial" else 1
@@ -206,6 +209,7 @@ def _pick_fault(venue: Venue, received: Received) -> tuple[Fault | None, list[An
         account=received.headers.get("OK-ACCESS-KEY", ""),
         insts=instruments_of(asked),
         cl_ord_ids=client_ids_of(asked),
+        sides=sides_of(asked),
     )
     return venue.faults.pick(REST_KINDS, subject), items
 

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from trading.simulator.codes import http_of, message_of, plain_message_of
 from trading.simulator.faults import Fault
-from trading.simulator.operations import failed_row, place
+from trading.simulator.operations import failed_row, operation_at
 
 _HTML: Final = "<!DOCTYPE html><html><head><title>{0}</title></head><body>{0}</body></html>"
 _JSON: Final = "application/json"
@@ -32,7 +32,7 @@ async def deliver(
     request: web.Request, http: int, body: dict[str, Any], fault: Fault | None, items: list[Any]
 ) -> web.StreamResponse:
     if fault is not None and fault.kind in ("code", "scode", "data_empty"):
-        http, body = _rewritten(fault, body, items)
+        http, body = _rewritten(fault, body, items, request.path)
         fault = None
     data = dump(body)
     mangle = _MANGLED.get(fault.kind) if fault is not None else None
@@ -55,17 +55,17 @@ def drop(transport: asyncio.BaseTransport | None, *, reset: bool = False) -> Non
     transport.close()
 
 
-def _rewritten(fault: Fault, body: dict[str, Any], items: list[Any]) -> tuple[int, dict[str, Any]]:
+def _rewritten(
+    fault: Fault, body: dict[str, Any], items: list[Any], path: str
+) -> tuple[int, dict[str, Any]]:
     if fault.kind == "data_empty":
         return 200, {**body, "code": "0", "msg": "", "data": []}
     if fault.kind == "code":
         message = plain_message_of(fault.argument)
         return http_of(fault.argument), {"code": fault.argument, "msg": message, "data": []}
     now_ms = int(body.get("outTime", "0")) // 1000
-    rows = [
-        failed_row(place, item, fault.argument, plain_message_of(fault.argument), now_ms)
-        for item in items
-    ]
+    operation, message = operation_at(path), plain_message_of(fault.argument)
+    rows = [failed_row(operation, item, fault.argument, message, now_ms) for item in items]
     msg = "" if fault.outer == "0" else message_of(fault.outer)
     return 200, {**body, "code": fault.outer, "msg": msg, "data": rows}
 
@@ -73,6 +73,13 @@ def _rewritten(fault: Fault, body: dict[str, Any], items: list[Any]) -> tuple[in
 async def _drop(request: web.Request, fault: Fault, _http: int, _data: bytes) -> web.StreamResponse:
     drop(request.transport, reset=fault.kind == "rst_after_accept")
     return web.Response()
+
+
+async def _late(request: web.Request, fault: Fault, http: int, data: bytes) -> web.StreamResponse:
+    """50004 as it stands, or nothing at all."""
+    if fault.silent:
+        return await _drop(request, fault, http, data)
+    return web.Response(status=http, body=data, content_type=_JSON)
 
 
 async def _hang(request: web.Request, fault: Fault, _http: int, _data: bytes) -> web.StreamResponse:
@@ -137,6 +144,7 @@ _MANGLED: Final[dict[str, Delivery]] = {
     "drop_after_accept": _drop,
     "rst_after_accept": _drop,
     "hang": _hang,
+    "late_accept": _late,
     "truncate": _truncate,
     "slow_body": _slow,
     "html_200": _html,

@@ -7,13 +7,14 @@ import hashlib
 from dataclasses import replace
 from typing import Any, Final
 
-from trading.simulator import operations, wire
+from trading.simulator import auth, operations, wire
 from trading.simulator.admission import (
     check_batch,
     check_expiry,
     client_ids_of,
     count_orders,
     instruments_of,
+    sides_of,
 )
 from trading.simulator.codes import OkxError, plain_message_of
 from trading.simulator.faults import REST_KINDS, Fault, Subject
@@ -66,7 +67,7 @@ async def _answer(
     if fault is not None and fault.kind in _CUTTING:
         session.drop()
         return
-    if fault is not None and fault.kind in _SILENCING:
+    if fault is not None and (fault.kind in _SILENCING or fault.silent):
         return
     if fault is not None and fault.kind in ("code", "scode", "data_empty"):
         answer = _rewritten(fault, frame, answer, in_us // 1000)
@@ -118,6 +119,7 @@ def _execute(
     fault: Fault | None = None,
 ) -> Answer:
     operation, bucket, _, batch = OPERATIONS[frame["op"]]
+    auth.check_known(venue.exchange.state.accounts, account)
     if bucket != "cancel":
         check_expiry(_exp_time(frame), venue.clock.ms(), "50037")
     slices = fault.number if fault is not None and fault.kind == "partial" else 1
@@ -149,6 +151,7 @@ def _pick_fault(venue: Venue, account: Account, frame: dict[str, Any]) -> Fault 
         account=account.key,
         insts=instruments_of(items),
         cl_ord_ids=client_ids_of(items),
+        sides=sides_of(items),
     )
     return venue.faults.pick(REST_KINDS, subject)
 
