@@ -62,15 +62,25 @@ def own(_shaken: Simulator) -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def client(still: Simulator) -> Client:
+def client(still: Simulator) -> Iterator[Client]:
     """A fresh account with 100,000 USDT in net mode."""
-    return still.account(f"net{next(_numbers)}")
+    made = still.account(f"net{next(_numbers)}")
+    yield made
+    _leave_the_book(made)
 
 
 @pytest.fixture
-def hedged(still: Simulator) -> Client:
+def hedged(still: Simulator) -> Iterator[Client]:
     """A fresh account in long-short mode."""
-    return still.account(f"hedged{next(_numbers)}", pos_mode="long_short_mode")
+    made = still.account(f"hedged{next(_numbers)}", pos_mode="long_short_mode")
+    yield made
+    _leave_the_book(made)
+
+
+def _leave_the_book(client: Client) -> None:
+    """Accounts trade with each other: what one test leaves resting, another would meet."""
+    for row in client.get("trade/orders-pending").data:
+        client.post("trade/cancel-order", {"instId": row["instId"], "ordId": row["ordId"]})
 
 
 @pytest.fixture

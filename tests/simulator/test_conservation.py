@@ -89,7 +89,7 @@ class World:
         self.exchange.record(
             {"kind": "price", "ts": 0, "inst_id": listed.inst_id, "px": plain(moved)}
         )
-        self.exchange.price_moved(listed.inst_id)
+        self.exchange.follow([listed.inst_id])
 
     def _cancel(self, _step: Any, account: Account, _listed: Any) -> None:
         for order in list(account.pending.values())[:1]:

@@ -53,6 +53,7 @@ def order_entry(order: Order) -> Entry:
         "tag": order.tag,
         "category": order.category,
         "fee_ccy": order.fee_ccy,
+        "stp_mode": order.stp_mode,
         **({"attached": written(order.attached)} if order.attached else {}),
         **({"origin": written(order.origin)} if order.origin else {}),
     }
@@ -145,6 +146,7 @@ def _add_order(state: State, entry: Entry) -> None:
         c_time=entry["ts"],
         u_time=entry["ts"],
         fee_ccy=entry["fee_ccy"],
+        stp_mode=entry["stp_mode"],
     )
     algo_apply.ordered(state, account, order, entry)
     account.orders[order.ord_id] = order
@@ -152,7 +154,7 @@ def _add_order(state: State, entry: Entry) -> None:
     if order.cl_ord_id:
         account.by_client_id[(order.inst_id, order.cl_ord_id)] = order
         account.client_ids.add(order.cl_ord_id)
-    state.resting.setdefault(order.inst_id, {})[order.ord_id] = order
+    state.resting.add(order)
 
 
 def _fill(state: State, entry: Entry) -> None:
@@ -255,8 +257,13 @@ def _cancel(state: State, entry: Entry) -> None:
 def _amend(state: State, entry: Entry) -> None:
     account = state.accounts[entry["account"]]
     order = account.orders[entry["ord_id"]]
-    order.sz = Decimal(entry["sz"])
-    order.px = Decimal(entry["px"]) if entry["px"] else None
+    size, price = Decimal(entry["sz"]), Decimal(entry["px"]) if entry["px"] else None
+    loses_its_place = price != order.px or size > order.sz
+    if loses_its_place:
+        state.resting.remove(order)
+    order.sz, order.px = size, price
+    if loses_its_place:
+        state.resting.add(order)
     order.req_id, order.amended = entry["req_id"], True
     order.u_time = entry["ts"]
     if order.filled >= order.sz:
@@ -266,7 +273,7 @@ def _amend(state: State, entry: Entry) -> None:
 
 def _retire(state: State, account: Account, order: Order) -> None:
     account.pending.pop(order.ord_id, None)
-    state.resting.get(order.inst_id, {}).pop(order.ord_id, None)
+    state.resting.remove(order)
 
 
 _FILL_TEXTS: Final = (

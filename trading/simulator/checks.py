@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from trading.simulator.codes import OkxError, insufficient, parameter
+from trading.simulator.codes import OkxError, parameter
 from trading.simulator.decimals import ZERO, floor_to
 from trading.simulator.instruments import Instrument
-from trading.simulator.margin import closable, fee_rate, funds, order_margin
+from trading.simulator.margin import closable
 from trading.simulator.market import Market, Quote
 from trading.simulator.requests import OrderRequest, check_size
 from trading.simulator.state import Account, Order
@@ -70,7 +70,7 @@ def check_closing(account: Account, order: Order, pos_mode: str) -> None:
     resting = ZERO
     if order.ord_type in ("limit", "post_only"):
         resting = sum((each.remaining for each in closing_orders(account, order)), ZERO)
-    if order.sz + resting > free:
+    if order.remaining + resting > free:
         raise OkxError("51112")
 
 
@@ -84,34 +84,6 @@ def closing_orders(account: Account, like: Order) -> list[Order]:
         and (each.inst_id, each.td_mode, each.pos_side, each.side)
         == (like.inst_id, like.td_mode, like.pos_side, like.side)
     ]
-
-
-def check_funds(account: Account, order: Order, market: Market) -> None:
-    """51008 unless the free money covers the opening part and its fee."""
-    listed = market.quote(order.inst_id).instrument
-    if listed.is_spot:
-        _check_spot_funds(account, order, market)
-        return
-    if order.reduce_only:
-        return
-    committed = sum(
-        (
-            each.remaining
-            for each in account.pending.values()
-            if (each.inst_id, each.td_mode, each.pos_side, each.side)
-            == (order.inst_id, order.td_mode, order.pos_side, order.side)
-        ),
-        ZERO,
-    )
-    free = max(closable(account, order) - committed, ZERO)
-    opening = max(order.remaining - free, ZERO)
-    if not opening:
-        return
-    price = order.px or market.quote(order.inst_id).best(order.side)
-    fee = abs(listed.value(opening, price)) * fee_rate(order.inst_id, "T")
-    needed = order_margin(account, order, opening, market) + fee
-    if needed > funds(account, listed.settle, market).available:
-        raise insufficient(listed.settle, "margin")
 
 
 def is_closing(account: Account, request: OrderRequest) -> bool:
@@ -184,18 +156,3 @@ def _check_counts(account: Account, request: OrderRequest) -> None:
         raise OkxError("51102", str(MAX_PENDING_PER_INSTRUMENT))
     if len(account.pending) >= MAX_PENDING:
         raise OkxError("51174", "all instruments", str(MAX_PENDING))
-
-
-def _check_spot_funds(account: Account, order: Order, market: Market) -> None:
-    quote = market.quote(order.inst_id)
-    listed = quote.instrument
-    if order.side == "sell":
-        in_quote = order.tgt_ccy == "quote_ccy"
-        sold = floor_to(order.sz / quote.bid, listed.lot) if in_quote else order.remaining
-        ccy, needed = listed.base, sold
-    elif order.tgt_ccy == "quote_ccy":
-        ccy, needed = listed.quote, order.sz
-    else:
-        ccy, needed = listed.quote, order.remaining * (order.px or quote.ask)
-    if needed > funds(account, ccy, market).available:
-        raise insufficient(ccy, "balance")

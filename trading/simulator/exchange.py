@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 
-from trading.simulator import checks, settle
-from trading.simulator.apply import apply, fill_entry, order_entry
+from trading.simulator import amending, buying_power, checks, matching
+from trading.simulator.apply import apply, order_entry
+from trading.simulator.book import Level
 from trading.simulator.clock import Clock, IdSource
 from trading.simulator.codes import OkxError
-from trading.simulator.decimals import ZERO, floor_to, parse_number, plain
-from trading.simulator.instruments import BY_ID
+from trading.simulator.decimals import plain
 from trading.simulator.ledger import Ledger
-from trading.simulator.margin import closable
 from trading.simulator.market import Market
-from trading.simulator.requests import OrderRequest, Params, check_price, check_size, flag
+from trading.simulator.requests import OrderRequest, Params
 from trading.simulator.state import Account, Entry, Fill, Order, State
 
 OrderListener = Callable[[Account, Order, Fill | None], None]
@@ -37,7 +36,13 @@ class Exchange:
         self.order_listeners: list[OrderListener] = []
         self.on_account: AccountListener = _ignore_account
         self.watchers: list[TickWatcher] = []
+        market.resting = self.resting_levels
         self._replay()
+
+    def resting_levels(self, inst_id: str, side: str) -> Iterator[Level]:
+        """Customers' orders of one side of the book, for the public picture of it."""
+        for price, size, orders in self.state.resting.depth(inst_id, side):
+            yield Level(price, size, orders)
 
     def record(self, entry: Entry) -> Entry:
         """Write the entry, then let it change the state."""
@@ -55,15 +60,17 @@ class Exchange:
     def place(self, account: Account, request: OrderRequest, slices: int = 1) -> Order:
         """Accept the order and run it against the market at once, or raise OkxError.
 
-        A market order is filled in `slices` parts (more than one only when a
+        A taker is filled in at least `slices` parts (more than one only when a
         test asks for partial fills).
         """
         pos_side = checks.check_order(account, request, self.market, self.rules)
         order = self._new_order(account, request, pos_side)
         checks.check_closing(account, order, account.pos_mode)
-        checks.check_funds(account, order, self.market)
+        if request.listed.is_spot and not request.ban_amend:
+            order = buying_power.affordable(self, account, order)
+        buying_power.check_funds(self, account, order)
         order = self._accept(account, order)
-        self._run(account, order, slices)
+        matching.arrive(self, account, order, slices)
         return order
 
     def cancel(self, account: Account, params: Params) -> Order:
@@ -77,39 +84,14 @@ class Exchange:
         return order
 
     def amend(self, account: Account, params: Params) -> Order:
-        """New total size, new price, or both; a size already filled ends the order."""
+        """See `amending.amend`; 51503 when there is no such pending order."""
         listed = params.instrument()
         if not params.has("ordId") and not params.has("clOrdId"):
             raise OkxError("51407")
         order = self.find(account, listed.inst_id, params)
         if order is None or not order.is_open:
             raise OkxError("51503")
-        cancel_on_failure = flag(params, "cxlOnFail")
-        size, price = self._new_terms(order, params)
-        try:
-            self._check_amend(account, order, size, price)
-        except OkxError:
-            if cancel_on_failure:
-                self.end(account, order, "1")
-            raise
-        self.record(
-            {
-                "kind": "amend",
-                "ts": self.clock.ms(),
-                "account": account.key,
-                "inst_id": order.inst_id,
-                "ord_id": order.ord_id,
-                "cl_ord_id": order.cl_ord_id,
-                "sz": plain(size),
-                "px": "" if price is None else plain(price),
-                "req_id": params.text("reqId"),
-            }
-        )
-        self.on_order(account, order, None)
-        if self._crosses(order) and order.remaining > 0:
-            self._take(account, order)
-        else:
-            self.on_account(account, "amended")
+        amending.amend(self, account, order, params)
         return order
 
     def close_position(self, account: Account, params: Params) -> Order:
@@ -133,7 +115,7 @@ class Exchange:
         for each in resting:
             self.end(account, each, "1")
         order = self._accept(account, order)
-        self._take(account, order)
+        matching.arrive(self, account, order, slices=1)
         return order
 
     def end(self, account: Account, order: Order, source: str) -> None:
@@ -177,16 +159,9 @@ class Exchange:
     def follow(self, moved: Sequence[str]) -> None:
         """What new prices of these instruments bring about."""
         for inst_id in moved:
-            self.price_moved(inst_id)
+            matching.fill_reached(self, inst_id)
         for watcher in self.watchers:
             watcher(moved, self.clock.ms())
-
-    def price_moved(self, inst_id: str) -> None:
-        """Fill every resting order that the new price reaches, oldest first."""
-        for order in list(self.state.resting.get(inst_id, {}).values()):
-            if order.is_open and self._reached(order):
-                account = self.state.accounts[order.account]
-                self._fill(account, order, order.remaining, order.px or ZERO, "M")
 
     def _replay(self) -> None:
         for entry in self.ledger.entries:
@@ -227,6 +202,7 @@ class Exchange:
             fee_ccy=listed.base if buys_spot else (listed.settle or listed.quote),
             attached=request.attached,
             origin=request.origin,
+            stp_mode=request.stp_mode,
         )
 
     def _closing_order(
@@ -255,144 +231,6 @@ class Exchange:
         accepted = account.orders[order.ord_id]
         self.on_order(account, accepted, None)
         return accepted
-
-    def _run(self, account: Account, order: Order, slices: int) -> None:
-        """What happens to an order on arrival, by its type."""
-        crosses = self._crosses(order)
-        if crosses and order.ord_type == "post_only":
-            self.end(account, order, "31")
-        elif crosses:
-            self._take(account, order, slices)
-        elif order.ord_type in ("ioc", "fok"):
-            self.end(account, order, "14" if order.ord_type == "ioc" else "13")
-        else:
-            self.on_account(account, "ordered")
-
-    def _crosses(self, order: Order) -> bool:
-        if order.px is None:
-            return True
-        best = self.market.quote(order.inst_id).best(order.side)
-        return order.px >= best if order.side == "buy" else order.px <= best
-
-    def _reached(self, order: Order) -> bool:
-        """A resting order also fills when the last price touches it."""
-        if order.px is None:
-            return False
-        last = self.market.quote(order.inst_id).last
-        touched = order.px >= last if order.side == "buy" else order.px <= last
-        return touched or self._crosses(order)
-
-    def _take(self, account: Account, order: Order, slices: int = 1) -> None:
-        quote = self.market.quote(order.inst_id)
-        price = quote.best(order.side)
-        quantity = order.remaining
-        if order.tgt_ccy == "quote_ccy":
-            quantity = floor_to(order.sz / price, quote.instrument.lot)
-        part = floor_to(quantity / max(slices, 1), quote.instrument.lot)
-        for _ in range(slices - 1 if part else 0):
-            self._fill(account, order, part, price, "T", quantity)
-        self._fill(account, order, quantity - order.filled, price, "T", quantity)
-
-    def _fill(
-        self,
-        account: Account,
-        order: Order,
-        size: Decimal,
-        price: Decimal,
-        exec_type: str,
-        whole: Decimal | None = None,
-    ) -> None:
-        if order.reduce_only:
-            size = min(size, closable(account, order))
-        quote = self.market.quote(order.inst_id)
-        if quote.instrument.is_spot:
-            terms = settle.spot_terms(order, size, price, exec_type)
-        else:
-            terms = settle.swap_terms(account, order, size, price, exec_type)
-        done = order.filled + size >= (order.sz if whole is None else whole)
-        fill = Fill(
-            account=account.key,
-            inst_id=order.inst_id,
-            ord_id=order.ord_id,
-            cl_ord_id=order.cl_ord_id,
-            tag=order.tag,
-            trade_id=quote.take_trade_id(),
-            bill_id=self.ids.next(),
-            side=order.side,
-            pos_side=order.pos_side,
-            mgn_mode=order.td_mode,
-            exec_type=exec_type,
-            sub_type=terms["sub_type"],
-            sz=size,
-            px=price,
-            mark=quote.mark,
-            fee=Decimal(terms["fee"]),
-            fee_ccy=terms["fee_ccy"],
-            fee_rate=Decimal(terms["fee_rate"]),
-            pnl=Decimal(terms["pnl"]),
-            ts=self.clock.ms(),
-        )
-        state = "filled" if done else "partially_filled"
-        self.record({**fill_entry(fill), **terms, "order_state": state})
-        self.on_order(account, order, fill)
-        self._trim_closing(account, order)
-        self.on_account(account, "filled")
-
-    def _trim_closing(self, account: Account, filled: Order) -> None:
-        """Cancel close-only orders, newest first, that the position no longer covers."""
-        if BY_ID[filled.inst_id].is_spot:
-            return
-        key = (filled.inst_id, filled.td_mode, filled.pos_side)
-        closing = [
-            each
-            for each in account.pending.values()
-            if each.reduce_only and (each.inst_id, each.td_mode, each.pos_side) == key
-        ]
-        position = account.positions[key]
-        total = sum((each.remaining for each in closing), ZERO)
-        for each in reversed(closing):
-            free = closable(account, each)
-            if total <= free:
-                return
-            total -= each.remaining
-            self.end(account, each, "22" if position.qty else "17")
-
-    def _new_terms(self, order: Order, params: Params) -> tuple[Decimal, Decimal | None]:
-        if not params.has("newSz") and not params.has("newPx"):
-            raise OkxError("51500")
-        size, price = order.sz, order.px
-        if params.has("newSz"):
-            size = self._number(params, "newSz")
-            check_size(BY_ID[order.inst_id], size)
-            checks.check_largest_limit(BY_ID[order.inst_id], size)
-        if params.has("newPx"):
-            price = self._number(params, "newPx")
-            check_price(BY_ID[order.inst_id], price)
-            quote, movable = self.market.quote(order.inst_id), params.text("pxAmendType") == "1"
-            price = checks.limited_price(order.side, price, quote, movable=movable)
-        return size, price
-
-    def _number(self, params: Params, name: str) -> Decimal:
-        value = parse_number(params.needed(name))
-        if not value:
-            raise OkxError("51000", name)
-        return value
-
-    def _check_amend(
-        self, account: Account, order: Order, size: Decimal, price: Decimal | None
-    ) -> None:
-        """The amended order is judged as if it were placed anew without the old one."""
-        del account.pending[order.ord_id]
-        held = order.sz, order.px
-        try:
-            order.sz, order.px = max(size, order.filled), price
-            checks.check_closing(account, order, account.pos_mode)
-            checks.check_funds(account, order, self.market)
-            if order.ord_type == "post_only" and self._crosses(order):
-                raise OkxError("51511")
-        finally:
-            order.sz, order.px = held
-            account.pending[order.ord_id] = order
 
 
 def _ignore_account(account: Account, event: str) -> None:

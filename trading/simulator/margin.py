@@ -49,6 +49,11 @@ class Funds:
     def available(self) -> Decimal:
         return max(self.eq - self.frozen, ZERO)
 
+    @property
+    def available_cash(self) -> Decimal:
+        """Without what only unrealized profit provides."""
+        return max(min(self.available, self.cash - self.ord_frozen), ZERO)
+
 
 def unrealized(position: Position, market: Market) -> Decimal:
     """Profit if the position were closed at the mark price."""
@@ -74,7 +79,8 @@ def initial(account: Account, position: Position, market: Market) -> Decimal:
     return divide(notional(position, market), lever)
 
 
-def funds(account: Account, ccy: str, market: Market) -> Funds:
+def funds(account: Account, ccy: str, market: Market, without: Order | None = None) -> Funds:
+    """The currency's money; what the order `without` holds back is left out."""
     cross = [each for each in _settled_in(account, ccy) if each.mgn_mode == "cross"]
     isolated = [each for each in _settled_in(account, ccy) if each.mgn_mode == "isolated"]
     iso_upl = _total(unrealized(each, market) for each in isolated)
@@ -87,11 +93,13 @@ def funds(account: Account, ccy: str, market: Market) -> Funds:
         imr=_total(initial(account, each, market) for each in cross),
         mmr=_total(maintenance(each, market) for each in cross),
         notional=_total(notional(each, market) for each in cross),
-        ord_frozen=order_frozen(account, ccy, market),
+        ord_frozen=order_frozen(account, ccy, market, without),
     )
 
 
-def order_frozen(account: Account, ccy: str, market: Market) -> Decimal:
+def order_frozen(
+    account: Account, ccy: str, market: Market, without: Order | None = None
+) -> Decimal:
     """What resting orders hold back: the coins of spot orders, the margin of contracts.
 
     A contract order needs margin only for the part that exceeds the opposite position.
@@ -99,6 +107,8 @@ def order_frozen(account: Account, ccy: str, market: Market) -> Decimal:
     total = ZERO
     offset: dict[tuple[str, str, str, str], Decimal] = defaultdict(Decimal)
     for order in account.pending.values():
+        if order is without:
+            continue
         listed = BY_ID[order.inst_id]
         if listed.is_spot:
             total += _spot_frozen(order, ccy, market)
@@ -107,13 +117,14 @@ def order_frozen(account: Account, ccy: str, market: Market) -> Decimal:
             free = closable(account, order) - offset[used]
             offset[used] += order.remaining
             opening = max(order.remaining - max(free, ZERO), ZERO)
-            total += order_margin(account, order, opening, market)
+            price = order.px or market.quote(order.inst_id).best(order.side)
+            total += order_margin(account, order, opening, price)
     return total
 
 
-def order_margin(account: Account, order: Order, opening: Decimal, market: Market) -> Decimal:
+def order_margin(account: Account, order: Order, opening: Decimal, price: Decimal) -> Decimal:
+    """What opening so much at this price takes at the account's leverage."""
     listed = BY_ID[order.inst_id]
-    price = order.px or market.quote(order.inst_id).best(order.side)
     lever = account.lever(order.inst_id, order.td_mode, order.pos_side)
     return divide(abs(listed.value(opening, price)), lever)
 

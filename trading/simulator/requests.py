@@ -41,6 +41,8 @@ class OrderRequest:
     amend_px: bool
     attached: tuple[Attached, ...] = ()
     origin: Origin | None = None
+    ban_amend: bool = False
+    stp_mode: str = "cancel_maker"
 
 
 class Numeral(str):
@@ -133,6 +135,8 @@ def read_order(params: Params) -> OrderRequest:
         tgt_ccy=_tgt_ccy(params, listed, ord_type, side),
         reduce_only=flag(params, "reduceOnly"),
         amend_px=params.text("pxAmendType") == "1",
+        ban_amend=flag(params, "banAmend"),
+        stp_mode=_stp_mode(params),
     )
 
 
@@ -181,6 +185,13 @@ def _pos_side(params: Params) -> str:
     value = params.text("posSide")
     if value not in ("", "net", "long", "short"):
         raise parameter("posSide")
+    return value
+
+
+def _stp_mode(params: Params) -> str:
+    value = params.text("stpMode") or "cancel_maker"
+    if value not in ("cancel_maker", "cancel_taker", "cancel_both"):
+        raise parameter("stpMode")
     return value
 
 

@@ -58,7 +58,7 @@ def order_row(order: Order) -> Row:
         "source": "",
         "state": order.state,
         "stpId": "",
-        "stpMode": "cancel_maker",
+        "stpMode": order.stp_mode,
         "sz": plain(order.sz),
         "tag": order.tag,
         "tdMode": order.td_mode,

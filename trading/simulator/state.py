@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from trading.simulator.algo_state import Algo, Attached, Origin
 from trading.simulator.decimals import ZERO
+from trading.simulator.resting import Resting
 
 Entry = dict[str, Any]
 
@@ -56,6 +57,7 @@ class Order:
     amended: bool = False
     attached: tuple[Attached, ...] = ()
     origin: Origin | None = None
+    stp_mode: str = "cancel_maker"
 
     @property
     def is_open(self) -> bool:
@@ -206,9 +208,9 @@ class State:
     accounts: dict[str, Account] = field(default_factory=dict)
     house: dict[str, Decimal] = field(default_factory=dict)
     deposited: dict[str, Decimal] = field(default_factory=dict)
-    resting: dict[str, dict[str, Order]] = field(default_factory=dict)
     algos: dict[str, dict[str, Algo]] = field(default_factory=dict)
     countdowns: dict[tuple[str, str], int] = field(default_factory=dict)
+    resting: Resting = field(default_factory=Resting)
 
     def total(self, ccy: str) -> Decimal:
         """All money of a currency in the exchange: equals what was deposited."""

@@ -1,0 +1,127 @@
+"""Executions: what an order trades is recorded, told, and close-only orders are trimmed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from trading.simulator import settle
+from trading.simulator.apply import fill_entry
+from trading.simulator.decimals import ZERO, floor_to
+from trading.simulator.instruments import BY_ID
+from trading.simulator.margin import closable
+from trading.simulator.state import Account, Fill, Order
+
+if TYPE_CHECKING:
+    from trading.simulator.exchange import Exchange
+
+
+def execute(
+    exchange: Exchange,
+    account: Account,
+    order: Order,
+    price: Decimal,
+    size: Decimal,
+    maker: Order | None,
+) -> None:
+    """A taker takes `size` at `price` from a customer's order, or from the market (None).
+
+    Both sides of a trade between customers share the trade id; both are
+    recorded before anybody hears of it.
+    """
+    market, now = exchange.market, exchange.clock.ms()
+    if maker is None:
+        trade_id = market.taken(order.inst_id, order.side, price, size, now)
+        told = [(account, order, _record(exchange, account, order, (price, size), trade_id, "T"))]
+    else:
+        trade_id = market.traded(order.inst_id, order.side, price, size, now)
+        owner = exchange.state.accounts[maker.account]
+        told = [
+            (account, order, _record(exchange, account, order, (price, size), trade_id, "T")),
+            (owner, maker, _record(exchange, owner, maker, (price, size), trade_id, "M")),
+        ]
+    for who, filled, fill in told:
+        _tell(exchange, who, filled, fill)
+
+
+def reached(exchange: Exchange, account: Account, order: Order, size: Decimal) -> None:
+    """The moving market fills a resting order at the order's own price."""
+    price = order.px or ZERO
+    taker_side = "sell" if order.side == "buy" else "buy"
+    now = exchange.clock.ms()
+    trade_id = exchange.market.traded(order.inst_id, taker_side, price, size, now)
+    _tell(exchange, account, order, _record(exchange, account, order, (price, size), trade_id, "M"))
+
+
+def trim_closing(exchange: Exchange, account: Account, filled: Order) -> None:
+    """Cancel close-only orders, newest first, that the position no longer covers."""
+    if BY_ID[filled.inst_id].is_spot:
+        return
+    key = (filled.inst_id, filled.td_mode, filled.pos_side)
+    closing = [
+        each
+        for each in account.pending.values()
+        if each.reduce_only and (each.inst_id, each.td_mode, each.pos_side) == key
+    ]
+    position = account.positions[key]
+    total = sum((each.remaining for each in closing), ZERO)
+    for each in reversed(closing):
+        if total <= closable(account, each):
+            return
+        total -= each.remaining
+        exchange.end(account, each, "22" if position.qty else "17")
+
+
+def _record(
+    exchange: Exchange,
+    account: Account,
+    order: Order,
+    trade: tuple[Decimal, Decimal],
+    trade_id: str,
+    exec_type: str,
+) -> Fill:
+    price, size = trade
+    quote = exchange.market.quote(order.inst_id)
+    if quote.instrument.is_spot:
+        terms = settle.spot_terms(order, size, price, exec_type)
+    else:
+        terms = settle.swap_terms(account, order, size, price, exec_type)
+    fill = Fill(
+        account=account.key,
+        inst_id=order.inst_id,
+        ord_id=order.ord_id,
+        cl_ord_id=order.cl_ord_id,
+        tag=order.tag,
+        trade_id=trade_id,
+        bill_id=exchange.ids.next(),
+        side=order.side,
+        pos_side=order.pos_side,
+        mgn_mode=order.td_mode,
+        exec_type=exec_type,
+        sub_type=terms["sub_type"],
+        sz=size,
+        px=price,
+        mark=quote.mark,
+        fee=Decimal(terms["fee"]),
+        fee_ccy=terms["fee_ccy"],
+        fee_rate=Decimal(terms["fee_rate"]),
+        pnl=Decimal(terms["pnl"]),
+        ts=exchange.clock.ms(),
+    )
+    state = "filled" if _is_done(order, price, size) else "partially_filled"
+    exchange.record({**fill_entry(fill), **terms, "order_state": state})
+    return fill
+
+
+def _is_done(order: Order, price: Decimal, size: Decimal) -> bool:
+    """An order in quote money is done when the rest does not buy another lot."""
+    if order.tgt_ccy != "quote_ccy":
+        return order.filled + size >= order.sz
+    left = order.sz - order.paid - size * price
+    return not floor_to(left / price, BY_ID[order.inst_id].lot)
+
+
+def _tell(exchange: Exchange, account: Account, order: Order, fill: Fill) -> None:
+    exchange.on_order(account, order, fill)
+    trim_closing(exchange, account, order)
+    exchange.on_account(account, "filled")
