@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -113,23 +114,16 @@ def test_a_ledger_with_another_secret_for_the_key_is_refused(tmp_path: Path) -> 
     assert "another secret" in refused.stderr
 
 
-def test_old_reads_are_forgotten_in_memory_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("trading.simulator.ledger._READS_KEPT", 3)
-    path = tmp_path / "ledger.jsonl"
-    ledger = Ledger(path)
-    for number in range(20):
-        ledger.append({"kind": "request", "method": "GET" if number % 4 else "POST"})
+@pytest.mark.parametrize("named", [True, False])
+def test_the_ledger_is_read_from_any_entry(tmp_path: Path, *, named: bool) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl" if named else None)
+    for number in range(1500):
+        ledger.append({"kind": "request", "path": f"/{number}"})
+
+    entries, last = ledger.page(1022, 3)
+
+    assert [each["seq"] for each in json.loads(entries)] == [1023, 1024, 1025]
+    assert [each["path"] for each in ledger.read(1498)] == ["/1498", "/1499"]
+    assert (last, ledger.last_seq, ledger.page(1500, None)[1]) == (1025, 1500, 1500)
+    assert len(ledger.entries) == 1500
     ledger.close()
-
-    kept = [entry["seq"] for entry in ledger.after(0, None)]
-
-    assert [seq for seq in kept if seq % 4 == 1] == [1, 5, 9, 13, 17]
-    assert kept[-1] == ledger.last_seq == 20
-    assert len(kept) < 12
-    assert next(ledger.after(9, 1))["seq"] > 9
-    assert len(path.read_text().splitlines()) == 20
-    again = Ledger(path)
-    assert [entry["seq"] for entry in again.after(0, None)] == kept
-    again.close()

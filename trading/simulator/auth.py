@@ -20,10 +20,10 @@ _TIMESTAMP: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|\+00:00)", re.ASCII
 )
 _HEADERS: Final = (
-    ("OK-ACCESS-KEY", "50103"),
-    ("OK-ACCESS-PASSPHRASE", "50104"),
-    ("OK-ACCESS-SIGN", "50106"),
-    ("OK-ACCESS-TIMESTAMP", "50107"),
+    ("ok-access-key", "50103"),
+    ("ok-access-passphrase", "50104"),
+    ("ok-access-sign", "50106"),
+    ("ok-access-timestamp", "50107"),
 )
 
 
@@ -35,7 +35,8 @@ def sign(secret: str, text: bytes) -> str:
 def check_rest(
     accounts: Mapping[str, Account], headers: Mapping[str, str], signed: bytes, now_ms: int
 ) -> Account:
-    """The caller's account. `signed` is method, raw path with query and raw body.
+    """The caller's account. `signed` is method, raw path with query and raw body;
+    headers are named in lower case.
 
     Refusals come in this order: a missing header, unknown key, timestamp form,
     timestamp window, passphrase, signature.
@@ -43,16 +44,16 @@ def check_rest(
     for name, code in _HEADERS:
         if not headers.get(name):
             raise OkxError(code)
-    account = accounts.get(headers["OK-ACCESS-KEY"])
+    account = accounts.get(headers["ok-access-key"])
     if account is None:
         raise OkxError("50111")
-    timestamp = headers["OK-ACCESS-TIMESTAMP"]
+    timestamp = headers["ok-access-timestamp"]
     if abs(_parse_timestamp(timestamp) - now_ms) > WINDOW_MS:
         raise OkxError("50102")
-    if not _same(headers["OK-ACCESS-PASSPHRASE"], account.passphrase):
+    if not _same(headers["ok-access-passphrase"], account.passphrase):
         raise OkxError("50105")
     wanted = sign(account.secret, timestamp.encode() + signed)
-    if not _same(headers["OK-ACCESS-SIGN"], wanted):
+    if not _same(headers["ok-access-sign"], wanted):
         raise OkxError("50113")
     return account
 

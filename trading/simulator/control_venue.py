@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final
 
+import orjson
+
 from trading.simulator.control_input import Asked, BadInputError, Handlers
 from trading.simulator.decimals import parse_number, plain
 from trading.simulator.hub import Hub
@@ -41,9 +43,9 @@ async def _ledger(hub: Hub, asked: Asked) -> Row:
     """`next` is the number to ask `after` for the following page; null when this was the last."""
     ledger = hub.venue.ledger
     after, limit = asked.number("after") or 0, asked.number("limit", _LEDGER_PAGE)
-    entries = list(ledger.after(after, limit))
-    more = bool(entries) and entries[-1]["seq"] < ledger.last_seq
-    return {"entries": entries, "next": entries[-1]["seq"] if more else None}
+    entries, last = ledger.page(after, limit)
+    array = orjson.Fragment(entries)
+    return {"entries": array, "next": last if after < last < ledger.last_seq else None}
 
 
 def _price(inst_id: str, value: Any) -> Decimal:

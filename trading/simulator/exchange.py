@@ -164,7 +164,7 @@ class Exchange:
             watcher(moved, self.clock.ms())
 
     def _replay(self) -> None:
-        for entry in self.ledger.entries:
+        for entry in self.ledger.read():
             apply(self.state, entry)
             self.market.replay(entry)
             if entry["kind"] == "order":

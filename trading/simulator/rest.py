@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl
-
-from aiohttp import web
 
 from trading.simulator import (
     auth,
@@ -29,8 +27,10 @@ from trading.simulator.admission import (
     sides_of,
 )
 from trading.simulator.codes import OkxError, parameter
+from trading.simulator.connection import Connection
 from trading.simulator.faults import REST_KINDS, Fault, Subject
-from trading.simulator.requests import Params, decode
+from trading.simulator.received import Received
+from trading.simulator.requests import Params
 from trading.simulator.routing import Call, Route, Routes
 from trading.simulator.venue import Answer, Venue, refusal
 
@@ -45,47 +45,47 @@ _PATHS: Final = {path for _, path in ROUTES}
 _LONGEST_NAME: Final = 128
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """The request exactly as it arrived."""
+def handle(venue: Venue, received: Received, connection: Connection) -> None:
+    """Note the request, do it, and answer when the ledger holds what it did.
 
-    method: str
-    raw_path: str
-    path: str
-    headers: Mapping[str, str]
-    body: bytes
-    ip: str
-    in_us: int
-
-    @property
-    def signed(self) -> bytes:
-        return f"{self.method}{self.raw_path}".encode("utf-8", "surrogateescape") + self.body
-
-
-async def handle(venue: Venue, request: web.Request) -> web.StreamResponse:
-    received = Received(
-        method=request.method,
-        raw_path=request.raw_path,
-        path=request.raw_path.partition("?")[0],
-        headers=request.headers,
-        body=await request.read(),
-        ip=request.remote or "",
-        in_us=venue.clock.us(),
-    )
+    Most calls are done at once, without a task of their own.
+    """
+    received.in_us = venue.clock.us()
     seq = _note_request(venue, received)
-    fault, items = _pick_fault(venue, received)
+    fault = _pick_fault(venue, received)
+    if fault is not None or venue.latency_ms:
+        venue.later(_handle_slowly(venue, received, connection, seq, fault))
+        return
+    try:
+        answer = _execute(venue, received, *_admit(venue, received))
+    except OkxError as error:
+        answer = refusal(error)
+    _note_answer(venue, received, seq, answer)
+    venue.ledger.when_written(partial(_respond, venue, received, connection, answer))
+
+
+def _respond(venue: Venue, received: Received, connection: Connection, answer: Answer) -> None:
+    body = answer.body(received.in_us, venue.clock.us())
+    connection.respond(answer.http, wire.dump(body))
+
+
+async def _handle_slowly(
+    venue: Venue, received: Received, connection: Connection, seq: int, fault: Fault | None
+) -> None:
     answer = await _answer(venue, received, fault)
     _note_answer(venue, received, seq, answer)
     await venue.ledger.flush()
+    if fault is None:
+        _respond(venue, received, connection, answer)
+        return
     body = answer.body(received.in_us, venue.clock.us())
-    return await wire.deliver(request, answer.http, body, fault, items)
+    await wire.deliver(connection, received, answer.http, body, fault)
 
 
 async def _answer(venue: Venue, received: Received, fault: Fault | None) -> Answer:
     """Never raises: what goes wrong is an OKX envelope."""
     try:
-        route = _route(received)
-        call = _admit(venue, received, route)
+        route, call = _admit(venue, received)
         if fault is not None and not fault.after and fault.kind != "late_accept":
             return Answer([], timed=bool(route.order))
         if fault is not None and fault.kind == "late_accept":
@@ -105,7 +105,7 @@ def _execute(
     if call.signed_in is not None:
         auth.check_known(venue.exchange.state.accounts, call.signed_in)
     if route.expires:
-        check_expiry(received.headers.get("expTime", ""), now, "50037")
+        check_expiry(received.headers.get("exptime", ""), now, "50037")
     slices = fault.number if fault is not None and fault.kind == "partial" else 1
     made = route.handler(replace(call, now_ms=now, slices=slices))
     return made if isinstance(made, Answer) else Answer(made)
@@ -130,8 +130,9 @@ def _route(received: Received) -> Route:
     return route
 
 
-def _admit(venue: Venue, received: Received, route: Route) -> Call:
-    """Signature, body, expiry and limits, before anything is done."""
+def _admit(venue: Venue, received: Received) -> tuple[Route, Call]:
+    """Route, signature, body, expiry and limits, before anything is done."""
+    route = _route(received)
     now = received.in_us // 1000
     account = None
     if route.private:
@@ -144,12 +145,12 @@ def _admit(venue: Venue, received: Received, route: Route) -> Call:
     items = _items(received, route, body)
     call = Call(venue, params, body, now, account)
     if route.expires:
-        check_expiry(received.headers.get("expTime", ""), now, "50036")
+        check_expiry(received.headers.get("exptime", ""), now, "50036")
     if route.order:
         count_orders(venue, call.account, route.order, items, now)
     elif not _within_limit(venue, received, route, call):
         raise OkxError("50011")
-    return call
+    return route, call
 
 
 def _read(received: Received) -> tuple[Any, Params]:
@@ -162,13 +163,10 @@ def _read(received: Received) -> tuple[Any, Params]:
         return None, Params(values)
     if not received.body:
         raise OkxError("50000")
-    kind = received.headers.get("Content-Type", "").lower()
+    kind = received.headers.get("content-type", "").lower()
     if kind and "json" not in kind:
         raise OkxError("50006")
-    try:
-        body = decode(received.body)
-    except ValueError as error:
-        raise OkxError("50002") from error
+    body = received.read
     if not isinstance(body, dict | list):
         raise OkxError("50002")
     return body, Params(body if isinstance(body, dict) else {})
@@ -197,46 +195,35 @@ def _within_limit(venue: Venue, received: Received, route: Route, call: Call) ->
     return venue.limiter.take(key, route.limit, route.window_ms, call.now_ms)
 
 
-def _pick_fault(venue: Venue, received: Received) -> tuple[Fault | None, list[Any]]:
+def _pick_fault(venue: Venue, received: Received) -> Fault | None:
     if not venue.faults.installed:
-        return None, []
-    items = peek(received.body)
+        return None
     query = dict(parse_qsl(received.raw_path.partition("?")[2]))
-    asked = [query] if query else items
+    asked = [query] if query else received.items
     subject = Subject(
         path=received.path,
         method=received.method,
-        account=received.headers.get("OK-ACCESS-KEY", ""),
+        account=received.headers.get("ok-access-key", ""),
         insts=instruments_of(asked),
         cl_ord_ids=client_ids_of(asked),
         sides=sides_of(asked),
     )
-    return venue.faults.pick(REST_KINDS, subject), items
-
-
-def peek(body: bytes) -> list[Any]:
-    """The items of a body that may be anything at all."""
-    try:
-        read = decode(body) if body else None
-    except ValueError:
-        return []
-    return read if isinstance(read, list) else [read]
+    return venue.faults.pick(REST_KINDS, subject)
 
 
 def _note_request(venue: Venue, received: Received) -> int:
-    items = peek(received.body)
-    client_ids = client_ids_of(items)
+    items = received.items
     entry = venue.exchange.record(
         {
             "kind": "request",
             "ts": received.in_us // 1000,
-            "account": received.headers.get("OK-ACCESS-KEY", "")[:_LONGEST_NAME],
+            "account": received.headers.get("ok-access-key", "")[:_LONGEST_NAME],
             "method": received.method,
             "path": received.raw_path,
             "body_hash": hashlib.sha256(received.body).hexdigest() if received.body else "",
-            "exp_time": received.headers.get("expTime", "")[:_LONGEST_NAME],
+            "exp_time": received.headers.get("exptime", "")[:_LONGEST_NAME],
             "inst_id": ",".join(each for each in instruments_of(items) if each),
-            "cl_ord_id": ",".join(client_ids),
+            "cl_ord_id": ",".join(client_ids_of(items)),
         }
     )
     return int(entry["seq"])
@@ -250,7 +237,7 @@ def _note_answer(venue: Venue, received: Received, seq: int, answer: Answer) -> 
         {
             "kind": "answer",
             "ts": venue.clock.ms(),
-            "account": received.headers.get("OK-ACCESS-KEY", "")[:_LONGEST_NAME],
+            "account": received.headers.get("ok-access-key", "")[:_LONGEST_NAME],
             "request": seq,
             "http": answer.http,
             "code": answer.code,

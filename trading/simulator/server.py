@@ -8,6 +8,7 @@ import signal
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from aiohttp import web
 
 from trading.simulator import control, opening, rest, websocket
 from trading.simulator.clock import Clock
+from trading.simulator.connection import Connection
 from trading.simulator.exchange import Exchange
 from trading.simulator.faults import Faults
 from trading.simulator.hub import Hub
@@ -22,12 +24,14 @@ from trading.simulator.ledger import Ledger
 from trading.simulator.limits import Limiter
 from trading.simulator.market import Market
 from trading.simulator.opening import Opening
+from trading.simulator.received import LARGEST_BODY, Received
 from trading.simulator.venue import Venue
 
 _STEP_S: Final = 0.25
 _REFRESH_S: Final = 0.1
-_LARGEST_BODY: Final = 1024 * 1024
+_BACKLOG: Final = 4096
 _PATIENCE_S: Final = 0.4
+_MOMENT_S: Final = 0.02
 
 WebHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -69,16 +73,14 @@ async def serve(options: Options, ready: Callable[[dict[str, Any]], None]) -> No
         loop.add_signal_handler(name, stopped.set)
     hub = build(options)
     await hub.venue.ledger.flush()
-    exchange_app = _application(_exchange_handler(hub))
-    control_app = _application(_control_handler(hub))
+    doors = _Doors(hub)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(hub.venue.ledger.close)
-        port = await _listen(stack, exchange_app, options.host, options.port)
-        control_port = await _listen(stack, control_app, options.host, options.control_port)
+        port = await doors.open(stack, options.host, options.port)
+        control_port = await _listen_control(stack, hub, options)
         addresses = _addresses(options.host, port, control_port)
         if options.tls is not None:
-            secured = _application(_exchange_handler(hub))
-            addresses["tls"] = await _listen_secured(stack, secured, options, options.tls)
+            addresses["tls"] = await _listen_secured(stack, doors, options, options.tls)
         beats = [
             asyncio.ensure_future(_refresh(hub)),
             asyncio.ensure_future(_beat(hub, moving=options.moving)),
@@ -103,29 +105,76 @@ def _doors(host: str, port: int, secured: str) -> dict[str, Any]:
 
 
 async def _listen_secured(
-    stack: contextlib.AsyncExitStack, application: web.Application, options: Options, folder: Path
+    stack: contextlib.AsyncExitStack, doors: _Doors, options: Options, folder: Path
 ) -> dict[str, Any]:
     """The same two doors behind TLS, on a port of their own."""
     from trading.simulator import tls  # takes a while to load, and few need it
 
     context = tls.server_context(folder, options.host)
-    port = await _listen(stack, application, options.host, options.tls_port, context)
+    port = await doors.open(stack, options.host, options.tls_port, context)
     authority = folder / tls.AUTHORITY
     return _doors(options.host, port, "s") | {"ca": str(authority.resolve())}
 
 
+class _Doors:
+    """Listening addresses of the exchange, and whoever is connected to them."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._connections: set[Connection] = set()
+        self._sockets = web.AppRunner(
+            _application(_socket_handler(hub)), access_log=None, shutdown_timeout=_PATIENCE_S
+        )
+
+    async def open(
+        self,
+        stack: contextlib.AsyncExitStack,
+        host: str,
+        port: int,
+        context: ssl.SSLContext | None = None,
+    ) -> int:
+        """The port it listens on."""
+        if self._sockets.server is None:
+            await self._sockets.setup()
+            stack.push_async_callback(self._sockets.cleanup)
+            stack.push_async_callback(self._finish)
+        server = await asyncio.get_running_loop().create_server(
+            self._connect, host, port, ssl=context, backlog=_BACKLOG, reuse_address=True
+        )
+        stack.callback(server.close)
+        return int(server.sockets[0].getsockname()[1])
+
+    def _connect(self) -> Connection:
+        answer = partial(rest.handle, self._hub.venue)
+        return Connection(answer, self._upgrade, self._connections)
+
+    def _upgrade(self, received: Received) -> asyncio.Protocol | None:
+        """WebSockets belong to aiohttp from their first byte on."""
+        path = received.path.rstrip("/")
+        is_socket = path.startswith("/ws/v5/") and path.rpartition("/")[2] in websocket.URLS
+        server = self._sockets.server
+        return server() if is_socket and server is not None else None
+
+    async def _finish(self) -> None:
+        """Answers on their way still leave, within the usual patience."""
+        for each in list(self._connections):
+            each.stop()
+        await asyncio.sleep(_MOMENT_S)
+        if self._connections:
+            await asyncio.sleep(_PATIENCE_S)
+        for each in list(self._connections):
+            each.drop()
+
+
 def _application(handler: WebHandler) -> web.Application:
-    application = web.Application(client_max_size=_LARGEST_BODY)
+    application = web.Application(client_max_size=LARGEST_BODY)
     application.router.add_route("*", "/{path:.*}", handler)
     return application
 
 
-def _exchange_handler(hub: Hub) -> WebHandler:
+def _socket_handler(hub: Hub) -> WebHandler:
     async def handler(request: web.Request) -> web.StreamResponse:
-        path = request.path.rstrip("/")
-        if path.startswith("/ws/v5/") and path.rpartition("/")[2] in websocket.URLS:
-            return await websocket.handle(hub, request)
-        return await rest.handle(hub.venue, request)
+        return await websocket.handle(hub, request)
 
     return handler
 
@@ -137,18 +186,12 @@ def _control_handler(hub: Hub) -> WebHandler:
     return handler
 
 
-async def _listen(
-    stack: contextlib.AsyncExitStack,
-    application: web.Application,
-    host: str,
-    port: int,
-    context: ssl.SSLContext | None = None,
-) -> int:
+async def _listen_control(stack: contextlib.AsyncExitStack, hub: Hub, options: Options) -> int:
+    application = _application(_control_handler(hub))
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=_PATIENCE_S)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    site = web.TCPSite(runner, host, port, backlog=1024, reuse_address=True, ssl_context=context)
-    await site.start()
+    await web.TCPSite(runner, options.host, options.control_port, reuse_address=True).start()
     return int(runner.addresses[0][1])
 
 

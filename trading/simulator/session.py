@@ -13,9 +13,10 @@ from aiohttp import hdrs, web
 
 from trading.simulator.channels import Subscription, SubscriptionName
 from trading.simulator.codes import message_of
+from trading.simulator.connection import drop
 from trading.simulator.frames import Frame, negotiated_window
 from trading.simulator.state import Account
-from trading.simulator.wire import drop, dump
+from trading.simulator.wire import dump
 
 LARGEST_BUFFER: Final = 1024 * 1024
 _BUFFER_FULL: Final = 4005
