@@ -21,7 +21,7 @@ class BadFaultError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Kind:
     """`where` is the door it works at: rest (also order operations over the socket),
-    push, login or connect. `after` tells whether the call is carried out first, unless
+    push, login, ack or connect. `after` tells whether the call is carried out first, unless
     the fault says otherwise, which only `choosable` kinds let it."""
 
     name: str
@@ -137,6 +137,8 @@ _SOCKET: Final = (
     Kind("ws_stall", "push", "silence from here on, even to pings, without closing"),
     Kind("ws_notice", "push", "preceded by the notice to reconnect (64008)"),
     Kind("ws_login", "login", "refused with this code", "code", "60009", 1),
+    Kind("ws_login_slow", "login", "answered later", "ms", "3000"),
+    Kind("ws_ack_lost", "ack", "subscribed, but the acknowledgement is lost"),
     Kind("ws_refuse", "connect", "refused with this status", "status", "503", 400, 599),
 )
 KINDS: Final[dict[str, Kind]] = {kind.name: kind for kind in (*_REST, *_SOCKET)}
@@ -149,5 +151,5 @@ def _at(*doors: str) -> frozenset[str]:
 REST_KINDS: Final = _at("rest")
 PUSH_KINDS: Final = _at("push")
 LOGIN_KINDS: Final = _at("login")
+ACK_KINDS: Final = _at("ack")
 CONNECT_KINDS: Final = _at("connect")
-WS_KINDS: Final = PUSH_KINDS

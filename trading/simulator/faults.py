@@ -9,23 +9,23 @@ from random import Random
 from typing import Any, Final
 
 from trading.simulator.fault_kinds import (
+    ACK_KINDS,
     CONNECT_KINDS,
     LOGIN_KINDS,
     PUSH_KINDS,
     REST_KINDS,
-    WS_KINDS,
     BadFaultError,
     Effect,
     read_effect,
 )
 
 __all__ = [
+    "ACK_KINDS",
     "CONNECT_KINDS",
     "LOGIN_KINDS",
     "OPERATIONS",
     "PUSH_KINDS",
     "REST_KINDS",
-    "WS_KINDS",
     "BadFaultError",
     "Fault",
     "Faults",

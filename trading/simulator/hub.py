@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from trading.simulator import pushes, pushes_public
 from trading.simulator.channels import COUNTED, MARKET, MOVING, Subscription, needs_login
-from trading.simulator.disturbed import send_faulty
-from trading.simulator.faults import WS_KINDS, Subject
+from trading.simulator.disturbed import Disturbances
+from trading.simulator.faults import PUSH_KINDS, Subject
 from trading.simulator.frames import Frame
 from trading.simulator.instruments import BY_ID
 from trading.simulator.listeners import Listeners, Sessions, private_frame, public_frame
@@ -43,6 +43,7 @@ class Hub:
         self.sessions: set[Session] = set()
         self.listeners = Listeners()
         self._timetable = Timetable()
+        self._disturbances = Disturbances()
         self._memory: pushes_public.Memory = {}
         self._news: dict[str, pushes.News] = {}
         self._told: dict[str, pushes.Told] = {}
@@ -56,6 +57,7 @@ class Hub:
 
     def close(self, session: Session) -> None:
         self.sessions.discard(session)
+        self._disturbances.forget(session)
         for subscription in list(session.subscriptions.values()):
             self.unsubscribed(session, subscription)
 
@@ -272,7 +274,7 @@ class Hub:
         inst_id: str = "",
         cl_ord_id: str = "",
     ) -> None:
-        if not self.venue.faults.installed:
+        if not self.venue.faults.installed and session not in self._disturbances:
             session.write(frame)
             return
         named = inst_id or subscription.inst_id
@@ -283,8 +285,8 @@ class Hub:
             insts=[named] if named in BY_ID else [],
             cl_ord_ids=[cl_ord_id] if cl_ord_id else [],
         )
-        fault = self.venue.faults.pick(WS_KINDS, subject)
-        send_faulty(session, frame, fault.kind if fault else "")
+        fault = self.venue.faults.pick(PUSH_KINDS, subject)
+        self._disturbances.push(session, frame, subscription.channel, fault)
 
 
 def _text(body: dict[str, Any]) -> str:

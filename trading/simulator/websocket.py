@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any, Final
 
 from aiohttp import WSMsgType, hdrs, web
 
 from trading.simulator import auth, ws_orders
-from trading.simulator.channels import FOR_ACCOUNTS, TIERED, read_subscription
+from trading.simulator.channels import FOR_ACCOUNTS, TIERED, Subscription, read_subscription
 from trading.simulator.codes import OkxError
+from trading.simulator.faults import ACK_KINDS, CONNECT_KINDS, LOGIN_KINDS, Fault, Subject
 from trading.simulator.frames import Frame, offered
 from trading.simulator.hub import Hub
 from trading.simulator.requests import decode
@@ -31,6 +33,9 @@ async def handle(hub: Hub, request: web.Request) -> web.StreamResponse:
     key = (request.remote, "connect")
     if not venue.limiter.take(key, _CONNECTIONS_PER_SECOND, 1000, venue.clock.ms()):
         return web.Response(status=429)
+    fault = _pick_fault(hub, CONNECT_KINDS, Subject(path=f"/ws/v5/{url}"))
+    if fault is not None:
+        return web.Response(status=fault.number)
     socket = web.WebSocketResponse(max_msg_size=_LARGEST_FRAME + 1, timeout=1, autoping=False)
     await socket.prepare(_without_takeover(request))
     session = Session(socket, request, url)
@@ -92,7 +97,7 @@ async def _operate(hub: Hub, session: Session, frame: dict[str, Any], text: str)
         raise OkxError("60019", op)
     args = _admit(hub, session, frame, text)
     if op == "login":
-        _login(hub, session, args)
+        await _login(hub, session, args)
         return
     change = _subscribe if op == "subscribe" else _unsubscribe
     for arg in args:
@@ -114,10 +119,15 @@ def _admit(hub: Hub, session: Session, frame: dict[str, Any], text: str) -> list
     return args
 
 
-def _login(hub: Hub, session: Session, args: list[Any]) -> None:
+async def _login(hub: Hub, session: Session, args: list[Any]) -> None:
     """All of the accounts or none; the first login that fails ends the connection."""
-    fresh = [each for each in args if not _is_logged_in(session, each)]
+    fault = _pick_fault(hub, LOGIN_KINDS, _subject(session, _api_key(args[0])))
+    if fault is not None and fault.kind == "ws_login_slow":
+        await asyncio.sleep(fault.number / 1000)
+    fresh = [each for each in args if _api_key(each) not in session.accounts]
     try:
+        if fault is not None and fault.kind == "ws_login":
+            raise OkxError(fault.argument)
         found = _check_logins(hub, session, fresh)
     except OkxError as error:
         _refuse(session, "", error)
@@ -137,9 +147,9 @@ def _check_logins(hub: Hub, session: Session, args: list[Any]) -> list[Account]:
     return list({account.key: account for account in found}.values())
 
 
-def _is_logged_in(session: Session, login: Any) -> bool:
+def _api_key(login: Any) -> str:
     key = login.get("apiKey") if isinstance(login, dict) else None
-    return isinstance(key, str) and key in session.accounts
+    return key if isinstance(key, str) else ""
 
 
 def _subscribe(hub: Hub, session: Session, frame: dict[str, Any], arg: Any) -> None:
@@ -148,7 +158,9 @@ def _subscribe(hub: Hub, session: Session, frame: dict[str, Any], arg: Any) -> N
         raise OkxError("60011")
     if subscription.channel in TIERED:
         raise OkxError("64003")
-    session.send(_acknowledged(session, frame, arg))
+    subject = _subject(session, next(iter(session.accounts), ""), subscription)
+    if _pick_fault(hub, ACK_KINDS, subject) is None:
+        session.send(_acknowledged(session, frame, arg))
     hub.subscribed(session, subscription)
 
 
@@ -157,6 +169,20 @@ def _unsubscribe(hub: Hub, session: Session, frame: dict[str, Any], arg: Any) ->
     subscription = read_subscription(session.url, arg)
     hub.unsubscribed(session, subscription)
     session.send(_acknowledged(session, frame, arg))
+
+
+def _subject(session: Session, key: str, subscription: Subscription | None = None) -> Subject:
+    inst_id = subscription.inst_id if subscription else ""
+    return Subject(
+        path=f"/ws/v5/{session.url}",
+        account=key,
+        channel=subscription.channel if subscription else "",
+        insts=[inst_id] if inst_id else [],
+    )
+
+
+def _pick_fault(hub: Hub, kinds: frozenset[str], subject: Subject) -> Fault | None:
+    return hub.venue.faults.pick(kinds, subject) if hub.venue.faults.installed else None
 
 
 def _acknowledged(session: Session, frame: dict[str, Any], arg: Any) -> dict[str, Any]:
