@@ -213,6 +213,7 @@ def _move_position(account: Account, fill: Fill, entry: Entry) -> None:
         position.closed_cost += closing * fill.px
         position.pnl += fill.pnl
         position.fee += closed_fee
+        position.closed_by = account.orders[fill.ord_id].category
     position.trade_id, position.u_time = fill.trade_id, fill.ts
     position.qty, position.cost = Decimal(entry["pos"]), Decimal(entry["cost"])
     position.margin += Decimal(entry["margin_change"])
@@ -291,6 +292,7 @@ _CHANGES: Final[dict[str, Callable[[State, Entry], None]]] = {
     "order": _add_order,
     "fill": _fill,
     "cancel": _cancel,
+    "transfer": apply_account.transfer,
     "amend": _amend,
     "algo": algo_apply.add,
     "algo_change": algo_apply.change,

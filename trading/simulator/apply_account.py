@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from trading.simulator.decimals import ZERO
-from trading.simulator.state import Entry, State, settle_of
+from trading.simulator.state import Entry, State, Transfer, settle_of
 
 
 def reset(state: State, entry: Entry) -> None:
-    """Positions end where they are; what isolated ones held leaves the exchange with them."""
+    """Positions end where they are; what they held leaves the exchange, as does the wallet."""
     account = state.accounts[entry["account"]]
     for position in account.positions.values():
         if position.margin:
@@ -16,7 +18,23 @@ def reset(state: State, entry: Entry) -> None:
         if position.qty:
             position.u_time = entry["ts"]
         position.qty = position.cost = position.margin = ZERO
+    for ccy, amount in account.wallet.items():
+        state.deposited[ccy] = state.deposited.get(ccy, ZERO) - amount
+    account.wallet.clear()
     account.u_time = entry["ts"]
+
+
+def transfer(state: State, entry: Entry) -> None:
+    """Between the funding and the trading account: positive goes into trading."""
+    account = state.accounts[entry["account"]]
+    ccy, amount = entry["ccy"], Decimal(entry["amount"])
+    left = account.wallet.get(ccy, ZERO) - amount
+    account.wallet[ccy] = left
+    account.balances[ccy] = account.balances.get(ccy, ZERO) + amount
+    account.u_time = entry["ts"]
+    account.transfers.append(
+        Transfer(entry["bill_id"], entry["client_id"], ccy, amount, left, entry["ts"])
+    )
 
 
 def change_account(state: State, entry: Entry) -> None:

@@ -147,7 +147,8 @@ def _deposit(account: Account, entry: Entry) -> None:
             sub_type="11" if incoming else "12",
             bal_chg=amount,
             bal=account.balances[entry["ccy"]],
-            sz=abs(amount),
+            sz=amount,
+            notes="From Funding Account" if incoming else "To Funding Account",
             source=FUNDING_ACCOUNT if incoming else TRADING_ACCOUNT,
             target=TRADING_ACCOUNT if incoming else FUNDING_ACCOUNT,
         )
@@ -196,4 +197,5 @@ _WRITERS: Final[dict[str, Callable[[Account, Entry], None]]] = {
     "deposit": _deposit,
     "fill": _fill,
     "setting": _setting,
+    "transfer": _deposit,
 }

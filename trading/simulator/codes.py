@@ -24,6 +24,7 @@ _TABLE: Final[dict[str, tuple[int, str]]] = {
     "50011": (429, "Too Many Requests"),
     "50013": (429, "Systems are busy. Please try again later."),
     "50014": (400, "Parameter {0} can not be empty."),
+    "50015": (400, "Either parameter {0} or {1} is required"),
     "50025": (200, "Parameter {0} count exceeds the limit {1}."),
     "50026": (500, "System error. Try again later"),
     "50030": (200, "You don't have permission to use this API endpoint"),
@@ -137,6 +138,13 @@ _TABLE: Final[dict[str, tuple[int, str]]] = {
         "Modification failed as the order price did not meet the Post Only requirement.",
     ),
     "51603": (200, "Order does not exist."),
+    "58114": (400, "Transfer amount must be greater than 0"),
+    "58127": (
+        200,
+        "Main account API key does not support current transfer 'type' parameter."
+        " Please refer to the API documentation.",
+    ),
+    "58350": (200, "Insufficient balance."),
     "59000": (
         200,
         "Settings failed. Close any open positions or orders before modifying settings.",

@@ -12,9 +12,12 @@ from urllib.parse import parse_qsl
 from trading.simulator import (
     auth,
     routes_account,
+    routes_asset,
     routes_bills,
+    routes_capacity,
     routes_public,
     routes_queries,
+    routes_settings,
     routes_trade,
     wire,
 )
@@ -37,8 +40,11 @@ from trading.simulator.venue import Answer, Venue, refusal
 ROUTES: Final[Routes] = {
     **routes_public.ROUTES,
     **routes_account.ROUTES,
+    **routes_asset.ROUTES,
     **routes_bills.ROUTES,
+    **routes_capacity.ROUTES,
     **routes_queries.ROUTES,
+    **routes_settings.ROUTES,
     **routes_trade.ROUTES,
 }
 _PATHS: Final = {path for _, path in ROUTES}
@@ -185,7 +191,7 @@ def _items(received: Received, route: Route, body: Any) -> list[Any]:
 
 def _within_limit(venue: Venue, received: Received, route: Route, call: Call) -> bool:
     who, _, what = route.key.partition("+")
-    name = {"inst": "instId", "type": "instType"}.get(what, "")
+    name = {"inst": "instId", "type": "instType", "ccy": "ccy", "tag": "tag"}.get(what, "")
     key = (
         received.path,
         received.method,

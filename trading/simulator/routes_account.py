@@ -1,16 +1,15 @@
-"""Private account endpoints: configuration, balances, positions, leverage."""
+"""Private account endpoints: balances, positions, risk, fees."""
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any, Final
 
 from trading.simulator import rows_account as rows
-from trading.simulator import settings
-from trading.simulator.codes import OkxError
-from trading.simulator.decimals import ZERO, divide, floor_to, plain
-from trading.simulator.instruments import BY_ID, CURRENCIES, Instrument, account_instrument_row
-from trading.simulator.margin import fee_rate, funds
+from trading.simulator import rows_risk
+from trading.simulator.codes import OkxError, parameter
+from trading.simulator.decimals import plain
+from trading.simulator.instruments import BY_ID, CURRENCIES, account_instrument_row
+from trading.simulator.margin import fee_rate
 from trading.simulator.requests import Params
 from trading.simulator.routing import (
     Call,
@@ -18,32 +17,25 @@ from trading.simulator.routing import (
     Routes,
     instrument_type,
     listed_instruments,
-    one_instrument,
-    page,
+    newest,
+    several,
 )
+from trading.simulator.state import Position
 
-Row = dict[str, Any]
-
-_EMPTY_CURRENCY: Final = (
-    "burningFeeRate ctAddr depEstOpenTime depQuotaFixed depQuoteDailyLayer2"
-    " maxFeeForCtAddr minFeeForCtAddr usedDepQuotaFixed wdEstOpenTime"
-)
-_CHAINS: Final = {"USDT": "TRC20", "BTC": "Bitcoin", "ETH": "ERC20"}
-
-
-def _config(call: Call) -> list[Any]:
-    return [rows.config_row(call.account)]
+_HOUR_MS: Final = 3_600_000
+_CLOSED_KINDS: Final = ("1", "2", "3", "4", "5", "6")
 
 
 def _balance(call: Call) -> list[Any]:
-    wanted = _list(call.params, "ccy", 20)
+    wanted = several(call.params, "ccy", 20)
     return [rows.balance_row(call.account, call.venue.market, wanted, call.now_ms)]
 
 
 def _positions(call: Call) -> list[Any]:
+    """Open ones; those asked for by `posId` also when closed."""
     inst_type = instrument_type(call.params, needed=False)
-    wanted = _list(call.params, "instId", 10)
-    pos_ids = _list(call.params, "posId", 20)
+    wanted = several(call.params, "instId", 10)
+    pos_ids = several(call.params, "posId", 20)
     if not all(each in BY_ID for each in wanted):
         raise OkxError("51001")
     return [
@@ -57,83 +49,50 @@ def _positions(call: Call) -> list[Any]:
 
 
 def _positions_history(call: Call) -> list[Any]:
-    params = call.params
-    wanted = {
-        "instType": instrument_type(params, needed=False),
-        "instId": params.text("instId"),
-        "mgnMode": params.text("mgnMode"),
-        "posId": params.text("posId"),
-    }
-    made = [rows.closed_row(call.account, each) for each in call.account.closed]
-    kept = [row for row in made if all(value in ("", row[name]) for name, value in wanted.items())]
-    return page(params, kept, "uTime", "uTime")
-
-
-def _set_position_mode(call: Call) -> list[Any]:
-    return [settings.set_position_mode(call.venue.exchange, call.account, call.params)]
-
-
-def _set_leverage(call: Call) -> list[Any]:
-    return [settings.set_leverage(call.venue.exchange, call.account, call.params)]
-
-
-def _leverage_info(call: Call) -> list[Any]:
-    call.params.needed("instId")
-    mgn_mode = call.params.chosen("mgnMode", "cross", "isolated")
-    found = [_listed(each) for each in _list(call.params, "instId", 20)]
-    return [
-        row for listed in found for row in settings.leverage_rows(call.account, listed, mgn_mode)
-    ]
-
-
-def _max_size(call: Call) -> list[Any]:
-    call.params.needed("instId")
-    mode = call.params.chosen("tdMode", "cash", "cross", "isolated")
-    found = [_listed(each) for each in _list(call.params, "instId", 5)]
-    return [_max_size_row(call, listed, mode) for listed in found]
-
-
-def _max_size_row(call: Call, listed: Instrument, mode: str) -> Row:
-    quote = call.venue.market.quote(listed.inst_id)
-    buy, sell = _available(call, listed)
-    if listed.is_spot:
-        buy = floor_to(divide(buy, quote.ask), listed.lot)
-        return _size_row(listed, listed.base, buy, floor_to(sell, listed.lot))
-    lever = call.account.lever(listed.inst_id, mode, "net")
-    per_contract = divide(abs(listed.value(Decimal(1), quote.ask)), lever)
-    per_contract += abs(listed.value(Decimal(1), quote.ask)) * fee_rate(listed.inst_id, "T")
-    size = floor_to(divide(buy, per_contract), listed.lot)
-    return _size_row(listed, listed.settle, size, size)
-
-
-def _size_row(listed: Instrument, ccy: str, buy: Decimal, sell: Decimal) -> Row:
-    return {"ccy": ccy, "instId": listed.inst_id, "maxBuy": plain(buy), "maxSell": plain(sell)}
-
-
-def _max_avail_size(call: Call) -> list[Any]:
-    call.params.needed("instId")
-    call.params.chosen("tdMode", "cash", "cross", "isolated")
-    made = []
-    for inst_id in _list(call.params, "instId", 5):
-        buy, sell = _available(call, _listed(inst_id))
-        made.append({"instId": inst_id, "availBuy": plain(buy), "availSell": plain(sell)})
-    return made
-
-
-def _available(call: Call, listed: Instrument) -> tuple[Decimal, Decimal]:
-    buy_ccy, sell_ccy = (
-        (listed.quote, listed.base) if listed.is_spot else (listed.settle, listed.settle)
+    """Closed positions and open ones that were partly closed; pages by time of change."""
+    wanted = _wanted_positions(call.params)
+    partly = [each for each in call.account.open_positions() if each.closed]
+    every = [*call.account.closed, *partly]
+    every.sort(key=lambda each: each.u_time, reverse=True)
+    found = newest(
+        call.params,
+        every,
+        number=lambda each: each.u_time,
+        time=lambda each: each.u_time,
+        keep=lambda each: all(question(each) for question in wanted),
     )
-    market = call.venue.market
-    buy = funds(call.account, buy_ccy, market).available
-    return buy, funds(call.account, sell_ccy, market).available
+    return [rows.closed_row(call.account, each) for each in found]
+
+
+def _wanted_positions(params: Params) -> list[Any]:
+    inst_type, kind = instrument_type(params, needed=False), params.text("type")
+    inst_id, mode, pos_id = (params.text(name) for name in ("instId", "mgnMode", "posId"))
+    if kind not in ("", *_CLOSED_KINDS):
+        raise parameter("type")
+    if mode not in ("", "cross", "isolated"):
+        raise parameter("mgnMode")
+    if inst_id and inst_id not in BY_ID:
+        raise OkxError("51001")
+
+    def same(each: Position) -> bool:
+        return inst_id in ("", each.inst_id) and mode in ("", each.mgn_mode)
+
+    return [
+        same,
+        lambda each: pos_id in ("", each.pos_id),
+        lambda each: inst_type in ("", BY_ID[each.inst_id].inst_type),
+        lambda each: kind in ("", rows.closed_kind(each)),
+    ]
 
 
 def _trade_fee(call: Call) -> list[Any]:
     inst_type = instrument_type(call.params)
-    sample = "BTC-USDT" if inst_type in ("SPOT", "MARGIN") else "BTC-USDT-SWAP"
-    maker, taker = plain(-fee_rate(sample, "M")), plain(-fee_rate(sample, "T"))
+    inst_id = call.params.text("instId")
+    if inst_id and inst_id not in BY_ID:
+        raise OkxError("51001")
     spot = inst_type in ("SPOT", "MARGIN")
+    sample = "BTC-USDT" if spot else "BTC-USDT-SWAP"
+    maker, taker = plain(-fee_rate(sample, "M")), plain(-fee_rate(sample, "T"))
     return [
         {
             "category": "1",
@@ -159,46 +118,6 @@ def _instruments(call: Call) -> list[Any]:
     return [account_instrument_row(each) for each in listed_instruments(call.params)]
 
 
-def _currencies(call: Call) -> list[Any]:
-    wanted = _list(call.params, "ccy", 20)
-    return [_currency_row(ccy) for ccy in CURRENCIES if not wanted or ccy in wanted]
-
-
-def _currency_row(ccy: str) -> Row:
-    return {
-        **rows.fill_in(_EMPTY_CURRENCY, ""),
-        "canDep": True,
-        "canInternal": True,
-        "canWd": True,
-        "ccy": ccy,
-        "chain": f"{ccy}-{_CHAINS.get(ccy, ccy)}",
-        "fee": "0.1",
-        "logoLink": "",
-        "mainNet": True,
-        "maxFee": "0.1",
-        "maxWd": "1000000",
-        "minDep": "0.01",
-        "minDepArrivalConfirm": "1",
-        "minFee": "0.1",
-        "minInternal": "0.0001",
-        "minWd": "0.01",
-        "minWdUnlockConfirm": "2",
-        "name": ccy,
-        "needTag": False,
-        "usedWdQuota": "0",
-        "wdQuota": "10000000",
-        "wdTickSz": "8",
-    }
-
-
-def _funding_balances(call: Call) -> list[Any]:
-    """The funding account is empty: all money is in the trading account."""
-    return [
-        {"availBal": "0", "bal": "0", "ccy": ccy, "frozenBal": "0"}
-        for ccy in _list(call.params, "ccy", 20)
-    ]
-
-
 def _rate_limit(call: Call) -> list[Any]:
     return [
         {
@@ -211,52 +130,74 @@ def _rate_limit(call: Call) -> list[Any]:
     ]
 
 
-def _max_withdrawal(call: Call) -> list[Any]:
-    held = _list(call.params, "ccy", 20) or rows.held_currencies(call.account)
-    made = []
-    for ccy in held:
-        free = min(
-            funds(call.account, ccy, call.venue.market).available,
-            call.account.balances.get(ccy, ZERO),
-        )
-        amounts = {"maxWd": plain(free), "maxWdEx": plain(free)}
-        made.append({"ccy": ccy, **amounts, "spotOffsetMaxWd": "", "spotOffsetMaxWdEx": ""})
-    return made
+def _position_risk(call: Call) -> list[Any]:
+    inst_type = instrument_type(call.params, needed=False)
+    return [rows_risk.position_risk_row(call.account, call.venue.market, inst_type, call.now_ms)]
 
 
-def _listed(inst_id: str) -> Instrument:
-    return one_instrument(Params({"instId": inst_id}))
+def _risk_state(call: Call) -> list[Any]:
+    """Only portfolio margin knows risk units; there are none here."""
+    return [{"atRisk": False, "atRiskIdx": [], "atRiskMgn": [], "ts": str(call.now_ms)}]
 
 
-def _list(params: Params, name: str, most: int) -> list[str]:
-    values = [each.strip() for each in params.text(name).split(",") if each.strip()]
-    if len(values) > most:
-        raise OkxError("50025", name, str(most))
-    return values
+def _greeks(call: Call) -> list[Any]:
+    wanted = several(call.params, "ccy", 20) or rows.held_currencies(call.account)
+    return [rows_risk.greeks_row(ccy, call.now_ms) for ccy in wanted]
+
+
+def _interest_rates(call: Call) -> list[Any]:
+    """Nothing is lent, so nothing costs interest."""
+    wanted = several(call.params, "ccy", 20)
+    return [{"ccy": ccy, "interestRate": "0"} for ccy in CURRENCIES if not wanted or ccy in wanted]
+
+
+def _interest_limits(call: Call) -> list[Any]:
+    hour = str((call.now_ms // _HOUR_MS + 1) * _HOUR_MS)
+    wanted = several(call.params, "ccy", 20) or rows.held_currencies(call.account)
+    return [
+        {
+            "debt": "0",
+            "interest": "0",
+            "loanAlloc": "",
+            "nextDiscountTime": hour,
+            "nextInterestTime": hour,
+            "records": [rows_risk.loan_row(ccy) for ccy in wanted],
+        }
+    ]
+
+
+def _collateral(call: Call) -> list[Any]:
+    """Futures mode takes no coin as collateral for another."""
+    wanted = several(call.params, "ccy", 20)
+    return [
+        {"ccy": ccy, "collateralEnabled": False}
+        for ccy in CURRENCIES
+        if (not wanted or ccy in wanted) and call.params.text("collateralEnabled") != "true"
+    ]
+
+
+def _nothing(_call: Call) -> list[Any]:
+    """No interest, no loans, no sub-accounts: always an empty list."""
+    return []
 
 
 def _get(handler: Any, limit: int, key: str = "uid", window_ms: int = 2000) -> Route:
     return Route(handler, limit, key, window_ms=window_ms, private=True)
 
 
-def _post(handler: Any, limit: int) -> Route:
-    return Route(handler, limit, "uid", private=True, permission="trade")
-
-
 ROUTES: Final[Routes] = {
-    ("GET", "/api/v5/account/config"): _get(_config, 5),
     ("GET", "/api/v5/account/balance"): _get(_balance, 10),
     ("GET", "/api/v5/account/positions"): _get(_positions, 10),
     ("GET", "/api/v5/account/positions-history"): _get(_positions_history, 10),
-    ("GET", "/api/v5/account/leverage-info"): _get(_leverage_info, 20),
-    ("GET", "/api/v5/account/max-size"): _get(_max_size, 20),
-    ("GET", "/api/v5/account/max-avail-size"): _get(_max_avail_size, 20),
-    ("GET", "/api/v5/account/max-withdrawal"): _get(_max_withdrawal, 20),
+    ("GET", "/api/v5/account/account-position-risk"): _get(_position_risk, 10),
     ("GET", "/api/v5/account/trade-fee"): _get(_trade_fee, 5),
     ("GET", "/api/v5/account/instruments"): _get(_instruments, 20, "uid+type"),
-    ("GET", "/api/v5/asset/currencies"): _get(_currencies, 6, window_ms=1000),
-    ("GET", "/api/v5/asset/balances"): _get(_funding_balances, 6, window_ms=1000),
+    ("GET", "/api/v5/account/risk-state"): _get(_risk_state, 10),
+    ("GET", "/api/v5/account/greeks"): _get(_greeks, 10),
+    ("GET", "/api/v5/account/interest-accrued"): _get(_nothing, 5),
+    ("GET", "/api/v5/account/interest-rate"): _get(_interest_rates, 5),
+    ("GET", "/api/v5/account/interest-limits"): _get(_interest_limits, 5),
+    ("GET", "/api/v5/account/spot-borrow-repay-history"): _get(_nothing, 5),
+    ("GET", "/api/v5/account/collateral-assets"): _get(_collateral, 5),
     ("GET", "/api/v5/trade/account-rate-limit"): _get(_rate_limit, 1, window_ms=1000),
-    ("POST", "/api/v5/account/set-position-mode"): _post(_set_position_mode, 5),
-    ("POST", "/api/v5/account/set-leverage"): _post(_set_leverage, 20),
 }

@@ -35,7 +35,8 @@ Handler = Callable[[Call], list[Any] | Answer]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`key` names what is counted: ip, ip+inst, ip+type, uid, uid+type; orders count themselves."""
+    """`key` names what is counted: ip, ip+inst, ip+type, uid, uid+inst, uid+type,
+    uid+ccy, uid+tag; orders count themselves."""
 
     handler: Handler
     limit: int
@@ -80,6 +81,20 @@ def one_instrument(params: Params) -> Instrument:
     return listed
 
 
+def several(params: Params, name: str, most: int) -> list[str]:
+    """Values separated by commas; more than `most` are 50025."""
+    values = [each.strip() for each in params.text(name).split(",") if each.strip()]
+    if len(values) > most:
+        raise OkxError("50025", name, str(most))
+    return values
+
+
+def instruments_asked(params: Params, most: int) -> list[Instrument]:
+    """`instId` is needed and may name several; an unknown one is 51001."""
+    params.needed("instId")
+    return [one_instrument(Params({"instId": each})) for each in several(params, "instId", most)]
+
+
 def page_size(params: Params, largest: int = _PAGE, default: int = _PAGE) -> int:
     value = params.ms("limit")
     return default if value is None else max(1, min(value, largest))
@@ -116,19 +131,3 @@ def newest(
                 yield item
 
     return list(islice(wanted(), _PAGE if limit is None else limit))
-
-
-def page(params: Params, rows: list[Any], row_id: str, time: str) -> list[Any]:
-    """Newest first; `after` and `before` exclusive by id, `begin` and `end` inclusive by time."""
-    after, before = params.ms("after"), params.ms("before")
-    begin, end = params.ms("begin"), params.ms("end")
-    kept = [
-        row
-        for row in rows
-        if (after is None or int(row[row_id]) < after)
-        and (before is None or int(row[row_id]) > before)
-        and (begin is None or int(row[time]) >= begin)
-        and (end is None or int(row[time]) <= end)
-    ]
-    kept.sort(key=lambda row: int(row[row_id]), reverse=True)
-    return kept[: page_size(params)]

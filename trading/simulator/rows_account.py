@@ -39,11 +39,11 @@ def config_row(account: Account) -> Row:
     return {
         "acctLv": account.acct_lv,
         "acctStpMode": "cancel_maker",
-        "autoLoan": False,
+        "autoLoan": account.auto_loan,
         "ctIsoMode": "automatic",
         "enableSpotBorrow": False,
         "feeType": "0",
-        "greeksType": "PA",
+        "greeksType": account.greeks_type,
         "ip": account.ip,
         "kycLv": "3",
         "label": account.label,
@@ -74,7 +74,7 @@ def balance_row(account: Account, market: Market, wanted: list[str], now_ms: int
     currencies = wanted or held_currencies(account)
     views = [margin.funds(account, ccy, market) for ccy in currencies]
     every = [margin.funds(account, ccy, market) for ccy in held_currencies(account)]
-    total = sum((_usd(view, market) for view in every), ZERO)
+    total = sum((in_usd(view, market) for view in every), ZERO)
     iso = sum((view.iso_eq * market.usd_price(view.ccy) for view in every), ZERO)
     return {
         **fill_in(_EMPTY_BALANCE, ""),
@@ -91,7 +91,7 @@ def held_currencies(account: Account) -> list[str]:
 
 
 def detail_row(account: Account, view: Funds, market: Market) -> Row:
-    usd = _usd(view, market)
+    usd = in_usd(view, market)
     has_cross = bool(view.notional)
     fee_share = view.mmr + round_money(view.notional * margin.SWAP_TAKER)
     return {
@@ -172,7 +172,7 @@ def position_row(account: Account, position: Position, market: Market) -> Row:
 
 
 def closed_row(account: Account, position: Position) -> Row:
-    """Positions history; a row is written whenever a position reaches zero."""
+    """Positions history: a position that reached zero, or an open one that was partly closed."""
     listed = BY_ID[position.inst_id]
     realized = position.pnl + position.fee + position.funding
     direction = closed_direction(position)
@@ -203,7 +203,7 @@ def closed_row(account: Account, position: Position) -> Row:
         "realizedPnl": plain(realized),
         "settledPnl": "",
         "triggerPx": "",
-        "type": "2",
+        "type": closed_kind(position),
         "uTime": str(position.u_time),
         "uly": listed.family,
     }
@@ -241,6 +241,19 @@ def closed_direction(position: Position) -> str:
     return position.direction
 
 
+def closed_kind(position: Position) -> str:
+    """How a position was last reduced: 1 partly, 2 wholly, 3 and 4 by liquidation, 5 and 6 by ADL.
+
+    Of the forced ones 3 and 6 left nothing, 4 and 5 a part.
+    """
+    rest = bool(position.qty)
+    if position.closed_by == "adl":
+        return "5" if rest else "6"
+    if position.closed_by in ("partial_liquidation", "full_liquidation"):
+        return "4" if rest else "3"
+    return "1" if rest else "2"
+
+
 def _margin_ratio(account: Account, position: Position, market: Market) -> str:
     settle = BY_ID[position.inst_id].settle
     if position.mgn_mode == "cross":
@@ -256,7 +269,7 @@ def _ratio(value: Decimal, by: Decimal) -> str:
     return plain(divide(value, by)) if by else ""
 
 
-def _usd(view: Funds, market: Market) -> Decimal:
+def in_usd(view: Funds, market: Market) -> Decimal:
     return round_money(view.eq * market.usd_price(view.ccy))
 
 

@@ -37,7 +37,7 @@ def bill_row(bill: Bill) -> Row:
         "instType": listed.inst_type if listed is not None else "",
         "interest": "0",
         "mgnMode": bill.mgn_mode,
-        "notes": "",
+        "notes": bill.notes,
         "ordId": bill.ord_id,
         "pnl": plain(bill.pnl),
         "posBal": plain(bill.pos_bal),

@@ -18,6 +18,7 @@ from trading.simulator.resting import Resting
 Entry = dict[str, Any]
 
 BILLS_KEPT: Final = 5_000
+TRANSFERS_KEPT: Final = 500
 OPEN_STATES: Final = ("live", "partially_filled")
 PositionKey = tuple[str, str, str]
 
@@ -130,6 +131,19 @@ class Bill:
     mark: Decimal | None = None
     source: str = ""
     target: str = ""
+    notes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Between funding and trading account; positive went into trading, `left` stays in funding."""
+
+    trans_id: str
+    client_id: str
+    ccy: str
+    amount: Decimal
+    left: Decimal
+    ts: int
 
 
 @dataclass(slots=True)
@@ -155,6 +169,7 @@ class Position:
     closed_cost: Decimal = ZERO
     largest: Decimal = ZERO
     direction: str = ""
+    closed_by: str = ""
 
 
 @dataclass(slots=True)
@@ -182,6 +197,10 @@ class Account:
     live_algos: dict[str, Algo] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
     bills: deque[Bill] = field(default_factory=lambda: deque(maxlen=BILLS_KEPT))
+    wallet: dict[str, Decimal] = field(default_factory=dict)
+    transfers: deque[Transfer] = field(default_factory=lambda: deque(maxlen=TRANSFERS_KEPT))
+    greeks_type: str = "PA"
+    auto_loan: bool = False
     u_time: int = 0
 
     def lever(self, inst_id: str, mgn_mode: str, pos_side: str) -> Decimal:
@@ -216,7 +235,7 @@ class State:
         """All money of a currency in the exchange: equals what was deposited."""
         total = self.house.get(ccy, ZERO)
         for account in self.accounts.values():
-            total += account.balances.get(ccy, ZERO)
+            total += account.balances.get(ccy, ZERO) + account.wallet.get(ccy, ZERO)
             for position in account.positions.values():
                 if position.margin and settle_of(position.inst_id) == ccy:
                     total += position.margin

@@ -1,4 +1,4 @@
-"""Codes about the settings of an account."""
+"""Codes about the settings and the money of an account."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from tests.simulator.codes.asking import Case, asking
 def _lever(client: Client, lever: str, mode: str = "cross", **terms: Any) -> Answer:
     body = {"instId": SWAP, "mgnMode": mode, "lever": lever, **terms}
     return client.post("account/set-leverage", body)
+
+
+def _move(client: Client, **terms: str) -> Answer:
+    body = {"ccy": "USDT", "amt": "1", "from": "18", "to": "6", **terms}
+    return client.post("asset/transfer", body)
 
 
 def _mode_with_a_position(client: Client) -> Answer:
@@ -34,6 +39,10 @@ def _lever_without_money(client: Client) -> Answer:
 
 
 CASES: Final[dict[str, Case]] = {
+    "50015": asking(lambda client: client.get("asset/transfer-state")),
+    "58114": asking(lambda client: _move(client, amt="0")),
+    "58127": asking(lambda client: _move(client, type="1", subAcct="other")),
+    "58350": asking(lambda client: _move(client, amt="1000000")),
     "59000": asking(_mode_with_a_position),
     "59101": _lever_with_an_order("isolated"),
     "59102": asking(lambda client: _lever(client, "1000")),
