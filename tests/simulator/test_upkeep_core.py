@@ -27,8 +27,8 @@ def conserved(exchange: Exchange) -> bool:
 
 def replayed(world: World) -> Exchange:
     ledger = Ledger()
-    ledger.entries = list(world.exchange.ledger.entries)
-    ledger.last_seq = world.exchange.ledger.last_seq
+    for entry in world.exchange.ledger.entries:
+        ledger.append(entry)
     return Exchange(world.exchange.clock, Market(3, world.exchange.clock.ms()), ledger)
 
 

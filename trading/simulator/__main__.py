@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Sequence
 from decimal import setcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from trading.simulator import guard
 from trading.simulator.decimals import EXACT
 from trading.simulator.opening import BadAccountError, Opening, parse_account
 from trading.simulator.server import Options, serve
+
+_TOKEN: Final = "SIMULATOR_CONTROL_TOKEN"  # noqa: S105 - the name of the variable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=_account,
         metavar="KEY:SECRET:PASSPHRASE:USDT",
+    )
+    parser.add_argument("--control-host", default="127.0.0.1", help="address of the control API")
+    parser.add_argument(
+        "--control-token",
+        default=os.environ.get(_TOKEN, ""),
+        help=f"what control calls must bear; needed off loopback; default: ${_TOKEN}",
     )
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--no-market", action="store_true", help="prices stand still")
@@ -48,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="simulator", description=__doc__)
     add_arguments(parser)
     given = parser.parse_args(arguments)
+    _check_token(parser, given)
     setcontext(EXACT.copy())
     try:
         _runner()(serve(_options(given), _announce))
@@ -70,7 +81,18 @@ def _options(given: argparse.Namespace) -> Options:
         latency_ms=given.latency_ms,
         tls=given.tls,
         tls_port=given.tls_port,
+        control_host=given.control_host,
+        control_token=given.control_token,
     )
+
+
+def _check_token(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
+    """An exchange that desks share must not be anybody's to move."""
+    token = given.control_token
+    if not token and not guard.is_loopback(given.control_host):
+        parser.error("--control-token is needed when --control-host is not on loopback")
+    if token and (len(token) < guard.LEAST_TOKEN or not token.isascii()):
+        parser.error(f"--control-token needs at least {guard.LEAST_TOKEN} ASCII characters")
 
 
 def _account(text: str) -> Opening:

@@ -31,6 +31,8 @@ def check_order(account: Account, request: OrderRequest, market: Market, rules: 
     """Everything that depends on the account; returns the order's position side."""
     if account.frozen:
         raise OkxError("51024")
+    if market.state(request.listed.inst_id) != "live":
+        raise OkxError("51022")
     if request.listed.is_spot and request.td_mode == "cross" and account.acct_lv not in ("3", "4"):
         raise parameter("tdMode")
     pos_side = _position_side(account, request)

@@ -7,7 +7,14 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from trading.simulator import control_accounts, control_faults, control_venue
+from trading.simulator import (
+    actions_account,
+    actions_market,
+    control_accounts,
+    control_faults,
+    control_venue,
+    guard,
+)
 from trading.simulator.control_input import (
     Asked,
     BadInputError,
@@ -22,18 +29,23 @@ from trading.simulator.opening import BadAccountError
 from trading.simulator.upkeep import BadUpkeepError
 
 _HANDLERS: Final[Handlers] = {
+    **actions_account.HANDLERS,
+    **actions_market.HANDLERS,
     **control_accounts.HANDLERS,
     **control_faults.HANDLERS,
     **control_venue.HANDLERS,
 }
 _PATHS: Final = {path for _, path in _HANDLERS}
-_WITH_FLOATS: Final = ("/faults", "/faults/*")
-_MAY_LACK_BODY: Final = ("/reset",)
+_MAY_LACK_BODY: Final = ("/reset", "/restart-notice", "/cut-sockets", "/restart")
 _REFUSALS: Final = (BadInputError, BadFaultError, BadAccountError, BadUpkeepError)
 
 
 async def handle(hub: Hub, request: web.Request) -> web.Response:
     """Every refusal is a 4xx with `error` and `field`; nothing was changed then."""
+    try:
+        guard.check(request.headers, request.path, hub.venue.control_token)
+    except guard.RefusedError as error:
+        return respond({"error": str(error), "field": ""}, error.status)
     path, name = _pattern(request.raw_path.partition("?")[0])
     handler = _HANDLERS.get((request.method, path))
     if handler is None:
@@ -56,7 +68,7 @@ async def _body(request: web.Request, path: str) -> dict[str, object]:
     data = await request.read()
     if not data and path.endswith(_MAY_LACK_BODY):
         return {}
-    return read_body(data, exact=path not in _WITH_FLOATS)
+    return read_body(data)
 
 
 def _pattern(raw_path: str) -> tuple[str, str]:

@@ -1,12 +1,12 @@
-"""The control API for accounts: open, show, fund, reset, change, remove."""
+"""The control API for accounts: what they hold and what rests."""
 
 from __future__ import annotations
 
 from itertools import islice
 from typing import Any, Final
 
-from trading.simulator import margin, opening, rows_account, upkeep
-from trading.simulator.control_input import Asked, BadInputError, Handlers, NotThereError, only
+from trading.simulator import margin, rows_account, upkeep
+from trading.simulator.control_input import Asked, BadInputError, Handlers, NotThereError
 from trading.simulator.decimals import plain
 from trading.simulator.hub import Hub
 from trading.simulator.state import Account, Order, Position
@@ -60,12 +60,6 @@ def named(hub: Hub, key: str) -> Account:
     return account
 
 
-async def _open(hub: Hub, asked: Asked) -> Row:
-    wanted = opening.read_opening(asked.body)
-    account, made = opening.open_account(hub.venue.exchange, wanted)
-    return {"key": account.key, "uid": account.uid, "created": made}
-
-
 async def _list(hub: Hub, asked: Asked) -> Row:
     """Newest last; `search` looks into key, uid and label."""
     start = asked.number("offset") or 0
@@ -86,37 +80,6 @@ async def _show(hub: Hub, asked: Asked) -> Row:
         "positions": [_position_row(hub, account, each) for each in account.open_positions()],
         "orders": [order_row(each) for each in account.pending.values()],
     }
-
-
-async def _deposit(hub: Hub, asked: Asked) -> Row:
-    account = named(hub, asked.name)
-    only(asked.body, "ccy", "amount")
-    ccy, amount = opening.read_movement(asked.body)
-    upkeep.deposit(hub.venue.exchange, account, ccy, amount)
-    return {"ccy": ccy, "balance": plain(account.balances[ccy])}
-
-
-async def _reset(hub: Hub, asked: Asked) -> Row:
-    account = named(hub, asked.name)
-    only(asked.body, "balances")
-    upkeep.reset(hub.venue.exchange, account, opening.read_balances(asked.body))
-    return summary(hub, account)
-
-
-async def _change(hub: Hub, asked: Asked) -> Row:
-    account = named(hub, asked.name)
-    changes = opening.read_changes(asked.body)
-    upkeep.change(hub.venue.exchange, account, changes)
-    if {"perm", "ip", "env"} & set(changes):
-        hub.key_changed(account)
-    return summary(hub, account)
-
-
-async def _remove(hub: Hub, asked: Asked) -> Row:
-    account = named(hub, asked.name)
-    upkeep.remove(hub.venue.exchange, account)
-    hub.key_changed(account)
-    return {"key": account.key, "removed": True}
 
 
 async def _orders(hub: Hub, asked: Asked) -> Row:
@@ -173,11 +136,6 @@ def _position_row(hub: Hub, account: Account, position: Position) -> Row:
 
 HANDLERS: Final[Handlers] = {
     ("GET", "/accounts"): _list,
-    ("POST", "/accounts"): _open,
     ("GET", "/accounts/*"): _show,
-    ("PATCH", "/accounts/*"): _change,
-    ("DELETE", "/accounts/*"): _remove,
-    ("POST", "/accounts/*/deposit"): _deposit,
-    ("POST", "/accounts/*/reset"): _reset,
     ("GET", "/orders"): _orders,
 }

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from trading.simulator.actions import Action, as_floats, performing
 from trading.simulator.control_input import Asked, Handlers, NotThereError, choice, only, whole
 from trading.simulator.fault_kinds import KINDS
-from trading.simulator.faults import OPERATIONS
+from trading.simulator.faults import OPERATIONS, read
 from trading.simulator.hub import Hub
 from trading.simulator.venue import Venue
 
@@ -30,7 +31,7 @@ class Setting:
     turn: Callable[[Venue, int], None]
 
 
-def read_limits(body: Row) -> Row:
+def _read_limits(body: Row) -> Row:
     """What is to be turned, checked; only the names that are given."""
     only(body, "mode", "limits", "dup_clordid", *_SETTINGS)
     made: Row = {}
@@ -44,7 +45,7 @@ def read_limits(body: Row) -> Row:
     return made
 
 
-def turn_limits(venue: Venue, wanted: Row) -> None:
+def _turn_limits(venue: Venue, wanted: Row) -> None:
     if "mode" in wanted:
         venue.limiter.enabled = wanted["mode"] == "okx"
     if "dup_clordid" in wanted:
@@ -62,7 +63,7 @@ def limits_row(venue: Venue) -> Row:
     }
 
 
-def read_latency(body: Row) -> int:
+def _read_latency(body: Row) -> int:
     only(body, "ms")
     return whole(body, "ms", 0, _LATENCY_LARGEST)
 
@@ -72,23 +73,37 @@ def fault_rows(venue: Venue) -> list[Row]:
     return [each.row(now) for each in venue.faults.installed]
 
 
-async def _latency(hub: Hub, asked: Asked) -> Row:
-    hub.venue.latency_ms = read_latency(asked.body)
-    return {"ms": hub.venue.latency_ms}
+def _latency(hub: Hub, wanted: int) -> Row:
+    hub.venue.latency_ms = wanted
+    return {"ms": wanted}
 
 
-async def _limits(hub: Hub, asked: Asked) -> Row:
-    """Only the names that are given change; everything is checked first."""
-    turn_limits(hub.venue, read_limits(asked.body))
+def _limits(hub: Hub, wanted: Row) -> Row:
+    _turn_limits(hub.venue, wanted)
     return limits_row(hub.venue)
+
+
+def _read_fault(body: Row) -> Row:
+    """Read whole now, installed (and its time begun) later."""
+    read(body)
+    return body
+
+
+def _add(hub: Hub, wanted: Row) -> Row:
+    return {"id": hub.venue.faults.install(wanted).fault_id}
+
+
+def _read_nothing(body: Row) -> None:
+    only(body)
+
+
+def _clear(hub: Hub, _wanted: None) -> Row:
+    hub.venue.faults.clear()
+    return {"faults": []}
 
 
 async def _settings(hub: Hub, _asked: Asked) -> Row:
     return {**limits_row(hub.venue), "latency_ms": hub.venue.latency_ms}
-
-
-async def _add(hub: Hub, asked: Asked) -> Row:
-    return {"id": hub.venue.faults.install(asked.body).fault_id}
 
 
 async def _list(hub: Hub, _asked: Asked) -> Row:
@@ -99,13 +114,8 @@ async def _kinds(_hub: Hub, _asked: Asked) -> Row:
     return {"kinds": [kind.row() for kind in KINDS.values()], "ops": list(OPERATIONS.values())}
 
 
-async def _clear(hub: Hub, _asked: Asked) -> Row:
-    hub.venue.faults.clear()
-    return {"faults": []}
-
-
 async def _change(hub: Hub, asked: Asked) -> Row:
-    fault = hub.venue.faults.change(asked.name, asked.body)
+    fault = hub.venue.faults.change(asked.name, as_floats(asked.body))
     if fault is None:
         raise NotThereError(f"no fault {asked.name}")
     return fault.row(hub.venue.faults.now())
@@ -144,13 +154,19 @@ _SETTINGS: Final[dict[str, Setting]] = {
     "ws_idle_s": Setting(1, 86_400, lambda venue: venue.ws_idle_s, _turn_idle),
 }
 
+ACTIONS: Final[dict[str, Action]] = {
+    "latency": Action(_read_latency, _latency),
+    "limits": Action(_read_limits, _limits),
+    "fault": Action(_read_fault, _add, floats=True),
+    "clear_faults": Action(_read_nothing, _clear),
+}
 HANDLERS: Final[Handlers] = {
-    ("POST", "/latency"): _latency,
+    ("POST", "/latency"): performing(ACTIONS["latency"]),
     ("GET", "/limits"): _settings,
-    ("POST", "/limits"): _limits,
+    ("POST", "/limits"): performing(ACTIONS["limits"]),
     ("GET", "/faults"): _list,
-    ("POST", "/faults"): _add,
-    ("DELETE", "/faults"): _clear,
+    ("POST", "/faults"): performing(ACTIONS["fault"]),
+    ("DELETE", "/faults"): performing(ACTIONS["clear_faults"]),
     ("GET", "/faults/kinds"): _kinds,
     ("PATCH", "/faults/*"): _change,
     ("DELETE", "/faults/*"): _remove,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -51,10 +50,10 @@ Handler = Callable[[Hub, Asked], Awaitable[dict[str, Any]]]
 Handlers = dict[tuple[str, str], Handler]
 
 
-def read_body(data: bytes, *, exact: bool = True) -> dict[str, Any]:
-    """A JSON object. Numbers arrive as their text, unless floats are meant (`exact=False`)."""
+def read_body(data: bytes) -> dict[str, Any]:
+    """A JSON object; numbers arrive as their text."""
     try:
-        body = decode(data) if exact else _decode_numbers(data)
+        body = decode(data)
     except ValueError as error:
         raise BadInputError("", "the body is not JSON") from error
     if not isinstance(body, dict):
@@ -96,10 +95,3 @@ def only(body: dict[str, Any], *names: str) -> None:
 
 def respond(value: Any, status: int = 200) -> web.Response:
     return web.Response(body=dump(value), status=status, content_type="application/json")
-
-
-def _decode_numbers(data: bytes) -> Any:
-    try:
-        return json.loads(data)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error

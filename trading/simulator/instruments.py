@@ -158,7 +158,7 @@ def tier_for(listed: Instrument, size: Decimal) -> Tier:
     return next((tier for tier in every if abs(size) <= tier.max_size), every[-1])
 
 
-def instrument_row(listed: Instrument) -> dict[str, Any]:
+def instrument_row(listed: Instrument, state: str = "live") -> dict[str, Any]:
     spot = listed.is_spot
     huge = "9999999999.0000000000000000"
     largest = plain(listed.max_market)
@@ -198,7 +198,7 @@ def instrument_row(listed: Instrument) -> dict[str, Any]:
         "quoteCcy": listed.quote if spot else "",
         "ruleType": "normal",
         "settleCcy": listed.settle,
-        "state": "live",
+        "state": state,
         "stk": "",
         "tickSz": plain(listed.tick),
         "tradeQuoteCcyList": [listed.quote] if spot else [],
@@ -207,9 +207,9 @@ def instrument_row(listed: Instrument) -> dict[str, Any]:
     }
 
 
-def account_instrument_row(listed: Instrument) -> dict[str, Any]:
+def account_instrument_row(listed: Instrument, state: str = "live") -> dict[str, Any]:
     """The private variant: no alias and category, with the platform's position limits."""
-    row = instrument_row(listed)
+    row = instrument_row(listed, state)
     del row["alias"], row["category"]
     limits = {
         "elp": "0",

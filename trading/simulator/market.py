@@ -97,6 +97,7 @@ class Market:
 
     def __init__(self, seed: int, now_ms: int) -> None:
         self.seed = seed
+        self.suspended: set[str] = set()
         self.resting: Callable[[str, str], Iterable[Level]] = _nothing_rests
         self.now: Callable[[], int] = lambda: now_ms
         self._started = self._funded_until = now_ms
@@ -105,6 +106,10 @@ class Market:
             listed.inst_id: _first_quote(listed, seed, now_ms)
             for listed in instruments.BY_ID.values()
         }
+
+    def state(self, inst_id: str) -> str:
+        """As the instruments lists it: live or suspend."""
+        return "suspend" if inst_id in self.suspended else "live"
 
     def quote(self, inst_id: str) -> Quote:
         return self.quotes[inst_id]
@@ -121,6 +126,12 @@ class Market:
         """Hold the instrument at this price: mark and last equal it, bid and ask follow."""
         quote = self.quotes[inst_id]
         quote.pinned = True
+        self._set(quote, price, now_ms)
+
+    def walk_from(self, inst_id: str, price: Decimal, now_ms: int) -> None:
+        """Go to this price and walk on from there."""
+        quote = self.quotes[inst_id]
+        quote.pinned = False
         self._set(quote, price, now_ms)
 
     def usd_price(self, ccy: str) -> Decimal:
@@ -173,7 +184,8 @@ class Market:
             self._funded_until = 0
         self._funded_until = max(self._funded_until, entry["ts"])
         if entry["kind"] == "price":
-            self.pin(entry["inst_id"], Decimal(entry["px"]), entry["ts"])
+            change = self.pin if entry.get("held", True) else self.walk_from
+            change(entry["inst_id"], Decimal(entry["px"]), entry["ts"])
         if entry["kind"] == "fill":
             quote = self.quotes[entry["inst_id"]]
             quote.next_trade_id = max(quote.next_trade_id, abs(int(entry["trade_id"])))

@@ -6,7 +6,7 @@ from typing import Any
 
 from trading.simulator import rows_market
 from trading.simulator.channels import CANDLES, PRICE_CANDLES, Subscription
-from trading.simulator.instruments import instrument_row, of_type
+from trading.simulator.instruments import Instrument, instrument_row, of_type
 from trading.simulator.venue import Venue
 
 # Frames without `arg`, which is each subscriber's own.
@@ -18,16 +18,20 @@ Memory = dict[tuple[str, str], Any]
 def first(venue: Venue, subscription: Subscription, memory: Memory) -> list[Body]:
     """What a new subscriber gets; updates that follow continue from it."""
     if subscription.channel == "instruments":
-        rows = [instrument_row(each) for each in of_type(subscription.inst_type)]
-        for row in rows:
-            del row["tradeQuoteCcyList"]
-        return [{"data": rows}]
+        every = of_type(subscription.inst_type)
+        return [{"data": [listed_row(venue, each) for each in every]}]
     if subscription.channel == "books":
         key = ("books", subscription.inst_id)
         book = memory.get(key) or _book(venue, subscription.inst_id)
         memory[key] = book
         return [_book_body("snapshot", book, -1)]
     return [{"data": _public_rows(venue, subscription.channel, subscription.inst_id)}]
+
+
+def listed_row(venue: Venue, listed: Instrument) -> dict[str, Any]:
+    row = instrument_row(listed, venue.market.state(listed.inst_id))
+    del row["tradeQuoteCcyList"]
+    return row
 
 
 def update(venue: Venue, channel: str, inst_id: str, memory: Memory) -> list[Body]:

@@ -115,7 +115,9 @@ def _trade_fee(call: Call) -> list[Any]:
 
 
 def _instruments(call: Call) -> list[Any]:
-    return [account_instrument_row(each) for each in listed_instruments(call.params)]
+    state = call.venue.market.state
+    every = listed_instruments(call.params)
+    return [account_instrument_row(each, state(each.inst_id)) for each in every]
 
 
 def _rate_limit(call: Call) -> list[Any]:

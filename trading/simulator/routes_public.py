@@ -29,7 +29,9 @@ def _status(_call: Call) -> list[Any]:
 
 
 def _instruments(call: Call) -> list[Any]:
-    return [instrument_row(each) for each in listed_instruments(call.params)]
+    state = call.venue.market.state
+    every = listed_instruments(call.params)
+    return [instrument_row(each, state(each.inst_id)) for each in every]
 
 
 def _quote(call: Call) -> Quote:

@@ -50,6 +50,8 @@ class Options:
     latency_ms: int
     tls: Path | None = None
     tls_port: int = 0
+    control_host: str = "127.0.0.1"
+    control_token: str = ""
 
 
 def build(options: Options) -> Hub:
@@ -62,6 +64,7 @@ def build(options: Options) -> Hub:
     limiter = Limiter(enabled=options.limits)
     venue = Venue(clock, market, ledger, exchange, limiter, Faults(options.seed))
     venue.latency_ms = options.latency_ms
+    venue.control_token = options.control_token
     return Hub(venue)
 
 
@@ -78,7 +81,7 @@ async def serve(options: Options, ready: Callable[[dict[str, Any]], None]) -> No
         stack.callback(hub.venue.ledger.close)
         port = await doors.open(stack, options.host, options.port)
         control_port = await _listen_control(stack, hub, options)
-        addresses = _addresses(options.host, port, control_port)
+        addresses = _addresses(options, port, control_port)
         if options.tls is not None:
             addresses["tls"] = await _listen_secured(stack, doors, options, options.tls)
         beats = [
@@ -92,8 +95,10 @@ async def serve(options: Options, ready: Callable[[dict[str, Any]], None]) -> No
         await asyncio.gather(*(_say_goodbye(session) for session in list(hub.sessions)))
 
 
-def _addresses(host: str, port: int, control_port: int) -> dict[str, Any]:
-    return _doors(host, port, "") | {"control": f"http://{host}:{control_port}"}
+def _addresses(options: Options, port: int, control_port: int) -> dict[str, Any]:
+    return _doors(options.host, port, "") | {
+        "control": f"http://{options.control_host}:{control_port}"
+    }
 
 
 def _doors(host: str, port: int, secured: str) -> dict[str, Any]:
@@ -191,7 +196,9 @@ async def _listen_control(stack: contextlib.AsyncExitStack, hub: Hub, options: O
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=_PATIENCE_S)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    await web.TCPSite(runner, options.host, options.control_port, reuse_address=True).start()
+    await web.TCPSite(
+        runner, options.control_host, options.control_port, reuse_address=True
+    ).start()
     return int(runner.addresses[0][1])
 
 

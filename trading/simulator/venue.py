@@ -24,6 +24,7 @@ class Venue:
     limiter: Limiter
     faults: Faults
     latency_ms: int = 0
+    control_token: str = ""
     ws_idle_s: int = 30
     background: set[asyncio.Task[None]] = field(default_factory=set)
 
