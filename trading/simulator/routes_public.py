@@ -165,7 +165,7 @@ ROUTES: Final[Routes] = {
         "market/candles": Route(_candles, 40, "ip"),
         "market/history-candles": Route(_candles, 20, "ip"),
         "market/mark-price-candles": Route(_mark_candles, 20, "ip"),
-        "market/history-mark-price-candles": Route(_mark_candles, 10, "ip"),
+        "market/history-mark-price-candles": Route(_mark_candles, 20, "ip"),
         "market/index-candles": Route(_index_candles, 20, "ip"),
         "market/history-index-candles": Route(_index_candles, 10, "ip"),
     }.items()
