@@ -26,6 +26,7 @@ from signals.services import ensure_builtin_sources
 from trading import tasks
 from trading.events import (
     account_changed,
+    account_touched,
     orders_changed,
     orders_finished,
     orders_ready,
@@ -46,6 +47,7 @@ def connect() -> None:
     tenant_created.connect(give_sources, dispatch_uid="give_sources")
     exchange_account_changed.connect(verify, dispatch_uid="verify")
     signal_accepted.connect(copy, dispatch_uid="copy")
+    account_touched.connect(read_again, dispatch_uid="read_again")
     orders_finished.connect(go_on, dispatch_uid="go_on")
     audit_recorded.connect(tell, dispatch_uid="tell")
     _connect_live()
@@ -70,6 +72,11 @@ def give_sources(tenant_id: int, **_: Any) -> None:
 def verify(account_id: int, **_: Any) -> None:
     """A saved key is checked at the exchange."""
     nudge(tasks.verify_account, account_id)
+
+
+def read_again(account_id: int, **_: Any) -> None:
+    """A paper account was funded or reset: its positions and balances are other ones."""
+    nudge(tasks.reconcile_account, account_id, "requested")
 
 
 def copy(signal_id: Any, **_: Any) -> None:

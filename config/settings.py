@@ -306,7 +306,9 @@ WHITENOISE_USE_FINDERS = not PRODUCTION
 
 SIMULATOR_REST_URL = env.str("SIMULATOR_REST_URL", default="http://127.0.0.1:9100")
 SIMULATOR_WS_URL = env.str("SIMULATOR_WS_URL", default="ws://127.0.0.1:9100/ws/v5")
-SIMULATOR_CONTROL_URL = env.str("SIMULATOR_CONTROL_URL", default=SIMULATOR_REST_URL)
+# Without an address the platform opens no simulated accounts of its own.
+SIMULATOR_CONTROL_URL = env.str("SIMULATOR_CONTROL_URL", default="").rstrip("/")
+SIMULATOR_CONTROL_TOKEN = env.str("SIMULATOR_CONTROL_TOKEN", default="")
 DEFAULT_MARKET = env.str("DEFAULT_MARKET", default="live-global" if PRODUCTION else "simulator")
 
 

@@ -215,7 +215,7 @@ class ExchangeAccountAdmin(ServiceAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)
-        if self.has_change_permission(request, obj):
+        if self.has_change_permission(request, obj) and not (obj and obj.is_paper):
             return fieldsets
         return tuple(item for item in fieldsets if "new_api_key" not in item[1]["fields"])
 

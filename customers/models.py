@@ -139,6 +139,11 @@ class ExchangeAccount(TenantModel):
     )
     verified_at = models.DateTimeField(_("verified"), null=True, editable=False)
 
+    # What a simulated account of ours is opened with: an amount as text by currency.
+    paper_balances = models.JSONField(default=dict, blank=True, editable=False)
+    # Everything traded earlier was wiped at the simulator and explains nothing that is held.
+    books_since = models.DateTimeField(null=True, editable=False)
+
     initial_balance = ExactDecimalField(
         _("initial balance"),
         null=True,
@@ -186,3 +191,13 @@ class ExchangeAccount(TenantModel):
     @property
     def is_verified(self) -> bool:
         return self.key_status == KeyStatus.VERIFIED
+
+    @property
+    def is_paper(self) -> bool:
+        """Opened at the simulator by the platform, which holds its key and its purse."""
+        return self.market == Market.SIMULATOR and bool(self.paper_balances)
+
+    @property
+    def paper_key(self) -> str:
+        """The key of a paper account. Its name is no secret, so that nobody must decrypt it."""
+        return f"paper-{self.uid.hex}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, TypedDict, Unpack
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -55,6 +56,14 @@ class AccountTerms(TypedDict, total=False):
     max_open_positions: int | None
 
 
+class OpeningTerms(AccountTerms, total=False):
+    """What is known of an account from its first moment when the platform opens it."""
+
+    uid: UUID
+    position_mode: str
+    paper_balances: dict[str, str]
+
+
 @transaction.atomic
 def create_customer(*, name: str, actor: User | None, **terms: Unpack[CustomerTerms]) -> Customer:
     """Add a customer to the desk whose scope is open."""
@@ -90,7 +99,7 @@ def create_exchange_account(
     label: str,
     market: Market,
     actor: User | None,
-    **terms: Unpack[AccountTerms],
+    **terms: Unpack[OpeningTerms],
 ) -> ExchangeAccount:
     """Add an account without a key; `set_keys` gives it one."""
     account = ExchangeAccount(
@@ -123,6 +132,8 @@ def set_keys(
     """
     keys = _clean_keys({"api_key": api_key, "api_secret": api_secret, "passphrase": passphrase})
     account = ExchangeAccount.objects.select_for_update().get(pk=account.pk)
+    if account.is_paper and keys["api_key"] != account.paper_key:
+        raise ValidationError({"api_key": _("The platform gave this simulated account its key.")})
     if account.status == AccountStatus.ARCHIVED:
         raise ValidationError({"api_key": _("The account is archived.")})
     before = {"key_last4": account.key_last4, "key_version": account.key_version}

@@ -21,6 +21,7 @@ from trading.execution import send_orders, sweep
 from trading.execution.clock import clock_is_right
 from trading.execution.lanes import successors
 from trading.leases import alive_count, beat_heartbeat, single_flight
+from trading.paper import ensure_opened
 from trading.sync.reconcile import forget_old_runs as forget_runs
 from trading.sync.reconcile import reconcile_account as reconcile
 from trading.sync.reconcile import reconcile_due
@@ -93,11 +94,13 @@ def _without_stopping(job: Callable[[], object], what: str) -> None:
 
 @shared_task
 def verify_account(account_id: int) -> None:
+    ensure_opened([account_id])
     verify(account_id)
 
 
 @shared_task
 def verify_pending() -> None:
+    ensure_opened()
     verify_pending_accounts()
 
 

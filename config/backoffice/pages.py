@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count, OuterRef, Q, Subquery
 from django.http import HttpRequest
+from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 import trading.admin  # noqa: F401 - its states are used and its models must be registered
 from accounts.display import figure, list_of
-from customers.admin import CustomerAdmin, ExchangeAccountAdmin, key_badge, state_badge
+from accounts.roles import Ability, may
+from config.backoffice.paper import open_page, purse_page, reset_page
+from customers.admin import (
+    CustomerAdmin,
+    ExchangeAccountAdmin,
+    key_badge,
+    market_badge,
+    state_badge,
+)
 from customers.models import Customer, ExchangeAccount
 from signals.admin import SignalAdmin, SignalSourceAdmin, signal_badge, source_badge
 from signals.models import Signal, SignalSource
@@ -31,6 +41,11 @@ for _model in (Customer, ExchangeAccount, SignalSource, Signal):
 
 @admin.register(Customer)
 class CustomerPage(CustomerAdmin):
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(partial(open_page, self))
+        place = path("<int:object_id>/paper/", view, name="customers_customer_paper")
+        return [place, *super().get_urls()]
+
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> Any:
@@ -40,7 +55,8 @@ class CustomerPage(CustomerAdmin):
             context |= {
                 "customer": customer,
                 "state_html": state_badge(customer.status, customer.get_status_display()),
-                "accounts": [(a, key_badge(a), equity_of(a.pk)) for a in accounts],
+                "accounts": [(a, market_badge(a), key_badge(a), equity_of(a.pk)) for a in accounts],
+                "manages_keys": may(request, Ability.MANAGE_KEYS),
                 **holdings(Q(account__customer=customer)),
             }
         return super().render_change_form(request, context, *args, **kwargs)
@@ -48,6 +64,18 @@ class CustomerPage(CustomerAdmin):
 
 @admin.register(ExchangeAccount)
 class ExchangeAccountPage(ExchangeAccountAdmin):
+    def get_urls(self) -> list[URLPattern]:
+        pages = {"paper": purse_page, "reset": reset_page}
+        places = [
+            path(
+                f"<int:object_id>/{name}/",
+                self.admin_site.admin_view(partial(view, self)),
+                name=f"customers_exchangeaccount_{name}",
+            )
+            for name, view in pages.items()
+        ]
+        return [*places, *super().get_urls()]
+
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> Any:
@@ -57,6 +85,7 @@ class ExchangeAccountPage(ExchangeAccountAdmin):
                 "balances": list(Balance.objects.filter(account=account).order_by("currency")),
                 "socket": StreamLease.objects.filter(account_id=account.pk).first(),
                 "equity": equity_of(account.pk),
+                "may_fund": account.is_paper and may(request, Ability.MANAGE_KEYS),
                 **holdings(Q(account=account)),
             }
         return super().render_change_form(request, context, *args, **kwargs)

@@ -74,8 +74,10 @@ class Demo:
         self.household.children = simulator.children
         self.addresses = simulator.start_simulator(self.folder / "simulator.jsonl")
         self.household.environ = children_environ(self.addresses)
+        # The simulator has just chosen its ports; this process opens the paper accounts.
+        settings.SIMULATOR_CONTROL_URL = self.addresses["control"]
         self.say("making two desks with their customers")
-        self.world = make_world(self.addresses["control"], self.followers)
+        self.world = make_world(self.followers)
         self._start_processes()
         self._wait_until_ready()
 

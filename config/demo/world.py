@@ -1,10 +1,9 @@
-"""The demo's two desks. Made once; later runs find them and only fund what is new."""
+"""The demo's two desks. Made once; later runs find them."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,22 +18,16 @@ from accounts.models import ApiToken, Tenant, User
 from accounts.services import add_member, create_tenant
 from accounts.tenancy import tenant_scope
 from accounts.tokens import create_token, revoke_token
-from config.demo.http import call
-from config.demo.processes import DemoError
-from customers.enums import Market
+from customers.enums import AccountStatus, Market
 from customers.models import Customer, ExchangeAccount
-from customers.services import (
-    create_customer,
-    create_exchange_account,
-    pause_account,
-    set_keys,
-)
+from customers.services import create_customer, pause_account, recheck_keys
 from signals.models import SignalSource
 from signals.services import create_api_source, create_source
 from strategies.enums import SizingMode
-from strategies.models import Strategy
+from strategies.models import Strategy, Subscription
 from strategies.services import create_strategy, pause_subscription, subscribe
 from trading.enums import DecisionOutcome, Reason, Scope, TradingMode
+from trading.paper import open_paper_account
 from trading.switch import set_mode
 
 INSTRUMENT = "BTC-USDT-SWAP"
@@ -125,8 +118,8 @@ def derived(purpose: str, length: int = 32) -> str:
     return digest.hexdigest()[:length]
 
 
-def make_world(control_url: str, followers: Mapping[str, Follower] = FOLLOWERS) -> World:
-    """Make, or find, two desks with their people, sources, strategies and funded accounts."""
+def make_world(followers: Mapping[str, Follower] = FOLLOWERS) -> World:
+    """Make, or find, two desks with their people, sources, strategies and paper accounts."""
     logins: dict[str, tuple[str, str]] = {}
     first = _desk("Harbour Desk", "harbour")
     second = _desk("Ridge Desk", "ridge")
@@ -140,14 +133,14 @@ def make_world(control_url: str, followers: Mapping[str, Follower] = FOLLOWERS) 
     _strategies(second, other)
     with tenant_scope(first):
         for name, follower in followers.items():
-            _customer(first, name, follower, control_url)
+            _customer(first, name, follower)
         for label, (username, name) in PORTAL.items():
             if name in followers:
                 logins[label] = _portal_user(first, username, name)
         token = _token()
     with tenant_scope(second):
         for name in ("Anton Keller", "Beatrix Vos", "Cem Aydin"):
-            _customer(second, name, Follower(20_000), control_url)
+            _customer(second, name, Follower(20_000))
     return World(first, source, secret, logins, token)
 
 
@@ -236,22 +229,15 @@ def _strategies(tenant: Tenant, source: SignalSource) -> None:
         )
 
 
-def _customer(tenant: Tenant, name: str, follower: Follower, control_url: str) -> None:
-    """The customer with a funded simulated account; the simulator is told in every run."""
-    keys = _keys(tenant, name)
-    _fund(control_url, keys, follower.funds)
-    if Customer.objects.filter(name=name).exists():
+def _customer(tenant: Tenant, name: str, follower: Follower) -> None:
+    """The customer with a paper account that follows; what an interrupted run left is finished."""
+    customer = Customer.objects.filter(name=name).first() or create_customer(
+        name=name, actor=None, email=_email(name)
+    )
+    account = _account(customer, follower)
+    if Subscription.objects.filter(account__customer=customer).exists():
         return
     with transaction.atomic():
-        customer = create_customer(name=name, actor=None, email=_email(name))
-        account = create_exchange_account(
-            customer=customer,
-            label="main",
-            market=Market.SIMULATOR,
-            actor=None,
-            **follower.account,
-        )
-        set_keys(account=account, actor=None, **keys)
         subscription = subscribe(
             strategy=Strategy.objects.get(name="Trend"),
             account=account,
@@ -259,6 +245,25 @@ def _customer(tenant: Tenant, name: str, follower: Follower, control_url: str) -
             **follower.subscription,
         )
         _apply_quirk(follower.quirk, tenant, account, subscription)
+
+
+def _account(customer: Customer, follower: Follower) -> ExchangeAccount:
+    """The customer's first account; of paper accounts, what the simulator lost is opened again."""
+    rows = list(ExchangeAccount.objects.filter(customer=customer).order_by("pk"))
+    for row in rows:
+        if row.is_paper and row.status != AccountStatus.ARCHIVED:
+            recheck_keys(account=row, actor=None)
+    return (
+        rows[0]
+        if rows
+        else open_paper_account(
+            customer=customer,
+            label="main",
+            balances={"USDT": Decimal(follower.funds)},
+            actor=None,
+            **follower.account,
+        )
+    )
 
 
 def _apply_quirk(quirk: str, tenant: Tenant, account: ExchangeAccount, subscription: Any) -> None:
@@ -275,27 +280,6 @@ def _apply_quirk(quirk: str, tenant: Tenant, account: ExchangeAccount, subscript
             scope=Scope.ACCOUNT,
             target=account,
         )
-
-
-def _keys(tenant: Tenant, name: str) -> dict[str, str]:
-    who = f"{tenant.slug} {name}"
-    return {
-        "api_key": f"demo-{derived('key ' + who, 24)}",
-        "api_secret": derived("secret " + who, 32).upper(),
-        "passphrase": derived("passphrase " + who, 16),
-    }
-
-
-def _fund(control_url: str, keys: dict[str, str], funds: int) -> None:
-    account = {
-        "key": keys["api_key"],
-        "secret": keys["api_secret"],
-        "passphrase": keys["passphrase"],
-        "balances": {"USDT": str(funds)},
-    }
-    answer = call("POST", f"{control_url}/accounts", json.dumps(account).encode())
-    if not answer.ok:
-        raise DemoError(f"the simulator did not open an account: {answer.status}")
 
 
 def _email(name: str) -> str:

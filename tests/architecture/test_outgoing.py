@@ -23,6 +23,7 @@ ALLOWED = {
     "notifications/transports/email/codes.py": "SMTP's errors by name",
     "config/demo/http.py": "the demo's own children on 127.0.0.1",
     "config/demo/processes.py": "free ports of this machine",
+    "trading/paper/control.py": "the configured simulator's control API",
     "trading/leases.py": "the name of this machine",
 }
 FOLDERS = ("trading/exchange/", "trading/simulator/")

@@ -39,8 +39,8 @@ NOISE = re.compile(
 )
 OBJECT_PAGES = ("change", "history", "delete")
 FURTHER_PAGES = {
-    "customers.Customer": ("portal",),
-    "customers.ExchangeAccount": ("key",),
+    "customers.Customer": ("portal", "paper"),
+    "customers.ExchangeAccount": ("key", "paper", "reset"),
     "notifications.Destination": ("test",),
     "signals.SignalSource": ("secret", "address"),
 }

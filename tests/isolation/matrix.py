@@ -19,7 +19,10 @@ PER_MODEL: Final = {
 # Pages that a model's admin adds itself: attacks.FURTHER_PAGES.
 FURTHER: Final = {
     "admin/customers/customer/<int:object_id>/portal/": "admin-object",
+    "admin/customers/customer/<int:object_id>/paper/": "admin-object",
     "admin/customers/exchangeaccount/<int:object_id>/key/": "admin-object",
+    "admin/customers/exchangeaccount/<int:object_id>/paper/": "admin-object",
+    "admin/customers/exchangeaccount/<int:object_id>/reset/": "admin-object",
     "admin/notifications/destination/<int:object_id>/test/": "admin-object",
     "admin/signals/signalsource/<int:object_id>/secret/": "admin-object",
     "admin/signals/signalsource/<int:object_id>/address/": "admin-object",

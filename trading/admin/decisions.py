@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import RecordAdmin
 from accounts.display import link_to, moment, num, two
-from trading.admin.states import decision_badge, reason_words
+from trading.admin.states import decision_badge, reason_words, whose
 from trading.models import Cycle, Decision
 
 
@@ -47,8 +47,7 @@ class DecisionAdmin(RecordAdmin):
 
     @admin.display(description=_("customer"), ordering="account__customer__name")
     def customer(self, row: Decision) -> str:
-        link = link_to("customers_exchangeaccount", row.account_id, row.account.label)
-        return two(row.account.customer.name, link)
+        return whose(row.account)
 
     @admin.display(description=_("quantity"))
     def quantity(self, row: Decision) -> str:

@@ -12,7 +12,7 @@ from django.utils.translation import pgettext_lazy
 
 from accounts.admin_base import RecordAdmin
 from accounts.display import link_to, moment, num, short, two
-from trading.admin.states import order_badge, order_icon, order_kind, reason_words, side_mark
+from trading.admin.states import order_badge, order_icon, order_kind, reason_words, side_mark, whose
 from trading.enums import FINAL_STATES, OrderState
 from trading.models import ExternalOrder, Fill, Order, OrderAttempt, OrderEvent
 
@@ -94,8 +94,7 @@ class OrderAdmin(RecordAdmin):
 
     @admin.display(description=_("customer"), ordering="account__customer__name")
     def customer(self, row: Order) -> str:
-        link = link_to("customers_exchangeaccount", row.account_id, row.account.label)
-        return two(row.account.customer.name, link)
+        return whose(row.account)
 
     @admin.display(description=_("created"), ordering="created_at")
     def created(self, row: Order) -> str:

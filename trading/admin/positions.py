@@ -8,7 +8,7 @@ from django.utils.translation import pgettext_lazy
 
 from accounts.admin_base import RecordAdmin
 from accounts.display import link_to, moment, num, two
-from trading.admin.states import side_mark
+from trading.admin.states import side_mark, whose
 from trading.models import Balance, EquitySnapshot, Position
 
 
@@ -88,8 +88,7 @@ class PositionAdmin(RecordAdmin):
 
     @admin.display(description=_("customer"), ordering="account__customer__name")
     def customer(self, row: Position) -> str:
-        link = link_to("customers_exchangeaccount", row.account_id, row.account.label)
-        return two(row.account.customer.name, link)
+        return whose(row.account)
 
     @admin.display(description=_("updated"), ordering="updated_at")
     def changed(self, row: Position) -> str:
@@ -111,8 +110,7 @@ class BalanceAdmin(RecordAdmin):
 
     @admin.display(description=_("customer"), ordering="account__customer__name")
     def customer(self, row: Balance) -> str:
-        link = link_to("customers_exchangeaccount", row.account_id, row.account.label)
-        return two(row.account.customer.name, link)
+        return whose(row.account)
 
     @admin.display(description=_("equity"))
     def total(self, row: Balance) -> str:

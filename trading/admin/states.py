@@ -8,7 +8,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from accounts.display import badge
+from accounts.display import badge, link_to, two
+from customers.enums import SIMULATED_MARKETS
+from customers.models import ExchangeAccount
 from trading.enums import DecisionOutcome, OrderState, Reason, TradingMode
 
 _S = OrderState
@@ -71,6 +73,19 @@ def reason_words(reason: str) -> SafeString:
         return format_html("{}", "")
     label = Reason(reason).label if reason in Reason.values else reason
     return format_html('<span title="{}">{}</span>', reason, label)
+
+
+def whose(account: ExchangeAccount) -> SafeString:
+    """The customer and the account of a row; money that is not real carries its mark."""
+    link = link_to("customers_exchangeaccount", account.pk, account.label)
+    if account.market in SIMULATED_MARKETS:
+        link = format_html(
+            '{} <span class="ic" role="img" aria-label="{}" title="{}">science</span>',
+            link,
+            account.get_market_display(),
+            account.get_market_display(),
+        )
+    return two(account.customer.name, link)
 
 
 def side_mark(side: str, position_side: str = "") -> SafeString:

@@ -85,6 +85,8 @@ def _ours(account: ExchangeAccount) -> dict[Holding, Decimal]:
 
 def _sides(account: ExchangeAccount) -> Any:
     fills = Fill.objects.filter(account=account, order__isnull=False).order_by()
+    if account.books_since is not None:
+        fills = fills.filter(filled_at__gte=account.books_since)
     rows = fills.values("inst_id", "position_side", "side")
     if connection.vendor == "mysql":
         return rows.annotate(total=Sum("quantity"))

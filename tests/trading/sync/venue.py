@@ -12,9 +12,9 @@ from typing import Any
 from customers.models import ExchangeAccount
 from tests.factories import make_account
 from tests.trading.sync.rows import BTC
+from trading.endpoints import keys_of
 from trading.exchange.runner import client_for, exchange_loop
 from trading.exchange.types import (
-    Credentials,
     Endpoint,
     MarginMode,
     OrderType,
@@ -39,6 +39,10 @@ class Venue:
         )
         with urllib.request.urlopen(request, timeout=5) as answer:
             assert answer.status == 200
+
+    def look(self, path: str) -> Any:
+        with urllib.request.urlopen(self.control + path, timeout=5) as answer:
+            return json.load(answer)
 
     def fault(self, fault: str, **match: Any) -> None:
         self.tell("/faults", fault=fault, match=match, times=1)
@@ -81,8 +85,7 @@ class Venue:
         side: Side = Side.BUY,
         price: int | None = None,
     ) -> SendOutcome:
-        assert account.api_key is not None
-        keys = Credentials(account.api_key.reveal(), "a-secret", "a-passphrase")
+        keys = keys_of(account, purpose="test")
         request = PlaceRequest(
             inst_id=BTC,
             side=side,
