@@ -8,7 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from trading.simulator import algo_apply, apply_account, bills
+from trading.simulator import algo_apply, apply_account, apply_margin, bills
 from trading.simulator.algo_state import written
 from trading.simulator.decimals import ZERO, plain
 from trading.simulator.state import (
@@ -167,6 +167,7 @@ def _fill(state: State, entry: Entry) -> None:
     _pay(state, account, entry)
     if not fill.is_spot:
         _move_position(account, fill, entry)
+        state.held(account, (fill.inst_id, fill.mgn_mode, fill.pos_side))
     if not order.is_open:
         _retire(state, account, order)
 
@@ -294,6 +295,9 @@ _CHANGES: Final[dict[str, Callable[[State, Entry], None]]] = {
     "cancel": _cancel,
     "transfer": apply_account.transfer,
     "amend": _amend,
+    "funding": apply_margin.pay_funding,
+    "margin": apply_margin.move_margin,
+    "cover": apply_margin.cover_loss,
     "algo": algo_apply.add,
     "algo_change": algo_apply.change,
     "attach": algo_apply.attach,

@@ -11,13 +11,14 @@ from trading.simulator.state import Entry, State, Transfer, settle_of
 def reset(state: State, entry: Entry) -> None:
     """Positions end where they are; what they held leaves the exchange, as does the wallet."""
     account = state.accounts[entry["account"]]
-    for position in account.positions.values():
+    for key, position in account.positions.items():
         if position.margin:
             ccy = settle_of(position.inst_id)
             state.deposited[ccy] = state.deposited.get(ccy, ZERO) - position.margin
         if position.qty:
             position.u_time = entry["ts"]
         position.qty = position.cost = position.margin = ZERO
+        state.held(account, key)
     for ccy, amount in account.wallet.items():
         state.deposited[ccy] = state.deposited.get(ccy, ZERO) - amount
     account.wallet.clear()

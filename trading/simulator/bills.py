@@ -162,6 +162,52 @@ def _setting(account: Account, entry: Entry) -> None:
             _margin_bill(account, entry | {"pos_side": pos_side}, Decimal(change))
 
 
+def _funding(account: Account, entry: Entry) -> None:
+    """Isolated positions pay out of their margin: their bill leaves the balance as it is."""
+    ccy, amount = settle_of(entry["inst_id"]), Decimal(entry["amount"])
+    isolated = entry["mgn_mode"] == "isolated"
+    account.bills.append(
+        Bill(
+            bill_id=entry["bill_id"],
+            ts=entry["ts"],
+            ccy=ccy,
+            kind=FUNDING_FEE,
+            sub_type="174" if amount >= 0 else "173",
+            bal_chg=ZERO if isolated else amount,
+            bal=account.balances.get(ccy, ZERO),
+            pos_bal_chg=amount if isolated else ZERO,
+            pos_bal=_margin(account, entry),
+            sz=abs(Decimal(entry["pos"])),
+            px=Decimal(entry["mark"]),
+            pnl=amount,
+            inst_id=entry["inst_id"],
+            mgn_mode=entry["mgn_mode"],
+            mark=Decimal(entry["mark"]),
+        )
+    )
+
+
+def _margin_moved(account: Account, entry: Entry) -> None:
+    _margin_bill(account, entry, Decimal(entry["amount"]))
+
+
+def _cover(account: Account, entry: Entry) -> None:
+    """The insurance fund pays a loss that the account cannot: a transfer in of the exchange's."""
+    account.bills.append(
+        Bill(
+            bill_id=entry["bill_id"],
+            ts=entry["ts"],
+            ccy=entry["ccy"],
+            kind=TRANSFER,
+            sub_type="11",
+            bal_chg=Decimal(entry["amount"]),
+            bal=account.balances[entry["ccy"]],
+            sz=Decimal(entry["amount"]),
+            target=TRADING_ACCOUNT,
+        )
+    )
+
+
 def _margin_bill(account: Account, entry: Entry, added: Decimal) -> None:
     """`added` went from the balance into the isolated position."""
     ccy = settle_of(entry["inst_id"])
@@ -198,4 +244,7 @@ _WRITERS: Final[dict[str, Callable[[Account, Entry], None]]] = {
     "fill": _fill,
     "setting": _setting,
     "transfer": _deposit,
+    "funding": _funding,
+    "margin": _margin_moved,
+    "cover": _cover,
 }

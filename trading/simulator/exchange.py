@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 
-from trading.simulator import amending, buying_power, checks, matching
+from trading.simulator import amending, buying_power, checks, funding, matching
 from trading.simulator.apply import apply, order_entry
 from trading.simulator.book import Level
 from trading.simulator.clock import Clock, IdSource
@@ -14,16 +14,19 @@ from trading.simulator.decimals import plain
 from trading.simulator.ledger import Ledger
 from trading.simulator.market import Market
 from trading.simulator.requests import OrderRequest, Params
-from trading.simulator.state import Account, Entry, Fill, Order, State
+from trading.simulator.risk import RiskWatch
+from trading.simulator.state import Account, Entry, Fill, Order, Position, State
 
 OrderListener = Callable[[Account, Order, Fill | None], None]
 AccountListener = Callable[[Account, str], None]
+WarningListener = Callable[[Account, Position], None]
 TickWatcher = Callable[[Sequence[str], int], None]
 
 
 class Exchange:
     """Checks, records and applies. `order_listeners` hear every order state in
-    turn; `on_account` hears that balances or positions of an account changed."""
+    turn; `on_account` hears that balances or positions of an account changed,
+    `on_warning` that a position came near liquidation."""
 
     def __init__(self, clock: Clock, market: Market, ledger: Ledger) -> None:
         self.clock = clock
@@ -38,6 +41,8 @@ class Exchange:
         self.watchers: list[TickWatcher] = []
         market.resting = self.resting_levels
         self._replay()
+        self.on_warning: WarningListener = _ignore_warning
+        self._risk = RiskWatch(self)
 
     def resting_levels(self, inst_id: str, side: str) -> Iterator[Level]:
         """Customers' orders of one side of the book, for the public picture of it."""
@@ -51,6 +56,7 @@ class Exchange:
             entry["uid"] = account.uid
         stamped = self.ledger.append(entry)
         apply(self.state, stamped)
+        self._risk.recorded(stamped)
         return stamped
 
     def on_order(self, account: Account, order: Order, fill: Fill | None) -> None:
@@ -69,7 +75,7 @@ class Exchange:
         if request.listed.is_spot and not request.ban_amend:
             order = buying_power.affordable(self, account, order)
         buying_power.check_funds(self, account, order)
-        order = self._accept(account, order)
+        order = self.accept(account, order)
         matching.arrive(self, account, order, slices)
         return order
 
@@ -114,7 +120,7 @@ class Exchange:
             raise OkxError("51115")
         for each in resting:
             self.end(account, each, "1")
-        order = self._accept(account, order)
+        order = self.accept(account, order)
         matching.arrive(self, account, order, slices=1)
         return order
 
@@ -153,6 +159,7 @@ class Exchange:
         """
         now = self.clock.ms()
         moved = self.market.step(now) if moving else []
+        funding.settle_due(self)
         self.follow(moved)
         return moved
 
@@ -160,6 +167,7 @@ class Exchange:
         """What new prices of these instruments bring about."""
         for inst_id in moved:
             matching.fill_reached(self, inst_id)
+        self._risk.look()
         for watcher in self.watchers:
             watcher(moved, self.clock.ms())
 
@@ -225,7 +233,8 @@ class Exchange:
         )
         return self._new_order(account, request, pos_side)
 
-    def _accept(self, account: Account, order: Order) -> Order:
+    def accept(self, account: Account, order: Order) -> Order:
+        """Give a checked order its id and put it into the books."""
         order.ord_id = self.ids.next()
         self.record(order_entry(order))
         accepted = account.orders[order.ord_id]
@@ -234,4 +243,8 @@ class Exchange:
 
 
 def _ignore_account(account: Account, event: str) -> None:
+    """No listener yet."""
+
+
+def _ignore_warning(account: Account, position: Position) -> None:
     """No listener yet."""

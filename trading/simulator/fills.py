@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from trading.simulator import settle
 from trading.simulator.apply import fill_entry
@@ -14,6 +14,10 @@ from trading.simulator.state import Account, Fill, Order
 
 if TYPE_CHECKING:
     from trading.simulator.exchange import Exchange
+
+PARTIAL_LIQUIDATION: Final = "partial_liquidation"
+FULL_LIQUIDATION: Final = "full_liquidation"
+FORCED: Final = (PARTIAL_LIQUIDATION, FULL_LIQUIDATION)
 
 
 def execute(
@@ -42,6 +46,17 @@ def execute(
         ]
     for who, filled, fill in told:
         _tell(exchange, who, filled, fill)
+
+
+def take_over(exchange: Exchange, account: Account, order: Order) -> None:
+    """The exchange itself takes what a liquidation order could not sell or buy, at its price.
+
+    That is no trade of the public market: nothing is printed.
+    """
+    price = order.px or ZERO
+    size = min(order.remaining, closable(account, order))
+    trade_id = exchange.market.quote(order.inst_id).take_trade_id()
+    _tell(exchange, account, order, _record(exchange, account, order, (price, size), trade_id, "T"))
 
 
 def reached(exchange: Exchange, account: Account, order: Order, size: Decimal) -> None:
@@ -92,7 +107,7 @@ def _record(
         ord_id=order.ord_id,
         cl_ord_id=order.cl_ord_id,
         tag=order.tag,
-        trade_id=trade_id,
+        trade_id=f"-{trade_id}" if order.category in FORCED else trade_id,
         bill_id=exchange.ids.next(),
         side=order.side,
         pos_side=order.pos_side,

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from trading.simulator.decimals import ZERO, divide, round_money
-from trading.simulator.instruments import BY_ID
+from trading.simulator.instruments import BY_ID, tier_for
 from trading.simulator.market import Market
 from trading.simulator.state import Account, Order, Position
 
@@ -17,6 +17,19 @@ SWAP_MAKER: Final = Decimal("0.0002")
 SWAP_TAKER: Final = Decimal("0.0005")
 SPOT_MAKER: Final = Decimal("0.0008")
 SPOT_TAKER: Final = Decimal("0.001")
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What is liquidated together: equity, and what maintenance and closing fees need."""
+
+    equity: Decimal
+    needed: Decimal
+
+    @property
+    def ratio(self) -> Decimal | None:
+        """The margin ratio as it is shown and judged: 1 is 100 %; None without positions."""
+        return divide(self.equity, self.needed) if self.needed else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +84,9 @@ def notional(position: Position, market: Market) -> Decimal:
 
 
 def maintenance(position: Position, market: Market) -> Decimal:
-    return round_money(notional(position, market) * BY_ID[position.inst_id].mmr)
+    """What the position's tier asks for, in the settlement currency."""
+    rate = tier_for(BY_ID[position.inst_id], position.qty).mmr
+    return round_money(notional(position, market) * rate)
 
 
 def initial(account: Account, position: Position, market: Market) -> Decimal:
@@ -95,6 +110,31 @@ def funds(account: Account, ccy: str, market: Market, without: Order | None = No
         notional=_total(notional(each, market) for each in cross),
         ord_frozen=order_frozen(account, ccy, market, without),
     )
+
+
+def cross_positions(account: Account, ccy: str) -> list[Position]:
+    return [each for each in _settled_in(account, ccy) if each.mgn_mode == "cross"]
+
+
+def cross_health(account: Account, ccy: str, market: Market) -> Health:
+    """All cross positions that settle in the currency stand and fall together."""
+    equity, needed = account.balances.get(ccy, ZERO), ZERO
+    for position in cross_positions(account, ccy):
+        equity += unrealized(position, market)
+        needed += _needed(position, market)
+    return Health(equity, needed)
+
+
+def isolated_health(position: Position, market: Market) -> Health:
+    """An isolated position stands on its own margin."""
+    return Health(position.margin + unrealized(position, market), _needed(position, market))
+
+
+def health(account: Account, position: Position, market: Market) -> Health:
+    """Of whatever the position is liquidated with."""
+    if position.mgn_mode == "isolated":
+        return isolated_health(position, market)
+    return cross_health(account, BY_ID[position.inst_id].settle, market)
 
 
 def order_frozen(
@@ -154,7 +194,7 @@ def liquidation_price(account: Account, position: Position, market: Market) -> D
         equity = view.cross_eq - (view.mmr - maintenance(position, market))
     else:
         equity = position.margin + unrealized(position, market)
-    rate = listed.mmr + SWAP_TAKER
+    rate = tier_for(listed, position.qty).mmr + SWAP_TAKER
     coins = position.qty * listed.ct_val
     if listed.is_inverse:
         above, below = coins + rate * abs(coins), equity + divide(coins, mark)
@@ -162,6 +202,11 @@ def liquidation_price(account: Account, position: Position, market: Market) -> D
         above, below = coins * mark - equity, coins - rate * abs(coins)
     price = divide(above, below) if below else ZERO
     return price if price > 0 else None
+
+
+def _needed(position: Position, market: Market) -> Decimal:
+    fee = round_money(notional(position, market) * SWAP_TAKER)
+    return maintenance(position, market) + fee
 
 
 def _profit_at(position: Position, price: Decimal) -> Decimal:

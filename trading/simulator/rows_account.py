@@ -93,7 +93,7 @@ def held_currencies(account: Account) -> list[str]:
 def detail_row(account: Account, view: Funds, market: Market) -> Row:
     usd = in_usd(view, market)
     has_cross = bool(view.notional)
-    fee_share = view.mmr + round_money(view.notional * margin.SWAP_TAKER)
+    health = margin.cross_health(account, view.ccy, market)
     return {
         **fill_in(_ZERO_DETAIL, "0"),
         **fill_in(_EMPTY_DETAIL, ""),
@@ -111,7 +111,7 @@ def detail_row(account: Account, view: Funds, market: Market) -> Row:
         "imr": plain(view.imr) if has_cross else "",
         "isoEq": plain(view.iso_eq),
         "isoUpl": plain(view.iso_upl),
-        "mgnRatio": _ratio(view.cross_eq, fee_share) if has_cross else "",
+        "mgnRatio": _shown(health.ratio),
         "mmr": plain(view.mmr) if has_cross else "",
         "notionalLever": _ratio(view.notional, view.eq) if has_cross else "",
         "ordFrozen": plain(view.ord_frozen),
@@ -152,7 +152,7 @@ def position_row(account: Account, position: Position, market: Market) -> Row:
         "margin": "" if cross else plain(position.margin),
         "markPx": plain(quote.mark),
         "mgnMode": position.mgn_mode,
-        "mgnRatio": _margin_ratio(account, position, market),
+        "mgnRatio": _shown(margin.health(account, position, market).ratio),
         "mmr": plain(margin.maintenance(position, market)),
         "notionalUsd": plain(listed.usd_notional(position.qty, quote.mark)),
         "pendingCloseOrdLiabVal": "",
@@ -254,15 +254,8 @@ def closed_kind(position: Position) -> str:
     return "1" if rest else "2"
 
 
-def _margin_ratio(account: Account, position: Position, market: Market) -> str:
-    settle = BY_ID[position.inst_id].settle
-    if position.mgn_mode == "cross":
-        view = margin.funds(account, settle, market)
-        needed = view.mmr + round_money(view.notional * margin.SWAP_TAKER)
-        return _ratio(view.cross_eq, needed)
-    value = margin.notional(position, market)
-    needed = margin.maintenance(position, market) + round_money(value * margin.SWAP_TAKER)
-    return _ratio(position.margin + margin.unrealized(position, market), needed)
+def _shown(ratio: Decimal | None) -> str:
+    return "" if ratio is None else plain(ratio)
 
 
 def _ratio(value: Decimal, by: Decimal) -> str:

@@ -220,8 +220,8 @@ def lever_key(inst_id: str, mgn_mode: str, pos_side: str) -> str:
 class State:
     """Accounts by API key, and the exchange's own side of every payment.
 
-    `algos` are the live ones by instrument; `countdowns` are the times at which orders
-    of an account and tag (or of all tags) are canceled.
+    `holders` are the open positions by instrument, `algos` the live ones; `countdowns`
+    are the times at which orders of an account and tag (or of all tags) are canceled.
     """
 
     accounts: dict[str, Account] = field(default_factory=dict)
@@ -230,6 +230,15 @@ class State:
     algos: dict[str, dict[str, Algo]] = field(default_factory=dict)
     countdowns: dict[tuple[str, str], int] = field(default_factory=dict)
     resting: Resting = field(default_factory=Resting)
+    holders: dict[str, dict[tuple[str, PositionKey], None]] = field(default_factory=dict)
+
+    def held(self, account: Account, key: PositionKey) -> None:
+        """Keep the list of who holds which instrument, after the position changed."""
+        holders = self.holders.setdefault(key[0], {})
+        if account.positions[key].qty:
+            holders[(account.key, key)] = None
+        else:
+            holders.pop((account.key, key), None)
 
     def total(self, ccy: str) -> Decimal:
         """All money of a currency in the exchange: equals what was deposited."""
