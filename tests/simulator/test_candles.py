@@ -11,7 +11,7 @@ import pytest
 
 from tests.simulator.client import SPOT, SWAP, Client
 from tests.simulator.conftest import OpenSocket
-from trading.simulator.rows_market import BARS, bucket
+from trading.simulator.bars import BARS, bucket
 
 pytestmark = pytest.mark.simulator
 
@@ -52,14 +52,15 @@ def test_candles_of_every_length_follow_each_other(client: Client, bar: str) -> 
 @pytest.mark.parametrize("inst_id", [SPOT, SWAP, INVERSE])
 def test_volumes_are_in_coins_or_in_quote_money(client: Client, inst_id: str) -> None:
     ticker = client.get("market/ticker", {"instId": inst_id}).row
-    candle = client.get("market/candles", {"instId": inst_id}).row
+    candle = client.get("market/candles", {"instId": inst_id, "bar": "1D", "limit": "2"}).data[1]
     volume, price = Decimal(ticker["vol24h"]), Decimal(ticker["last"])
+    traded, close = Decimal(candle[5]), Decimal(candle[4])
 
-    wanted = {SPOT: volume * price, SWAP: volume / 100, INVERSE: volume * 100 / price}[inst_id]
+    coins = {SPOT: volume * price, SWAP: volume / 100, INVERSE: volume * 100 / price}[inst_id]
+    candle_coins = {SPOT: traded * close, SWAP: traded / 100, INVERSE: traded * 100 / close}
 
-    assert abs(Decimal(ticker["volCcy24h"]) - wanted) < Decimal("1e-9")
-    ratio = Decimal(candle[6]) / Decimal(candle[5])
-    assert abs(ratio - wanted / volume) < Decimal("0.01") * ratio
+    assert abs(Decimal(ticker["volCcy24h"]) - coins) < Decimal("1e-9")
+    assert abs(Decimal(candle[6]) - candle_coins[inst_id]) < Decimal("1e-9")
 
 
 @pytest.mark.parametrize("path", ["index-candles", "history-index-candles"])

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from trading.simulator import guard
-from trading.simulator.decimals import EXACT
+from trading.simulator.decimals import EXACT, parse_whole
 from trading.simulator.opening import BadAccountError, Opening, parse_account
 from trading.simulator.server import Options, serve
 
@@ -38,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"what control calls must bear; needed off loopback; default: ${_TOKEN}",
     )
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument(
+        "--speed", type=_speed, default=1, help="how many times as fast prices walk"
+    )
     parser.add_argument("--no-market", action="store_true", help="prices stand still")
     parser.add_argument("--limits", choices=("okx", "off"), default="okx")
     parser.add_argument("--ledger", type=Path, default=None, help="file to keep the ledger in")
@@ -79,6 +82,7 @@ def _options(given: argparse.Namespace) -> Options:
         ledger=given.ledger,
         fsync=given.fsync,
         latency_ms=given.latency_ms,
+        speed=given.speed,
         tls=given.tls,
         tls_port=given.tls_port,
         control_host=given.control_host,
@@ -100,6 +104,13 @@ def _account(text: str) -> Opening:
         return parse_account(text)
     except BadAccountError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _speed(text: str) -> int:
+    value = parse_whole(text, 4)
+    if not value:
+        raise argparse.ArgumentTypeError("a whole number from 1 to 9999 is expected")
+    return value
 
 
 def _announce(addresses: dict[str, Any]) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+from trading.simulator.bars import BARS
 from trading.simulator.codes import OkxError
 from trading.simulator.instruments import BY_ID, INST_TYPES
-from trading.simulator.rows_market import BARS
 
 PUBLIC: Final = frozenset(
     (

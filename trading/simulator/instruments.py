@@ -147,6 +147,10 @@ BY_CODE: Final = {str(listed.inst_id_code): listed for listed in _LISTED}
 CURRENCIES: Final = ("USDT", "BTC", "ETH", "SOL", "XRP", "DOGE", "LTC")
 
 
+# Indexes are named like spot pairs; one follows the pair, or the contract when there is none.
+INDEXES: Final = {listed.family: BY_ID.get(listed.family, listed) for listed in BY_ID.values()}
+
+
 def of_type(inst_type: str) -> list[Instrument]:
     """Listed instruments of a type; margin, futures and options are not listed."""
     return [listed for listed in _LISTED if listed.inst_type == inst_type]

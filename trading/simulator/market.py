@@ -1,34 +1,32 @@
-"""A moving, seeded market: one price walk per instrument, pinned on request."""
+"""The market: where every instrument's prices stand, what its book holds, what was traded."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_EVEN, Decimal
-from random import Random
+from decimal import Decimal
 from typing import Final
 
 from trading.simulator import instruments
 from trading.simulator.book import Depth, Level, merged
-from trading.simulator.decimals import EXACT, floor_to
+from trading.simulator.decimals import floor_to
 from trading.simulator.instruments import Instrument
+from trading.simulator.noise import draw, key_of
+from trading.simulator.paths import STEP_MS
+from trading.simulator.rates import Funding
 from trading.simulator.state import Entry
+from trading.simulator.tape import Tape
+from trading.simulator.walks import PriceBar, Walk
 
 PRICE_BAND: Final = Decimal("0.05")
-_TRADES_KEPT: Final = 500
-_FUNDING_MS: Final = 8 * 3_600_000
-_FUNDING_RATE: Final = Decimal("0.0001")
 
-
-@dataclass(frozen=True, slots=True)
-class PublicTrade:
-    inst_id: str
-    trade_id: str
-    price: Decimal
-    size: Decimal
-    side: str
-    ts: int
+_MINUTE: Final = 60_000
+_HOUR: Final = 60 * _MINUTE
+_DAY: Final = 86_400_000
+_OPEN_USD: Final = 200_000_000
+_FIRST_TRADES: Final = 40
+_STEPS_PRINTED: Final = 8
+_IDS_SINCE_MS: Final = 1_577_836_800_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +40,29 @@ class FundingDue:
 
 @dataclass(slots=True)
 class Quote:
-    """The state of one instrument's market; the spread is one tick each way."""
+    """The state of one instrument's market; the spread is one tick each way.
+
+    `low` and `high` are the prices reached by the newest step or change, the last included.
+    """
 
     instrument: Instrument
-    last: Decimal
-    ts: int
-    last_size: Decimal
-    open_24h: Decimal
-    high_24h: Decimal
-    low_24h: Decimal
+    walk: Walk
     depth: Depth
-    pinned: bool = False
+    tape: Tape
+    last: Decimal
+    mark: Decimal
+    index: Decimal
+    low: Decimal
+    high: Decimal
+    ts: int
+    stepped: int
     seq_id: int = 1000
-    volume: Decimal = Decimal(1_000_000)
-    next_trade_id: int = 130_000_000
-    trades: deque[PublicTrade] = field(default_factory=lambda: deque(maxlen=_TRADES_KEPT))
+    replayed: int = 0
+    _days: dict[str, tuple[int, PriceBar]] = field(default_factory=dict)
+
+    @property
+    def pinned(self) -> bool:
+        return self.walk.held
 
     @property
     def bid(self) -> Decimal:
@@ -67,43 +73,73 @@ class Quote:
         return self.last + self.instrument.tick
 
     @property
-    def mark(self) -> Decimal:
-        return self.last
-
-    @property
-    def index(self) -> Decimal:
-        return self.last
-
-    @property
     def buy_limit(self) -> Decimal:
-        return floor_to(self.last * (1 + PRICE_BAND), self.instrument.tick) + self.instrument.tick
+        return floor_to(self.mark * (1 + PRICE_BAND), self.instrument.tick) + self.instrument.tick
 
     @property
     def sell_limit(self) -> Decimal:
-        lowest = floor_to(self.last * (1 - PRICE_BAND), self.instrument.tick)
+        lowest = floor_to(self.mark * (1 - PRICE_BAND), self.instrument.tick)
         return max(lowest, self.instrument.tick)
 
+    def take_trade_id(self) -> str:
+        self.tape.next_id += 1
+        return str(self.tape.next_id)
+
     def best(self, side: str) -> Decimal:
-        """What a taker on this side gets at once."""
+        """The best price of the market itself for a taker on this side."""
         return self.ask if side == "buy" else self.bid
 
-    def take_trade_id(self) -> str:
-        self.next_trade_id += 1
-        return str(self.next_trade_id)
+    def day(self, now_ms: int, kind: str = "last") -> PriceBar:
+        """The last 24 hours, counted from the beginning of a minute."""
+        minute = now_ms // _MINUTE * _MINUTE
+        known = self._days.get(kind)
+        if known is None or known[0] != minute:
+            known = self._days[kind] = minute, self.walk.bar(minute - _DAY, minute, kind)
+        before, running = known[1], self.walk.bar(minute, now_ms, kind)
+        return PriceBar(
+            before.open,
+            max(before.high, running.high),
+            min(before.low, running.low),
+            running.close,
+            before.volume + running.volume,
+        )
+
+    def open_interest(self, now_ms: int) -> Decimal:
+        """Of the whole market, about 200 million USD; it changes by the hour."""
+        listed = self.instrument
+        lots = int(_OPEN_USD / listed.usd_notional(listed.lot, listed.first_price))
+        drawn = draw(key_of(listed.inst_id, "open interest"), now_ms // _HOUR)
+        return listed.lot * (lots * (9000 + drawn % 2001) // 10_000)
+
+    def refresh(self, now_ms: int) -> None:
+        """Take the prices of this moment."""
+        last = self.walk.price(now_ms)
+        self.low = self.high = self.last = last
+        self.mark = self.walk.price(now_ms, "mark")
+        self.index = self.walk.price(now_ms, "index")
+        self.ts = now_ms
+        self.seq_id += 1
 
 
 class Market:
-    """All quotes. The same seed gives the same walk."""
+    """All quotes. The same seed and speed give the same prices at the same time.
 
-    def __init__(self, seed: int, now_ms: int) -> None:
+    `speed` is how many times as fast as the clock prices walk and funding comes.
+    A market that is not `moving` stands at the first prices until it is told otherwise.
+    """
+
+    def __init__(self, seed: int, now_ms: int, *, speed: int = 1, moving: bool = False) -> None:
         self.seed = seed
         self.suspended: set[str] = set()
+        self.speed = speed
+        self.moving = moving
+        self.funding = Funding(seed, speed)
         self.resting: Callable[[str, str], Iterable[Level]] = _nothing_rests
         self.now: Callable[[], int] = lambda: now_ms
         self._started = self._funded_until = now_ms
-        self._random = Random(seed)  # noqa: S311 - a reproducible walk, not a secret
+        self._recorded_until = 0
         self.quotes = {
-            listed.inst_id: _first_quote(listed, seed, now_ms)
+            listed.inst_id: _first_quote(self, listed, now_ms)
             for listed in instruments.BY_ID.values()
         }
 
@@ -115,24 +151,30 @@ class Market:
         return self.quotes[inst_id]
 
     def step(self, now_ms: int) -> list[str]:
-        """Move every quote that is not pinned; returns the instruments that moved."""
-        moved = [inst_id for inst_id, quote in self.quotes.items() if not quote.pinned]
-        for inst_id in moved:
-            quote = self.quotes[inst_id]
-            self._set(quote, self._next_price(quote), now_ms)
+        """Go on to this moment where prices are not held; returns the instruments that moved."""
+        after = now_ms // STEP_MS
+        moved = []
+        for inst_id, quote in self.quotes.items():
+            if quote.stepped != after and not quote.pinned:
+                _advance(quote, after, now_ms)
+                moved.append(inst_id)
         return moved
 
     def pin(self, inst_id: str, price: Decimal, now_ms: int) -> None:
-        """Hold the instrument at this price: mark and last equal it, bid and ask follow."""
-        quote = self.quotes[inst_id]
-        quote.pinned = True
-        self._set(quote, price, now_ms)
+        """Hold the instrument at this price: last, mark and index equal it, the book follows."""
+        self.quotes[inst_id].walk.hold(price, now_ms)
+        self._changed(inst_id, now_ms)
+
+    def unpin(self, inst_id: str, now_ms: int) -> None:
+        """Let the price walk on from where it stands."""
+        self.walk_from(inst_id, self.quotes[inst_id].last, now_ms)
 
     def walk_from(self, inst_id: str, price: Decimal, now_ms: int) -> None:
-        """Go to this price and walk on from there."""
-        quote = self.quotes[inst_id]
-        quote.pinned = False
-        self._set(quote, price, now_ms)
+        """Jump to this price and walk on from there (stand there when the market stands)."""
+        walk = self.quotes[inst_id].walk
+        change = walk.walk_from if self.moving else walk.hold
+        change(price, now_ms)
+        self._changed(inst_id, now_ms)
 
     def usd_price(self, ccy: str) -> Decimal:
         """Worth of one coin in USD; stable coins count as one."""
@@ -164,72 +206,93 @@ class Market:
     def traded(self, inst_id: str, side: str, price: Decimal, size: Decimal, now_ms: int) -> str:
         """Print a trade of customers that used no liquidity of the market; returns its id."""
         quote = self.quotes[inst_id]
-        trade_id = quote.take_trade_id()
-        quote.trades.append(PublicTrade(inst_id, trade_id, price, size, side, now_ms))
-        quote.volume += size
+        quote.walk.traded(price, size, now_ms)
         quote.seq_id += 1
-        return trade_id
+        return quote.tape.print(side, price, size, now_ms)
 
     def funding_due(self, now_ms: int) -> list[FundingDue]:
         """Every funding time that has passed and was not given out before."""
-        first = self._funded_until // _FUNDING_MS + 1
-        times = [each * _FUNDING_MS for each in range(first, now_ms // _FUNDING_MS + 1)]
-        self._funded_until = max(self._funded_until, now_ms)
-        swaps = [each for each in instruments.BY_ID.values() if not each.is_spot]
-        return [FundingDue(each.inst_id, _FUNDING_RATE, at) for at in times for each in swaps]
+        since, self._funded_until = self._funded_until, max(self._funded_until, now_ms)
+        numbers = range(self.funding.number_at(since) + 1, self.funding.number_at(now_ms) + 1)
+        return [
+            FundingDue(each.inst_id, self.funding.rate(each.inst_id, number), at_ms)
+            for number in numbers
+            for at_ms in (self.funding.time(number),)
+            for each in instruments.of_type("SWAP")
+        ]
 
     def replay(self, entry: Entry) -> None:
-        """Take in one entry of an earlier run: prices set, trade ids used, funding paid."""
-        if self._funded_until == self._started:
-            self._funded_until = 0
-        self._funded_until = max(self._funded_until, entry["ts"])
+        """Take in one entry of an earlier run, in order: prices set and trades made then.
+
+        Funding times of an earlier run are settled; those since its last entry are due.
+        """
+        self._recorded_until = max(self._recorded_until, entry["ts"])
+        self._funded_until = self._recorded_until
         if entry["kind"] == "price":
             change = self.pin if entry.get("held", True) else self.walk_from
             change(entry["inst_id"], Decimal(entry["px"]), entry["ts"])
+            self.quotes[entry["inst_id"]].refresh(self._started)
         if entry["kind"] == "fill":
-            quote = self.quotes[entry["inst_id"]]
-            quote.next_trade_id = max(quote.next_trade_id, abs(int(entry["trade_id"])))
+            self._replay_fill(entry)
 
-    def _next_price(self, quote: Quote) -> Decimal:
-        """A step of at most 0.02 %, leaning back towards the first price."""
-        first = quote.instrument.first_price
-        lean = 5 if quote.last < first else -5
-        parts_per_million = self._random.randint(-200, 200) + lean
-        moved = quote.last * (1_000_000 + parts_per_million) / 1_000_000
-        tick = quote.instrument.tick
-        ticks = EXACT.divide(moved, tick).to_integral_value(rounding=ROUND_HALF_EVEN)
-        return max(ticks, Decimal(2)) * tick
+    def _replay_fill(self, entry: Entry) -> None:
+        """The two sides of a trade have one id; it was traded once."""
+        quote = self.quotes[entry["inst_id"]]
+        trade_id = abs(int(entry["trade_id"]))
+        if trade_id != quote.replayed:
+            quote.walk.traded(Decimal(entry["px"]), Decimal(entry["sz"]), entry["ts"])
+        quote.replayed = trade_id
+        quote.tape.next_id = max(quote.tape.next_id, trade_id)
 
-    def _set(self, quote: Quote, price: Decimal, now_ms: int) -> None:
-        side = "buy" if price >= quote.last else "sell"
-        size = quote.instrument.minimum * self._random.randint(1, 400)
-        quote.last, quote.last_size, quote.ts = price, size, now_ms
-        quote.high_24h = max(quote.high_24h, price)
-        quote.low_24h = min(quote.low_24h, price)
-        quote.volume += size
-        quote.seq_id += 1
-        trade_id = quote.take_trade_id()
-        inst_id = quote.instrument.inst_id
-        quote.trades.append(PublicTrade(inst_id, trade_id, price, size, side, now_ms))
+    def _changed(self, inst_id: str, now_ms: int) -> None:
+        """A price set by hand is also printed: one trade of the smallest size."""
+        quote = self.quotes[inst_id]
+        side = "buy" if quote.walk.price(now_ms) >= quote.last else "sell"
+        quote.stepped = now_ms // STEP_MS
+        quote.refresh(now_ms)
+        self.traded(inst_id, side, quote.last, quote.instrument.minimum, now_ms)
+
+
+def _advance(quote: Quote, after: int, now_ms: int) -> None:
+    """Print the steps that have passed (after a long pause the newest) and take the new prices."""
+    since, quote.stepped = quote.stepped, after
+    low, high = quote.last, quote.last
+    for step in range(max(since, after - _STEPS_PRINTED), after):
+        bar = quote.walk.move(step)
+        if bar is not None:
+            quote.tape.print_move(bar, step)
+            low, high = min(low, bar.low), max(high, bar.high)
+    quote.refresh(now_ms)
+    quote.low, quote.high = min(low, quote.last), max(high, quote.last)
+
+
+def _first_quote(market: Market, listed: Instrument, now_ms: int) -> Quote:
+    """With some trades of the time just before."""
+    walk = Walk(listed, market.seed, market.speed)
+    if not market.moving:
+        walk.start_from(listed.first_price, now_ms)
+    now_step = now_ms // STEP_MS
+    price = walk.price(now_ms)
+    quote = Quote(
+        instrument=listed,
+        walk=walk,
+        depth=Depth(listed, market.seed),
+        tape=Tape(listed, now_ms - _IDS_SINCE_MS),
+        last=price,
+        mark=walk.price(now_ms, "mark"),
+        index=walk.price(now_ms, "index"),
+        low=price,
+        high=price,
+        ts=now_ms,
+        stepped=now_step,
+    )
+    for step in range(now_step - _FIRST_TRADES, now_step):
+        bar = walk.move(step)
+        if bar is not None:
+            quote.tape.print_move(bar, step)
+    return quote
 
 
 def _nothing_rests(_inst_id: str, _side: str) -> Iterable[Level]:
     """The hook `resting(inst_id, "buy" or "sell")` until an exchange sets its own."""
     return ()
-
-
-def _first_quote(listed: Instrument, seed: int, now_ms: int) -> Quote:
-    price = listed.first_price
-    quote = Quote(
-        instrument=listed,
-        last=price,
-        ts=now_ms,
-        last_size=listed.minimum,
-        open_24h=floor_to(price * Decimal("0.99"), listed.tick),
-        high_24h=floor_to(price * Decimal("1.012"), listed.tick),
-        low_24h=floor_to(price * Decimal("0.984"), listed.tick),
-        depth=Depth(listed, seed),
-    )
-    trade_id = quote.take_trade_id()
-    quote.trades.append(PublicTrade(listed.inst_id, trade_id, price, listed.minimum, "buy", now_ms))
-    return quote

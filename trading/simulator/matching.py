@@ -133,10 +133,10 @@ def limit_of(exchange: Exchange, order: Order) -> Decimal:
 def fill_reached(exchange: Exchange, inst_id: str) -> None:
     """Fill every resting order that the market has reached, wholly and at its own price.
 
-    An order is reached when the last price touches it or the other side's best price does.
+    An order is reached when the price touched it since the step before.
     """
     quote = exchange.market.quote(inst_id)
-    for side, reach in (("buy", min(quote.last, quote.ask)), ("sell", max(quote.last, quote.bid))):
+    for side, reach in (("buy", quote.low), ("sell", quote.high)):
         while (order := exchange.state.resting.best(inst_id, side)) is not None:
             price = order.px
             if price is None or (price < reach if side == "buy" else price > reach):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
-from trading.simulator import rows_market
+from trading.simulator import bars, rows_market
 from trading.simulator.channels import CANDLES, PRICE_CANDLES, Subscription
-from trading.simulator.instruments import Instrument, instrument_row, of_type
+from trading.simulator.instruments import INDEXES, Instrument, instrument_row, of_type
+from trading.simulator.market import Market, Quote
 from trading.simulator.venue import Venue
 
 # Frames without `arg`, which is each subscriber's own.
 Body = dict[str, Any]
+Row = dict[str, Any]
+_KINDS: Final = {"": "last", "mark-price-": "mark", "index-": "index"}
 # What was pushed last, by channel and instrument: one for all subscribers.
 Memory = dict[tuple[str, str], Any]
 
@@ -46,30 +50,33 @@ def update(venue: Venue, channel: str, inst_id: str, memory: Memory) -> list[Bod
 
 def _public_rows(venue: Venue, channel: str, inst_id: str) -> list[Any]:
     market, now = venue.market, venue.clock.ms()
-    quote = market.quote(inst_id)
     if channel in CANDLES or channel in PRICE_CANDLES:
-        bar = channel.rpartition("candle")[2]
-        start = rows_market.bucket(now, bar)
-        drawn = rows_market.candle(market, inst_id, bar, start, now)
-        return [drawn if channel in CANDLES else [*drawn[:5], drawn[8]]]
+        kind, _, bar = channel.rpartition("candle")
+        quote = _priced(market, inst_id)
+        return [bars.candle(quote, bar, bars.bucket(now, bar), now, _KINDS[kind])]
     if channel in ("books5", "bbo-tbt"):
         depth = 5 if channel == "books5" else 1
         row = rows_market.book_row(market, inst_id, depth, now)
         return [row | {"instId": inst_id} if channel == "books5" else row]
-    if channel in ("trades", "trades-all"):
-        trade = quote.trades[-1]
-        full = channel == "trades"
-        row = rows_market.trade_push_row(trade, quote.seq_id)
-        return [row if full else rows_market.trade_row(trade)]
-    makers = {
-        "index-tickers": lambda: rows_market.index_row(quote),
-        "tickers": lambda: rows_market.ticker_row(quote, market),
+    if channel == "index-tickers":
+        return [rows_market.index_row(inst_id, _priced(market, inst_id), now)]
+    quote = market.quote(inst_id)
+    if channel == "trades":
+        return rows_market.trade_push_rows([quote.tape.trades[-1]], quote.seq_id)
+    makers: dict[str, Callable[[], Row]] = {
+        "trades-all": lambda: rows_market.trade_row(quote.tape.trades[-1]),
+        "tickers": lambda: rows_market.ticker_row(quote, market, now),
         "mark-price": lambda: rows_market.mark_price_row(quote, now),
         "price-limit": lambda: _without_type(rows_market.price_limit_row(quote, now)),
-        "funding-rate": lambda: rows_market.funding_row(quote.instrument, now),
+        "funding-rate": lambda: rows_market.funding_row(market, quote.instrument, now),
         "open-interest": lambda: rows_market.open_interest_row(quote, now),
     }
     return [makers[channel]()]
+
+
+def _priced(market: Market, name: str) -> Quote:
+    """The quote of an instrument, or the one that an index follows."""
+    return market.quote(INDEXES[name].inst_id if name in INDEXES else name)
 
 
 def _book(venue: Venue, inst_id: str) -> Body:

@@ -1,72 +1,45 @@
-"""Tickers, books, candles and public data as OKX prints them."""
+"""Tickers, books, trades and public data as OKX prints them."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
 from decimal import Decimal
-from random import Random
+from itertools import groupby
 from typing import Any, Final
 
+from trading.simulator.bars import bucket
 from trading.simulator.book import Level
-from trading.simulator.decimals import floor_to, plain
+from trading.simulator.decimals import ZERO, plain
 from trading.simulator.instruments import Instrument
-from trading.simulator.market import Market, PublicTrade, Quote
+from trading.simulator.market import Market, Quote
+from trading.simulator.rates import LARGEST_RATE
+from trading.simulator.tape import PublicTrade
+from trading.simulator.tiers import Tier
 
 Row = dict[str, Any]
 
-_MINUTE: Final = 60_000
-_HOUR: Final = 60 * _MINUTE
-_DAY: Final = 24 * _HOUR
-_FUNDING: Final = 8 * _HOUR
-BARS: Final = {
-    "1s": 1000,
-    "1m": _MINUTE,
-    "3m": 3 * _MINUTE,
-    "5m": 5 * _MINUTE,
-    "15m": 15 * _MINUTE,
-    "30m": 30 * _MINUTE,
-    "1H": _HOUR,
-    "2H": 2 * _HOUR,
-    "4H": 4 * _HOUR,
-    "6H": 6 * _HOUR,
-    "12H": 12 * _HOUR,
-    "1D": _DAY,
-    "2D": 2 * _DAY,
-    "3D": 3 * _DAY,
-    "1W": 7 * _DAY,
-    "1M": 31 * _DAY,
-    "3M": 92 * _DAY,
-    "6Hutc": 6 * _HOUR,
-    "12Hutc": 12 * _HOUR,
-    "1Dutc": _DAY,
-    "2Dutc": 2 * _DAY,
-    "3Dutc": 3 * _DAY,
-    "1Wutc": 7 * _DAY,
-    "1Mutc": 31 * _DAY,
-    "3Mutc": 92 * _DAY,
-}
-_FIRST_MONDAY: Final = 4 * _DAY
+USD_CNY: Final = Decimal("7.162")
 
 
-def ticker_row(quote: Quote, market: Market) -> Row:
+def ticker_row(quote: Quote, market: Market, now_ms: int) -> Row:
     asks, bids = market.book(quote.instrument.inst_id, 1)
-    volume = quote.instrument.currency_volume(quote.volume, quote.last)
+    day = quote.day(now_ms)
+    volume = quote.instrument.currency_volume(day.volume, quote.last)
     return {
         "instType": quote.instrument.inst_type,
         "instId": quote.instrument.inst_id,
         "last": plain(quote.last),
-        "lastSz": plain(quote.last_size),
-        "askPx": plain(quote.ask),
+        "lastSz": plain(quote.tape.trades[-1].size),
+        "askPx": plain(asks[0].price),
         "askSz": plain(asks[0].size),
-        "bidPx": plain(quote.bid),
+        "bidPx": plain(bids[0].price),
         "bidSz": plain(bids[0].size),
-        "open24h": plain(quote.open_24h),
-        "high24h": plain(quote.high_24h),
-        "low24h": plain(quote.low_24h),
+        "open24h": plain(day.open),
+        "high24h": plain(day.high),
+        "low24h": plain(day.low),
         "volCcy24h": plain(volume),
-        "vol24h": plain(quote.volume),
-        "sodUtc0": plain(quote.open_24h),
-        "sodUtc8": plain(quote.open_24h),
+        "vol24h": plain(day.volume),
+        **_days_began(quote, now_ms, "last"),
         "ts": str(quote.ts),
     }
 
@@ -81,16 +54,16 @@ def mark_price_row(quote: Quote, now_ms: int) -> Row:
     }
 
 
-def index_row(quote: Quote) -> Row:
-    """Index prices follow the spot pairs."""
+def index_row(name: str, quote: Quote, now_ms: int) -> Row:
+    """An index is named like a spot pair and follows it when the pair is listed."""
+    day = quote.day(now_ms, "index")
     return {
-        "instId": quote.instrument.inst_id,
-        "idxPx": plain(quote.last),
-        "high24h": plain(quote.high_24h),
-        "sodUtc0": plain(quote.open_24h),
-        "open24h": plain(quote.open_24h),
-        "low24h": plain(quote.low_24h),
-        "sodUtc8": plain(quote.open_24h),
+        "instId": name,
+        "idxPx": plain(quote.index),
+        "high24h": plain(day.high),
+        "open24h": plain(day.open),
+        "low24h": plain(day.low),
+        **_days_began(quote, now_ms, "index"),
         "ts": str(quote.ts),
     }
 
@@ -137,127 +110,81 @@ def trade_row(trade: PublicTrade) -> Row:
     }
 
 
-def trade_push_row(trade: PublicTrade, seq_id: int) -> Row:
-    return trade_row(trade) | {"count": "1", "seqId": seq_id}
-
-
-def candle(market: Market, inst_id: str, bar: str, start: int, now_ms: int) -> list[str]:
-    """One candle; the past is a picture drawn from the seed, the last close is the price."""
-    quote = market.quote(inst_id)
-    end = _end(start, bar)
-    opened = _past_price(market, quote, start)
-    current = start <= now_ms < end
-    closed = quote.last if current else _past_price(market, quote, end)
-    draw = Random(f"{market.seed}|{inst_id}|{bar}|{start}")  # noqa: S311 - reproducible picture
-    tick = quote.instrument.tick
-    high = max(opened, closed) + tick * draw.randint(0, 20)
-    low = max(min(opened, closed) - tick * draw.randint(0, 20), tick)
-    volume = quote.instrument.minimum * draw.randint(1000, 90_000)
-    coins = quote.instrument.currency_volume(volume, closed)
-    worth = abs(quote.instrument.usd_notional(volume, closed))
-    texts = [plain(each) for each in (opened, high, low, closed, volume, coins, worth)]
-    return [str(start), *texts, "0" if current else "1"]
-
-
-def candles(
-    market: Market,
-    inst_id: str,
-    bar: str,
-    window: tuple[int | None, int | None],
-    limit: int,
-    now_ms: int,
-) -> list[list[str]]:
-    """Newest first; `window` is exclusive: older than the first, newer than the second."""
-    after, before = window
-    start = bucket(now_ms, bar)
-    if after is not None and after <= start:
-        start = bucket(after - 1, bar)
-    rows: list[list[str]] = []
-    while len(rows) < limit and start > 0 and (before is None or start > before):
-        rows.append(candle(market, inst_id, bar, start, now_ms))
-        start = bucket(start - 1, bar)
+def trade_push_rows(trades: list[PublicTrade], seq_id: int) -> list[Row]:
+    """Neighbours of one price, side and time become one row with their count."""
+    rows = []
+    for _, group in groupby(trades, key=lambda each: (each.price, each.side, each.ts)):
+        same = list(group)
+        merged = replace(same[-1], size=sum((each.size for each in same), ZERO))
+        rows.append(trade_row(merged) | {"count": str(len(same)), "seqId": seq_id})
     return rows
 
 
-def bucket(at_ms: int, bar: str) -> int:
-    """The start of the candle; bars of six hours and more follow UTC+8 unless marked utc.
-
-    Weeks begin on Monday, months and quarters on their first day.
-    """
-    step = BARS[bar]
-    shift = 8 * _HOUR if step >= 6 * _HOUR and not bar.endswith("utc") else 0
-    local = at_ms + shift
-    if "M" in bar:
-        day = datetime.fromtimestamp(local / 1000, UTC)
-        month = day.month if bar.startswith("1") else (day.month - 1) // 3 * 3 + 1
-        return int(datetime(day.year, month, 1, tzinfo=UTC).timestamp()) * 1000 - shift
-    offset = _FIRST_MONDAY if "W" in bar else 0
-    return (local - offset) // step * step + offset - shift
-
-
-def _end(start: int, bar: str) -> int:
-    """Where the next candle begins; months differ in length."""
-    return bucket(start + BARS[bar], bar)
-
-
-def funding_row(listed: Instrument, now_ms: int) -> Row:
-    next_time = (now_ms // _FUNDING + 1) * _FUNDING
+def funding_row(market: Market, listed: Instrument, now_ms: int) -> Row:
+    """The coming funding: its rate is known from the start of its period."""
+    funding, inst_id = market.funding, listed.inst_id
+    number = funding.number_at(now_ms)
     return {
         "formulaType": "noRate",
-        "fundingRate": "0.0001",
-        "fundingTime": str(next_time),
+        "fundingRate": plain(funding.rate(inst_id, number + 1)),
+        "fundingTime": str(funding.time(number + 1)),
         "impactValue": "",
-        "instId": listed.inst_id,
+        "instId": inst_id,
         "instType": "SWAP",
         "interestRate": "",
-        "maxFundingRate": "0.00375",
+        "maxFundingRate": plain(LARGEST_RATE),
         "method": "current_period",
-        "minFundingRate": "-0.00375",
+        "minFundingRate": plain(-LARGEST_RATE),
         "nextFundingRate": "",
-        "nextFundingTime": str(next_time + _FUNDING),
-        "premium": "0.00005",
-        "settFundingRate": "0.0001",
+        "nextFundingTime": str(funding.time(number + 2)),
+        "premium": plain(funding.premium(inst_id, number + 1)),
+        "settFundingRate": plain(funding.rate(inst_id, number)),
         "settState": "settled",
         "ts": str(now_ms),
     }
 
 
-def funding_history_rows(listed: Instrument, now_ms: int, limit: int) -> list[Row]:
-    last = now_ms // _FUNDING * _FUNDING
-    return [
-        {
-            "formulaType": "noRate",
-            "fundingRate": "0.0001",
-            "fundingTime": str(last - each * _FUNDING),
-            "instId": listed.inst_id,
-            "instType": "SWAP",
-            "method": "current_period",
-            "realizedRate": "0.0001",
-        }
-        for each in range(limit)
-    ]
+def funding_history_row(market: Market, listed: Instrument, number: int) -> Row:
+    rate = plain(market.funding.rate(listed.inst_id, number))
+    return {
+        "formulaType": "noRate",
+        "fundingRate": rate,
+        "fundingTime": str(market.funding.time(number)),
+        "instId": listed.inst_id,
+        "instType": "SWAP",
+        "method": "current_period",
+        "realizedRate": rate,
+    }
 
 
-def tier_row(listed: Instrument) -> Row:
+def premium_row(market: Market, listed: Instrument, number: int) -> Row:
+    return {
+        "instId": listed.inst_id,
+        "premium": plain(market.funding.premium(listed.inst_id, number)),
+        "ts": str(market.funding.time(number)),
+    }
+
+
+def tier_row(listed: Instrument, tier: Tier) -> Row:
     return {
         "baseMaxLoan": "",
-        "imr": plain(Decimal(1) / listed.max_lever),
+        "imr": plain(tier.imr),
         "instFamily": listed.family,
         "instId": "",
-        "maxLever": str(listed.max_lever),
-        "maxSz": plain(listed.max_limit),
-        "minSz": "0",
-        "mmr": plain(listed.mmr),
+        "maxLever": plain(tier.max_lever),
+        "maxSz": plain(tier.max_size),
+        "minSz": plain(tier.min_size),
+        "mmr": plain(tier.mmr),
         "optMgnFactor": "0",
         "quoteMaxLoan": "",
-        "tier": "1",
+        "tier": str(tier.number),
         "uly": listed.family,
     }
 
 
 def open_interest_row(quote: Quote, now_ms: int) -> Row:
     listed = quote.instrument
-    held = quote.volume
+    held = quote.open_interest(now_ms)
     return {
         "instType": listed.inst_type,
         "instId": listed.inst_id,
@@ -268,11 +195,25 @@ def open_interest_row(quote: Quote, now_ms: int) -> Row:
     }
 
 
-def _past_price(market: Market, quote: Quote, at_ms: int) -> Decimal:
-    draw = Random(f"{market.seed}|{quote.instrument.inst_id}|{at_ms}")  # noqa: S311 - picture
-    tick = quote.instrument.tick
-    moved = quote.instrument.first_price * (100_000 + draw.randint(-900, 900)) / 100_000
-    return floor_to(moved, tick)
+def platform_row(market: Market, now_ms: int) -> Row:
+    """What all instruments together traded in 24 hours."""
+    total = ZERO
+    for quote in market.quotes.values():
+        total += quote.instrument.usd_notional(quote.day(now_ms).volume, quote.last)
+    whole = Decimal(int(total))
+    return {
+        "volCny": plain(Decimal(int(whole * USD_CNY))),
+        "volUsd": plain(whole),
+        "ts": str(now_ms),
+    }
+
+
+def _days_began(quote: Quote, now_ms: int, kind: str) -> Row:
+    """The prices when the day began, in UTC and in UTC+8."""
+    return {
+        "sodUtc0": plain(quote.walk.price(bucket(now_ms, "1Dutc"), kind)),
+        "sodUtc8": plain(quote.walk.price(bucket(now_ms, "1D"), kind)),
+    }
 
 
 def _level(level: Level) -> list[str]:

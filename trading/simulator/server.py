@@ -48,6 +48,7 @@ class Options:
     ledger: Path | None
     fsync: bool
     latency_ms: int
+    speed: int = 1
     tls: Path | None = None
     tls_port: int = 0
     control_host: str = "127.0.0.1"
@@ -56,7 +57,7 @@ class Options:
 
 def build(options: Options) -> Hub:
     clock = Clock()
-    market = Market(options.seed, clock.ms())
+    market = Market(options.seed, clock.ms(), speed=options.speed, moving=options.moving)
     ledger = Ledger(options.ledger, fsync=options.fsync)
     exchange = Exchange(clock, market, ledger)
     for wanted in options.accounts:
