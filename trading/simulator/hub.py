@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Iterable
 from typing import Any, Final
@@ -20,6 +19,7 @@ from trading.simulator.session import Session
 from trading.simulator.state import Account, Fill, Order
 from trading.simulator.timetable import Timetable
 from trading.simulator.venue import Venue
+from trading.simulator.wire import dump
 
 MOST_CONNECTIONS: Final = 30
 MOST_FOR_KEY: Final = 100
@@ -74,7 +74,8 @@ class Hub:
         """After the acknowledgement: the connection count and the first snapshot."""
         known = session.subscriptions.get(subscription.name)
         if known is not None:
-            self.unsubscribed(session, known)
+            del session.subscriptions[known.name]
+            self.listeners.remove(session, known)
         session.subscriptions[subscription.name] = subscription
         self.listeners.add(session, subscription)
         if self._is_over_limit(session):
@@ -87,7 +88,7 @@ class Hub:
             return
         if subscription.channel in MARKET:
             for body in pushes_public.first(self.venue, subscription, self._memory):
-                self._send(session, public_frame(subscription.arg, _text(body)), subscription)
+                self._send(session, public_frame(subscription.arg, dump(body)), subscription)
 
     def unsubscribed(self, session: Session, subscription: Subscription) -> None:
         known = session.subscriptions.pop(subscription.name, None)
@@ -259,7 +260,7 @@ class Hub:
     def _broadcast(self, groups: dict[str, Sessions], body: dict[str, Any]) -> None:
         if not groups:
             return
-        text = _text(body)
+        text = dump(body)
         for arg, sessions in list(groups.items()):
             frame = public_frame(arg, text)
             for session, subscription in list(sessions.items()):
@@ -287,7 +288,3 @@ class Hub:
         )
         fault = self.venue.faults.pick(PUSH_KINDS, subject)
         self._disturbances.push(session, frame, subscription.channel, fault)
-
-
-def _text(body: dict[str, Any]) -> str:
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
-from trading.simulator.channels import COUNTED, Subscription, needs_login
+from trading.simulator.channels import Subscription, needs_login
 from trading.simulator.frames import Frame
 from trading.simulator.session import Session
 from trading.simulator.state import Account
+from trading.simulator.wire import dump
 
 Sessions = dict[Session, Subscription]
 Groups = dict[str, Sessions]
@@ -75,17 +75,11 @@ class Listeners:
             del channels[subscription.channel]
 
 
-def counted(channel: str) -> bool:
-    """Whether the number of connections of this channel is told and limited."""
-    return channel in COUNTED
-
-
-def public_frame(arg: str, body: str) -> Frame:
+def public_frame(arg: str, body: bytes) -> Frame:
     """`body` is an object's JSON without `arg`; the frame repeats the subscriber's argument."""
-    return Frame(f'{{"arg":{arg},{body[1:]}'.encode())
+    return Frame(b'{"arg":%b,%b' % (arg.encode("utf-8", "replace"), body[1:]))
 
 
 def private_frame(account: Account, subscription: Subscription, body: dict[str, Any]) -> Frame:
-    text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
     arg = f'{subscription.arg[:-1]},"uid":"{account.uid}"}}'
-    return Frame(f'{{"arg":{arg},{text[1:]}'.encode("utf-8", "replace"))
+    return public_frame(arg, dump(body))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import secrets
 import time
 from collections import deque
@@ -18,10 +19,11 @@ from trading.simulator.frames import Frame, negotiated_window
 from trading.simulator.state import Account
 from trading.simulator.wire import dump
 
-LARGEST_BUFFER: Final = 1024 * 1024
+LARGEST_BUFFER: Final = 2 * 1024 * 1024
 _BUFFER_FULL: Final = 4005
 _GOODBYE_S: Final = 1
 _HOUR_S: Final = 3600
+_ID: Final = re.compile(r"[A-Za-z0-9]{1,32}", re.ASCII)
 
 
 class Session:
@@ -111,6 +113,12 @@ class Session:
             await asyncio.wait_for(closing, _GOODBYE_S)
         if self.transport is not None:
             self.transport.abort()
+
+
+def message_id(frame: dict[str, Any]) -> str:
+    """The id of a client's message: up to 32 letters and digits; "" for none or another one."""
+    value = frame.get("id")
+    return value if isinstance(value, str) and _ID.fullmatch(value) else ""
 
 
 _closing: Final[set[asyncio.Future[None]]] = set()

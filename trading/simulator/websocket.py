@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import Any, Final
 
 from aiohttp import WSMsgType, hdrs, web
@@ -15,7 +14,7 @@ from trading.simulator.faults import ACK_KINDS, CONNECT_KINDS, LOGIN_KINDS, Faul
 from trading.simulator.frames import Frame, offered
 from trading.simulator.hub import Hub
 from trading.simulator.requests import decode
-from trading.simulator.session import Session
+from trading.simulator.session import Session, message_id
 from trading.simulator.state import Account
 
 URLS: Final = ("public", "private", "business")
@@ -24,7 +23,6 @@ _CALLS_PER_HOUR: Final = 480
 _CONNECTIONS_PER_SECOND: Final = 3
 _LOGIN_FAILED: Final = 4001
 _PONG: Final = Frame(b"pong")
-_ID: Final = re.compile(r"[A-Za-z0-9]{1,32}", re.ASCII)
 
 
 async def handle(hub: Hub, request: web.Request) -> web.StreamResponse:
@@ -85,7 +83,7 @@ async def _frame(hub: Hub, session: Session, data: str | bytes) -> None:
     try:
         await _operate(hub, session, frame, text)
     except OkxError as error:
-        _refuse(session, _id(frame), error)
+        _refuse(session, message_id(frame), error)
 
 
 async def _operate(hub: Hub, session: Session, frame: dict[str, Any], text: str) -> None:
@@ -104,14 +102,14 @@ async def _operate(hub: Hub, session: Session, frame: dict[str, Any], text: str)
         try:
             change(hub, session, frame, arg)
         except OkxError as error:
-            _refuse(session, _id(frame), error)
+            _refuse(session, message_id(frame), error)
 
 
 def _admit(hub: Hub, session: Session, frame: dict[str, Any], text: str) -> list[Any]:
     """The arguments of a call that is well formed and not one too many."""
     if hub.venue.limiter.enabled and not session.may_call(_CALLS_PER_HOUR):
         raise OkxError("60014")
-    if frame.get("id") not in (None, "") and not _id(frame):
+    if frame.get("id") not in (None, "") and not message_id(frame):
         raise OkxError("60033", "id")
     args = frame.get("args")
     if not isinstance(args, list) or not args:
@@ -187,14 +185,9 @@ def _pick_fault(hub: Hub, kinds: frozenset[str], subject: Subject) -> Fault | No
 
 def _acknowledged(session: Session, frame: dict[str, Any], arg: Any) -> dict[str, Any]:
     made = {"event": frame["op"], "arg": arg, "connId": session.conn_id}
-    return {"id": _id(frame), **made} if _id(frame) else made
+    return {"id": message_id(frame), **made} if message_id(frame) else made
 
 
 def _refuse(session: Session, request_id: str, error: OkxError) -> None:
     made = {"event": "error", "code": error.code, "msg": error.message, "connId": session.conn_id}
     session.send({"id": request_id, **made} if request_id else made)
-
-
-def _id(frame: dict[str, Any]) -> str:
-    value = frame.get("id")
-    return value if isinstance(value, str) and _ID.fullmatch(value) else ""

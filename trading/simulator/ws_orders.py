@@ -19,7 +19,7 @@ from trading.simulator.admission import (
 from trading.simulator.codes import OkxError, plain_message_of
 from trading.simulator.faults import REST_KINDS, Fault, Subject
 from trading.simulator.operations import Operation
-from trading.simulator.session import Session
+from trading.simulator.session import Session, message_id
 from trading.simulator.state import Account
 from trading.simulator.venue import Answer, Venue, refusal
 
@@ -100,7 +100,7 @@ def _admit(venue: Venue, account: Account, frame: dict[str, Any], now_ms: int) -
     well_formed = (
         isinstance(items, list) and items and all(isinstance(each, dict) for each in items)
     )
-    if not well_formed or (not batch and len(items or []) != 1):
+    if not _well_named(frame) or not well_formed or (not batch and len(items or []) != 1):
         raise OkxError("60013")
     if "trade" not in account.perm.split(","):
         raise OkxError("50120")
@@ -194,6 +194,11 @@ def _exp_time(frame: dict[str, Any]) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _well_named(frame: dict[str, Any]) -> bool:
+    return frame.get("id") in (None, "") or message_id(frame) != ""
+
+
 def _id(frame: dict[str, Any]) -> str:
+    """What an answer repeats, be it a proper id or not."""
     value = frame.get("id")
     return value if isinstance(value, str) else ""
