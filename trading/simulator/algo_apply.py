@@ -33,6 +33,7 @@ def attach(state: State, entry: Entry) -> None:
     """What an order carries has been amended."""
     order = state.accounts[entry["account"]].orders[entry["ord_id"]]
     order.attached = read_attached(entry["attached"])
+    order.req_id, order.amended = entry["req_id"], True
     order.u_time = entry["ts"]
 
 
@@ -55,6 +56,15 @@ def ordered(state: State, account: Account, order: Order, entry: Entry) -> None:
     algo.ord_ids.append(order.ord_id)
     algo.trigger_time = algo.u_time = order.c_time
     _retire(state, account, algo)
+
+
+def forget(state: State, account: Account, now_ms: int) -> None:
+    """The account starts anew: nothing waits and nothing counts down any more."""
+    for algo in list(account.live_algos.values()):
+        algo.state, algo.u_time = "canceled", now_ms
+        _retire(state, account, algo)
+    for key in [each for each in state.countdowns if each[0] == account.key]:
+        del state.countdowns[key]
 
 
 def countdown(state: State, entry: Entry) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from trading.simulator import algo_apply
 from trading.simulator.decimals import ZERO
 from trading.simulator.state import Entry, State, Transfer, settle_of
 
 
 def reset(state: State, entry: Entry) -> None:
-    """Positions end where they are; what they held leaves the exchange, as does the wallet."""
+    """Positions and algo orders end; what positions held leaves the exchange, as does the wallet."""
     account = state.accounts[entry["account"]]
     for key, position in account.positions.items():
         if position.margin:
@@ -22,6 +23,7 @@ def reset(state: State, entry: Entry) -> None:
     for ccy, amount in account.wallet.items():
         state.deposited[ccy] = state.deposited.get(ccy, ZERO) - amount
     account.wallet.clear()
+    algo_apply.forget(state, account, entry["ts"])
     account.u_time = entry["ts"]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from trading.simulator import codes_algo
+
 _PLACE: Final = re.compile(r" ?\{\d\}")
 
 _TABLE: Final[dict[str, tuple[int, str]]] = {
@@ -219,6 +221,7 @@ _TABLE: Final[dict[str, tuple[int, str]]] = {
         200,
         "The connection will soon be closed for a service upgrade. Please reconnect.",
     ),
+    **codes_algo.TABLE,
 }
 
 KNOWN: Final = frozenset(_TABLE)

@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterable
 from typing import Any, Final
 
-from trading.simulator import pushes, pushes_public
+from trading.simulator import pushes, pushes_algo, pushes_public
+from trading.simulator.algo_state import Algo
 from trading.simulator.channels import COUNTED, MARKET, MOVING, Subscription, needs_login
 from trading.simulator.disturbed import Disturbances
 from trading.simulator.faults import PUSH_KINDS, Subject
@@ -51,6 +52,7 @@ class Hub:
         self._delivering = False
         venue.exchange.order_listeners.append(self.order_changed)
         venue.exchange.on_account = self.account_changed
+        venue.algos.on_algo = self.algo_changed
 
     def open(self, session: Session) -> None:
         self.sessions.add(session)
@@ -112,6 +114,13 @@ class Hub:
         row = order_push_row(order, fill, self.venue.market)
         self._tell(account, heard, {"data": [row]}, order.inst_id, order.cl_ord_id)
         self._plan()
+
+    def algo_changed(self, account: Account, algo: Algo) -> None:
+        """An algo order that closes a whole position is also part of the position's row."""
+        channel, row = pushes_algo.told(self.venue, algo)
+        self.row_changed(account, channel, algo.inst_id, row)
+        if algo.close_fraction and algo.key in account.positions:
+            self._of(account).positions[algo.key] = None
 
     def account_changed(self, account: Account, event: str) -> None:
         """Several changes of one call become one push."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from trading.simulator import algo_orders
 from trading.simulator.codes import OkxError, message_of
 from trading.simulator.requests import Params, read_order
 from trading.simulator.state import Account
@@ -17,7 +18,8 @@ Operation = Callable[[Venue, Account, Params, int], Row]
 
 
 def place(venue: Venue, account: Account, params: Params, slices: int) -> Row:
-    order = venue.exchange.place(account, read_order(params), slices)
+    request = algo_orders.attach(venue.algos, account, read_order(params), params)
+    order = venue.exchange.place(account, request, slices)
     return {"clOrdId": order.cl_ord_id, "ordId": order.ord_id, "tag": order.tag}
 
 
@@ -27,7 +29,7 @@ def cancel(venue: Venue, account: Account, params: Params, _slices: int) -> Row:
 
 
 def amend(venue: Venue, account: Account, params: Params, _slices: int) -> Row:
-    order = venue.exchange.amend(account, params)
+    order = algo_orders.amend_order(venue.algos, account, params)
     return {"clOrdId": order.cl_ord_id, "ordId": order.ord_id, "reqId": order.req_id}
 
 
@@ -79,6 +81,8 @@ def _one(venue: Venue, operation: Operation, account: Account, item: Any, slices
     except OkxError as error:
         row = failed_row(operation, item, error.code, error.message, now)
         return row | {"subCode": error.sub_code} if "subCode" in row else row
+    finally:
+        venue.algos.catch_up()
     row |= {"ts": str(now), "sCode": "0", "sMsg": ""}
     return row if operation is cancel else row | {"subCode": ""}
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any, Final
 
-from trading.simulator import rows_account
+from trading.simulator import pushes_algo, rows_account
 from trading.simulator.channels import Subscription
 from trading.simulator.decimals import plain
 from trading.simulator.instruments import BY_ID
@@ -78,7 +78,7 @@ def snapshot(venue: Venue, account: Account, subscription: Subscription) -> list
         open_keys = [key for key, each in account.positions.items() if each.qty]
         held_cash = [ccy for ccy, cash in account.balances.items() if cash]
         return [_both(venue, account, "snapshot", [], held_cash, open_keys)]
-    return []
+    return pushes_algo.snapshot(venue, account, subscription)
 
 
 def positions_update(venue: Venue, account: Account, keys: Iterable[PositionKey]) -> Body:

@@ -118,21 +118,19 @@ def read_order(params: Params) -> OrderRequest:
     listed = params.instrument()
     ord_type = params.chosen("ordType", *ORDER_TYPES)
     side = params.chosen("side", "buy", "sell")
-    if params.has("attachAlgoOrds"):
-        raise parameter("attachAlgoOrds")
     px = _price(params, listed, ord_type)
     return OrderRequest(
         listed=listed,
-        td_mode=_td_mode(params, listed),
+        td_mode=trade_mode(params, listed),
         side=side,
-        pos_side=_pos_side(params),
+        pos_side=position_side(params),
         ord_type=ord_type,
         sz=_size(params),
         px=px,
         cl_ord_id=client_id(params),
-        tag=_tag(params),
+        tag=tag_of(params),
         ccy=params.text("ccy"),
-        tgt_ccy=_tgt_ccy(params, listed, ord_type, side),
+        tgt_ccy=target_currency(params, listed, ord_type, side),
         reduce_only=flag(params, "reduceOnly"),
         amend_px=params.text("pxAmendType") == "1",
         ban_amend=flag(params, "banAmend"),
@@ -141,7 +139,12 @@ def read_order(params: Params) -> OrderRequest:
 
 
 def client_id(params: Params) -> str:
-    return _word(params, "clOrdId", _CLIENT_ID)
+    return client_word(params, "clOrdId")
+
+
+def client_word(params: Params, name: str) -> str:
+    """A name given by the client: up to 32 letters and digits, or nothing."""
+    return _word(params, name, _CLIENT_ID)
 
 
 def flag(params: Params, name: str) -> bool:
@@ -164,7 +167,7 @@ def check_price(listed: Instrument, price: Decimal) -> None:
         raise OkxError("51150")
 
 
-def _tag(params: Params) -> str:
+def tag_of(params: Params) -> str:
     return _word(params, "tag", _TAG)
 
 
@@ -175,13 +178,13 @@ def _word(params: Params, name: str, pattern: re.Pattern[str]) -> str:
     return value
 
 
-def _td_mode(params: Params, listed: Instrument) -> str:
+def trade_mode(params: Params, listed: Instrument) -> str:
     """Spot pairs trade with `cash`, in account modes 3 and 4 with `cross`."""
     allowed = ("cash", "cross") if listed.is_spot else ("cross", "isolated")
     return params.chosen("tdMode", *allowed)
 
 
-def _pos_side(params: Params) -> str:
+def position_side(params: Params) -> str:
     value = params.text("posSide")
     if value not in ("", "net", "long", "short"):
         raise parameter("posSide")
@@ -215,7 +218,7 @@ def _price(params: Params, listed: Instrument, ord_type: str) -> Decimal | None:
     return price
 
 
-def _tgt_ccy(params: Params, listed: Instrument, ord_type: str, side: str) -> str:
+def target_currency(params: Params, listed: Instrument, ord_type: str, side: str) -> str:
     """Only spot market orders have one: buys count quote money unless told otherwise."""
     value = params.text("tgtCcy")
     if value not in ("", "base_ccy", "quote_ccy"):

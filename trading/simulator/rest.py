@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 from trading.simulator import (
     auth,
     routes_account,
+    routes_algo,
     routes_asset,
     routes_bills,
     routes_capacity,
@@ -46,6 +47,7 @@ ROUTES: Final[Routes] = {
     **routes_queries.ROUTES,
     **routes_settings.ROUTES,
     **routes_trade.ROUTES,
+    **routes_algo.ROUTES,
 }
 _PATHS: Final = {path for _, path in ROUTES}
 _LONGEST_NAME: Final = 128
@@ -184,7 +186,9 @@ def _items(received: Received, route: Route, body: Any) -> list[Any]:
         return []
     if "batch" in received.path:
         return check_batch(body)
-    if not isinstance(body, dict):
+    if route.array and isinstance(body, list):
+        return body
+    if not isinstance(body, dict) or route.array:
         raise OkxError("50002")
     return [body]
 

@@ -35,6 +35,7 @@ def _close_position(call: Call) -> list[Any]:
     params = call.params
     client_id(params)
     order = call.venue.exchange.close_position(call.account, params)
+    call.venue.algos.catch_up()
     return [
         {
             "clOrdId": order.cl_ord_id,
@@ -43,11 +44,6 @@ def _close_position(call: Call) -> list[Any]:
             "tag": order.tag,
         }
     ]
-
-
-def _nothing(_call: Call) -> list[Any]:
-    """Algo orders are not simulated: there are none."""
-    return []
 
 
 def _get(handler: Any, limit: int, key: str = "uid") -> Route:
@@ -70,6 +66,4 @@ ROUTES: Final[Routes] = {
     ("POST", "/api/v5/trade/close-position"): Route(
         _close_position, 20, "uid+inst", private=True, permission="trade"
     ),
-    ("GET", "/api/v5/trade/orders-algo-pending"): _get(_nothing, 20),
-    ("GET", "/api/v5/trade/orders-algo-history"): _get(_nothing, 20),
 }

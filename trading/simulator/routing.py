@@ -36,7 +36,7 @@ Handler = Callable[[Call], list[Any] | Answer]
 @dataclass(frozen=True, slots=True)
 class Route:
     """`key` names what is counted: ip, ip+inst, ip+type, uid, uid+inst, uid+type,
-    uid+ccy, uid+tag; orders count themselves."""
+    uid+ccy, uid+tag; orders count themselves. `array` paths take a list as their body."""
 
     handler: Handler
     limit: int
@@ -46,6 +46,7 @@ class Route:
     permission: str = "read_only"
     expires: bool = False
     order: str = ""
+    array: bool = False
 
 
 Routes = dict[tuple[str, str], Route]

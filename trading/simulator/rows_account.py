@@ -10,6 +10,7 @@ from trading.simulator.decimals import ZERO, divide, plain, round_money
 from trading.simulator.instruments import BY_ID
 from trading.simulator.margin import Funds
 from trading.simulator.market import Market
+from trading.simulator.rows_algo import close_algos
 from trading.simulator.state import Account, Position
 
 Row = dict[str, Any]
@@ -137,7 +138,7 @@ def position_row(account: Account, position: Position, market: Market) -> Row:
         "bePx": break_even(position),
         "cTime": str(position.c_time),
         "ccy": listed.settle,
-        "closeOrderAlgo": [],
+        "closeOrderAlgo": close_algos(account, position),
         "fee": plain(position.fee),
         "fundingFee": plain(position.funding),
         "idxPx": plain(quote.last),

@@ -8,6 +8,7 @@ from typing import Any
 from trading.simulator.decimals import ZERO, divide, plain
 from trading.simulator.instruments import BY_ID
 from trading.simulator.market import Market
+from trading.simulator.rows_algo import attached_rows
 from trading.simulator.state import Fill, Order
 
 Row = dict[str, Any]
@@ -16,12 +17,15 @@ Row = dict[str, Any]
 def order_row(order: Order) -> Row:
     """The REST object: GET order, pending, history."""
     listed = BY_ID[order.inst_id]
+    origin = order.origin
+    came_from = origin if origin is not None and not origin.linked else None
+    linked = origin.algo_id if origin is not None and origin.linked else ""
     return {
         "accFillSz": plain(order.filled),
-        "algoClOrdId": "",
-        "algoId": "",
+        "algoClOrdId": came_from.algo_cl_ord_id if came_from else "",
+        "algoId": came_from.algo_id if came_from else "",
         "attachAlgoClOrdId": "",
-        "attachAlgoOrds": [],
+        "attachAlgoOrds": attached_rows(order),
         "avgPx": average(order),
         "cTime": str(order.c_time),
         "cancelSource": order.cancel_source,
@@ -36,9 +40,9 @@ def order_row(order: Order) -> Row:
         "fillTime": str(order.fill_time or ""),
         "instId": order.inst_id,
         "instType": listed.inst_type,
-        "isTpLimit": "false",
+        "isTpLimit": "true" if linked else "false",
         "lever": order.lever,
-        "linkedAlgoOrd": {"algoId": ""},
+        "linkedAlgoOrd": {"algoId": linked},
         "ordId": order.ord_id,
         "ordType": order.ord_type,
         "pnl": plain(order.pnl),
@@ -55,7 +59,7 @@ def order_row(order: Order) -> Row:
         "slOrdPx": "",
         "slTriggerPx": "",
         "slTriggerPxType": "",
-        "source": "",
+        "source": origin.source if origin else "",
         "state": order.state,
         "stpId": "",
         "stpMode": order.stp_mode,
@@ -80,6 +84,7 @@ def order_push_row(order: Order, fill: Fill | None, market: Market) -> Row:
     del row["cancelSourceReason"]
     amended = order.amended and fill is None
     return row | {
+        "attachAlgoOrds": attached_rows(order, pushed=True),
         "amendResult": "0" if amended else "",
         "amendSource": "1" if amended else "",
         "code": "0",

@@ -6,8 +6,10 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+from trading.simulator.algo_engine import AlgoEngine
 from trading.simulator.clock import Clock
 from trading.simulator.codes import OkxError
+from trading.simulator.countdown import Countdowns
 from trading.simulator.exchange import Exchange
 from trading.simulator.faults import Faults
 from trading.simulator.ledger import Ledger
@@ -27,6 +29,12 @@ class Venue:
     control_token: str = ""
     ws_idle_s: int = 30
     background: set[asyncio.Task[None]] = field(default_factory=set)
+    algos: AlgoEngine = field(init=False)
+    countdowns: Countdowns = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.algos = AlgoEngine(self.exchange)
+        self.countdowns = Countdowns(self.exchange)
 
     def later(self, work: Any) -> None:
         """Run a coroutine beside the request that started it."""

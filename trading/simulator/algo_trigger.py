@@ -1,0 +1,97 @@
+"""When an algo order is triggered, and the order it then becomes."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from trading.simulator.algo_state import SOURCES, Algo, Attached, Leg, Origin
+from trading.simulator.decimals import ZERO, floor_to
+from trading.simulator.instruments import BY_ID
+from trading.simulator.market import Quote
+from trading.simulator.requests import OrderRequest
+
+
+def price_of(quote: Quote, px_type: str) -> Decimal:
+    """The price a trigger is compared with: last, mark or index."""
+    return quote.last if px_type == "last" else quote.mark
+
+
+def rises(name: str, side: str) -> bool:
+    """Whether a tp or sl of this closing side waits for a higher price."""
+    return (name == "tp") == (side == "sell")
+
+
+def due(algo: Algo, quote: Quote) -> tuple[str, Leg] | None:
+    """The leg whose price is reached; of two at once the stop loss, never both."""
+    for name, leg in (("sl", algo.sl), ("tp", algo.tp), ("", algo.trigger)):
+        if leg is None or leg.trigger_px is None:
+            continue
+        rising = rises(name, algo.side) if name else algo.rising
+        if _reached(price_of(quote, leg.px_type), leg.trigger_px, rising=rising):
+            return name, leg
+    return None
+
+
+def _reached(price: Decimal, trigger: Decimal, *, rising: bool) -> bool:
+    return price >= trigger if rising else price <= trigger
+
+
+def is_activated(algo: Algo, last: Decimal) -> bool:
+    """A trailing stop starts to follow the price when that has reached `active_px`."""
+    if algo.active or algo.active_px is None:
+        return True
+    return _reached(last, algo.active_px, rising=algo.side == "sell")
+
+
+def followed(algo: Algo, last: Decimal) -> Decimal:
+    """The best price a trailing stop has seen: highest when it sells, lowest when it buys."""
+    if algo.extreme is None:
+        return last
+    return max(algo.extreme, last) if algo.side == "sell" else min(algo.extreme, last)
+
+
+def trail_price(algo: Algo, extreme: Decimal | None) -> Decimal | None:
+    """Where the trailing stop triggers, down to the tick; None before it is active."""
+    if extreme is None:
+        return None
+    if algo.callback_ratio is not None:
+        distance = extreme * algo.callback_ratio
+    else:
+        distance = algo.callback_spread or ZERO
+    price = extreme - distance if algo.side == "sell" else extreme + distance
+    return floor_to(max(price, ZERO), BY_ID[algo.inst_id].tick)
+
+
+def is_trailed(algo: Algo, last: Decimal) -> bool:
+    trigger = trail_price(algo, algo.extreme)
+    return trigger is not None and _reached(last, trigger, rising=algo.side == "buy")
+
+
+def as_order(
+    algo: Algo,
+    leg: Leg,
+    size: Decimal,
+    *,
+    side_name: str = "",
+    linked: bool = False,
+    attached: tuple[Attached, ...] = (),
+) -> OrderRequest:
+    """What is sent to the exchange when this leg is reached, or at once for a resting leg."""
+    market = leg.ord_px is None
+    return OrderRequest(
+        listed=BY_ID[algo.inst_id],
+        td_mode=algo.td_mode,
+        side=algo.side,
+        pos_side=algo.pos_side,
+        ord_type="market" if market else (algo.advance_type or "limit"),
+        sz=size,
+        px=leg.ord_px,
+        cl_ord_id="",
+        tag=algo.tag,
+        ccy=algo.ccy,
+        tgt_ccy=algo.tgt_ccy if market else "",
+        reduce_only=algo.reduce_only and algo.pos_side == "net",
+        amend_px=False,
+        attached=attached,
+        origin=Origin(algo.algo_id, algo.algo_cl_ord_id, SOURCES[algo.ord_type], side_name, linked),
+    )
