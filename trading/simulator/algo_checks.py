@@ -161,6 +161,18 @@ def closable_by(account: Account, algo: Algo) -> Decimal:
     return abs(position.qty) if (position.qty > 0) == (algo.side == "sell") else ZERO
 
 
+def resting_against(account: Account, algo: Algo) -> Decimal:
+    """What close-only orders of the same position and side have taken for themselves."""
+    resting = (
+        each.remaining
+        for each in account.pending.values()
+        if each.reduce_only
+        and each.side == algo.side
+        and (each.inst_id, each.td_mode, each.pos_side) == algo.key
+    )
+    return sum(resting, ZERO)
+
+
 def _closes_hedged(account: Account, side: str, pos_side: str) -> bool:
     hedged = account.pos_mode != "net_mode" and pos_side in ("long", "short")
     return hedged and (pos_side == "long") == (side == "sell")

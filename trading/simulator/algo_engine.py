@@ -10,6 +10,7 @@ from typing import Any
 from trading.simulator import algo_attached, algo_checks, algo_trigger
 from trading.simulator.algo_state import Algo, Leg, terms, written
 from trading.simulator.codes import OkxError
+from trading.simulator.decimals import ZERO
 from trading.simulator.exchange import Exchange
 from trading.simulator.state import Account, Fill, Order, PositionKey
 
@@ -118,7 +119,7 @@ class AlgoEngine:
         """Place the take-profit limit order that rests while the stop loss waits."""
         if algo.tp is None or algo.tp.trigger_px is not None:
             return
-        size = self._size(account, algo)
+        size = self._size(account, algo, algo.tp)
         request = algo_trigger.as_order(algo, algo.tp, size, side_name="tp", linked=True)
         try:
             if not size:
@@ -157,7 +158,7 @@ class AlgoEngine:
     def _fire(self, account: Account, algo: Algo, name: str, leg: Leg) -> None:
         """Send the order; refused, the algo order has failed with the order's code."""
         self._end_linked(account, algo, STOP_TRIGGERED)
-        size = self._size(account, algo)
+        size = self._size(account, algo, leg)
         request = algo_trigger.as_order(algo, leg, size, side_name=name, attached=algo.attached)
         try:
             if not size:
@@ -178,11 +179,16 @@ class AlgoEngine:
         if name == "tp":
             self._move_to_cost(account, algo)
 
-    def _size(self, account: Account, algo: Algo) -> Decimal:
-        """Closing algo orders close what is there, never more: they cannot flip a position."""
+    def _size(self, account: Account, algo: Algo, leg: Leg) -> Decimal:
+        """Closing algo orders close what is there, never more: they cannot flip a position.
+
+        One that will rest leaves room for the closing orders that rest already.
+        """
         if not algo.reduce_only:
             return algo.sz
         free = algo_checks.closable_by(account, algo)
+        if leg.ord_px is not None:
+            free = max(free - algo_checks.resting_against(account, algo), ZERO)
         return free if algo.close_fraction else min(algo.sz, free)
 
     def _move_to_cost(self, account: Account, algo: Algo) -> None:

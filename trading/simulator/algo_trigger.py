@@ -13,7 +13,7 @@ from trading.simulator.requests import OrderRequest
 
 def price_of(quote: Quote, px_type: str) -> Decimal:
     """The price a trigger is compared with: last, mark or index."""
-    return quote.last if px_type == "last" else quote.mark
+    return {"last": quote.last, "mark": quote.mark, "index": quote.index}[px_type]
 
 
 def rises(name: str, side: str) -> bool:
