@@ -16,7 +16,13 @@ pytestmark = pytest.mark.simulator
 Shapes = dict[str, dict[str, str]]
 
 TRAILING = {"ordType": "move_order_stop", "callbackSpread": "100"}
-TRIGGER = {"ordType": "trigger", "triggerPx": "65000", "orderPx": "-1", "side": "buy", "reduceOnly": None}
+TRIGGER = {
+    "ordType": "trigger",
+    "triggerPx": "65000",
+    "orderPx": "-1",
+    "side": "buy",
+    "reduceOnly": None,
+}
 CARRIED = {"slTriggerPx": "60000", "slOrdPx": "-1", "attachAlgoClOrdId": "mine"}
 
 

@@ -78,7 +78,7 @@ def test_a_market_order_fills_at_once_with_the_taker_fee(client: Client) -> None
         ({"instId": SPOT, "side": "sell", "sz": "1"}, "51008"),
         ({"reduceOnly": True, "side": "sell"}, "51169"),
         ({"reduceOnly": "maybe"}, "51000"),
-        ({"attachAlgoOrds": [{"slTriggerPx": "1"}]}, "51000"),
+        ({"attachAlgoOrds": [{"slTriggerPx": "1"}]}, "50014"),
     ],
 )
 def test_refusals_are_rows_and_change_nothing(
