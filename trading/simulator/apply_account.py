@@ -10,7 +10,7 @@ from trading.simulator.state import Entry, State, Transfer, settle_of
 
 
 def reset(state: State, entry: Entry) -> None:
-    """Positions and algo orders end; what positions held leaves the exchange, as does the wallet."""
+    """Positions and algo orders end; what they held leaves the exchange, as does the wallet."""
     account = state.accounts[entry["account"]]
     for key, position in account.positions.items():
         if position.margin:

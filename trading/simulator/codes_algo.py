@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 TABLE: Final[dict[str, tuple[int, str]]] = {
-    "50015": (400, "Either parameter {0} or {1} is required"),
     "51046": (200, "The take profit trigger price must be higher than the order price"),
     "51047": (200, "The stop loss trigger price must be lower than the order price"),
     "51048": (200, "The take profit trigger price must be lower than the order price"),

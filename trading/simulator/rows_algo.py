@@ -145,10 +145,7 @@ def _trailing(algo: Algo) -> Row:
 def _attached(attached: Attached) -> Row:
     return {
         **_legs(attached.tp, attached.sl),
-        "activePx": "",
         "attachAlgoClOrdId": attached.cl_id,
-        "callbackRatio": "",
-        "callbackSpread": "",
         "slTriggerRatio": "",
         "tpTriggerRatio": "",
     }

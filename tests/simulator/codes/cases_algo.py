@@ -138,12 +138,7 @@ def _hedged_opening(client: Client) -> Answer:
     return place(client, **WHOLE, **STOP, side="sell", posSide="short", reduceOnly=None)
 
 
-def _query(**params: str) -> Case:
-    return asking(lambda client: client.get("trade/order-algo", params))
-
-
 CASES: Final[dict[str, Case]] = {
-    "50015": _query(),
     "51046": _with({"tpTriggerPx": "61000", "tpOrdPx": "-1"}, **FAR),
     "51047": _with({"slTriggerPx": "61000", "slOrdPx": "-1"}, **FAR),
     "51048": _with(PROFIT, side="sell", ordType="limit", px="66000"),
