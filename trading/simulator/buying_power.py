@@ -6,9 +6,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from trading.simulator.codes import insufficient
+from trading.simulator.codes import OkxError, insufficient
 from trading.simulator.decimals import ZERO, divide, floor_to
-from trading.simulator.instruments import BY_ID, Instrument
+from trading.simulator.instruments import BY_ID, Instrument, largest_at
 from trading.simulator.margin import closable, fee_rate, funds, order_margin
 from trading.simulator.matching import best_price, crosses, plan
 from trading.simulator.requests import check_size
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def check_funds(exchange: Exchange, account: Account, order: Order) -> None:
-    """51008 unless the free money covers the opening part and its fee."""
+    """51008 unless the free money covers the opening part and its fee; 51004 above the tier."""
     listed = BY_ID[order.inst_id]
     if listed.is_spot:
         ccy, needed = _spot_need(exchange, account, order)
@@ -32,6 +32,8 @@ def check_funds(exchange: Exchange, account: Account, order: Order) -> None:
     needed = _contract_need(account, order, opening, dearest_price(exchange, account, order))
     if needed > available(exchange, account, listed.settle, order.td_mode, order):
         raise insufficient(listed.settle, "margin")
+    if order.remaining > _room_in_tier(account, order):
+        raise OkxError("51004")
 
 
 def available(
@@ -72,7 +74,11 @@ def affordable(exchange: Exchange, account: Account, order: Order) -> Order:
 
 
 def largest(exchange: Exchange, account: Account, order: Order) -> Decimal:
-    """The size up to which an order like this one (its own size is ignored) is affordable."""
+    """The size up to which a contract order like this one (its own is ignored) passes."""
+    return min(_affordable_size(exchange, account, order), _room_in_tier(account, order))
+
+
+def _affordable_size(exchange: Exchange, account: Account, order: Order) -> Decimal:
     listed = BY_ID[order.inst_id]
     free_of_charge = max(closable(account, order) - _committed(account, order), ZERO)
     money = available(exchange, account, listed.settle, order.td_mode)
@@ -141,6 +147,16 @@ def _ladder(exchange: Exchange, account: Account, order: Order) -> list[tuple[De
     if not planned:
         return [(best, ZERO)]
     return [*planned[:-1], (planned[-1][0], ZERO)]
+
+
+def _room_in_tier(account: Account, order: Order) -> Decimal:
+    """How many contracts may be added before the position outgrows its leverage's tier."""
+    listed = BY_ID[order.inst_id]
+    key = (order.inst_id, order.td_mode, order.pos_side)
+    position = account.positions.get(key)
+    held = position.qty if position else ZERO
+    ahead = (held if order.side == "buy" else -held) + _committed(account, order)
+    return max(largest_at(listed, account.lever(*key)) - ahead, ZERO)
 
 
 def _committed(account: Account, order: Order) -> Decimal:

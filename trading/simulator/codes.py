@@ -77,6 +77,7 @@ _TABLE: Final[dict[str, tuple[int, str]]] = {
     "51028": (200, "Contract under delivery."),
     "51029": (200, "Contract is being settled."),
     "51030": (200, "Funding fee is being settled."),
+    "51041": (200, "Portfolio margin account only supports the Buy/Sell mode."),
     "51054": (500, "Request timed out. Please try again."),
     "51101": (
         200,
@@ -158,6 +159,11 @@ _TABLE: Final[dict[str, tuple[int, str]]] = {
     ),
     "59102": (200, "Leverage exceeds the maximum limit. Please lower the leverage."),
     "59105": (400, "Leverage can't be less than {0}. Please increase the leverage."),
+    "59106": (
+        200,
+        "The max available margin corresponding to your order tier is {0}."
+        " Please adjust your margin and place a new order.",
+    ),
     "59107": (
         200,
         "Leverage can't be modified. Please cancel all pending cross-margin orders before"
@@ -167,6 +173,14 @@ _TABLE: Final[dict[str, tuple[int, str]]] = {
         200,
         "Your account leverage is too low and has insufficient margins."
         " Please increase the leverage.",
+    ),
+    "59200": (200, "Insufficient account balance."),
+    "59300": (200, "Margin call failed. Position does not exist."),
+    "59301": (200, "Margin adjustment failed for exceeding the max limit."),
+    "59302": (
+        200,
+        "Margin adjustment failed due to pending close order."
+        " Please cancel any pending close orders.",
     ),
     "4001": (200, "Login Failed"),
     "4002": (200, "Invalid Request"),

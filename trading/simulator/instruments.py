@@ -162,6 +162,12 @@ def tier_for(listed: Instrument, size: Decimal) -> Tier:
     return next((tier for tier in every if abs(size) <= tier.max_size), every[-1])
 
 
+def largest_at(listed: Instrument, lever: Decimal) -> Decimal:
+    """The most contracts a position may have at this leverage."""
+    fitting = [tier.max_size for tier in tiers_of(listed) if tier.max_lever >= lever]
+    return fitting[-1] if fitting else Decimal(0)
+
+
 def instrument_row(listed: Instrument, state: str = "live") -> dict[str, Any]:
     spot = listed.is_spot
     huge = "9999999999.0000000000000000"

@@ -5,10 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final
 
+from trading.simulator import capacity
+from trading.simulator.buying_power import available
 from trading.simulator.codes import OkxError, parameter
 from trading.simulator.decimals import ZERO, divide, floor_to, parse_number, plain
 from trading.simulator.instruments import Instrument
-from trading.simulator.margin import fee_rate, funds, notional
+from trading.simulator.margin import funds, notional
+from trading.simulator.requests import flag
 from trading.simulator.routing import (
     Call,
     Route,
@@ -32,40 +35,35 @@ def _max_size(call: Call) -> list[Any]:
 
 
 def _max_size_row(call: Call, listed: Instrument, mode: str) -> Row:
-    quote = call.venue.market.quote(listed.inst_id)
-    buy, sell = _available(call, listed)
-    if listed.is_spot:
-        buy = floor_to(divide(buy, quote.ask), listed.lot)
-        return _size_row(listed, listed.base, buy, floor_to(sell, listed.lot))
-    lever = call.account.lever(listed.inst_id, mode, "net")
-    per_contract = divide(abs(listed.value(Decimal(1), quote.ask)), lever)
-    per_contract += abs(listed.value(Decimal(1), quote.ask)) * fee_rate(listed.inst_id, "T")
-    size = floor_to(divide(buy, per_contract), listed.lot)
-    return _size_row(listed, listed.settle, size, size)
-
-
-def _size_row(listed: Instrument, ccy: str, buy: Decimal, sell: Decimal) -> Row:
+    """What an order at `px`, without it a market order, may have: one lot more is refused."""
+    price = parse_number(call.params.text("px")) if call.params.has("px") else None
+    if call.params.has("px") and not price:
+        raise parameter("px")
+    exchange, account = call.venue.exchange, call.account
+    buy, sell = (
+        capacity.largest(exchange, account, capacity.Wish(listed, mode, side, price))
+        for side in ("buy", "sell")
+    )
+    ccy = listed.base if listed.is_spot else listed.settle
     return {"ccy": ccy, "instId": listed.inst_id, "maxBuy": plain(buy), "maxSell": plain(sell)}
 
 
 def _max_avail_size(call: Call) -> list[Any]:
+    """Money for orders that open, or with `reduceOnly` the contracts that may be closed."""
     found = instruments_asked(call.params, 5)
-    call.params.chosen("tdMode", "cash", "cross", "isolated")
+    mode = call.params.chosen("tdMode", "cash", "cross", "isolated")
+    closing = flag(call.params, "reduceOnly")
     made = []
     for listed in found:
-        buy, sell = _available(call, listed)
+        exchange, account = call.venue.exchange, call.account
+        if closing and not listed.is_spot:
+            buy, sell = capacity.closable_sizes(account, listed, mode)
+        else:
+            buy = available(exchange, account, listed.settle or listed.quote, mode)
+            sell = available(exchange, account, listed.settle or listed.base, mode)
         row = {"instId": listed.inst_id, "availBuy": plain(buy), "availSell": plain(sell)}
         made.append(row)
     return made
-
-
-def _available(call: Call, listed: Instrument) -> tuple[Decimal, Decimal]:
-    buy_ccy, sell_ccy = (
-        (listed.quote, listed.base) if listed.is_spot else (listed.settle, listed.settle)
-    )
-    market = call.venue.market
-    buy = funds(call.account, buy_ccy, market).available
-    return buy, funds(call.account, sell_ccy, market).available
 
 
 def _max_withdrawal(call: Call) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from trading.simulator import settings
+from trading.simulator import margin_moves, settings
 from trading.simulator.codes import OkxError
 from trading.simulator.requests import flag
 from trading.simulator.routing import Call, Route, Routes, instruments_asked
@@ -39,8 +39,14 @@ def _set_account_level(call: Call) -> list[Any]:
     if level != call.account.acct_lv:
         if call.account.pending or call.account.open_positions():
             raise OkxError("59000")
+        if level == "4" and call.account.pos_mode != "net_mode":
+            raise OkxError("51041")
         _change(call, "acct_lv", level)
     return [{"acctLv": level}]
+
+
+def _move_margin(call: Call) -> list[Any]:
+    return [margin_moves.move_margin(call.venue.exchange, call.account, call.params)]
 
 
 def _set_greeks(call: Call) -> list[Any]:
@@ -89,6 +95,7 @@ ROUTES: Final[Routes] = {
     ("GET", "/api/v5/account/leverage-info"): _get(_leverage_info, 20),
     ("POST", "/api/v5/account/set-position-mode"): _post(_set_position_mode, 5),
     ("POST", "/api/v5/account/set-leverage"): _post(_set_leverage, 20),
+    ("POST", "/api/v5/account/position/margin-balance"): _post(_move_margin, 20),
     ("POST", "/api/v5/account/set-account-level"): _post(_set_account_level, 5),
     ("POST", "/api/v5/account/set-greeks"): _post(_set_greeks, 5),
     ("POST", "/api/v5/account/set-isolated-mode"): _post(_set_isolated_mode, 5),

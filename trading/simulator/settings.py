@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
+from trading.simulator.buying_power import available
 from trading.simulator.codes import OkxError, parameter
 from trading.simulator.decimals import ZERO, divide, parse_number, plain
 from trading.simulator.exchange import Exchange
-from trading.simulator.instruments import Instrument
-from trading.simulator.margin import funds, notional
+from trading.simulator.instruments import Instrument, tier_for
+from trading.simulator.margin import isolated_health, notional
 from trading.simulator.requests import Params
 from trading.simulator.state import Account, Position
 
@@ -21,6 +23,8 @@ def set_position_mode(exchange: Exchange, account: Account, params: Params) -> R
     if mode != account.pos_mode:
         if account.pending or account.open_positions():
             raise OkxError("59000")
+        if account.acct_lv == "4":
+            raise OkxError("51041")
         exchange.record(
             {
                 "kind": "setting",
@@ -42,6 +46,7 @@ def set_leverage(exchange: Exchange, account: Account, params: Params) -> Row:
     pos_side = _lever_side(account, params, mgn_mode)
     if lever != account.lever(listed.inst_id, mgn_mode, pos_side):
         _refuse_pending(account, listed.inst_id, mgn_mode, pos_side)
+        _refuse_tier(account, listed, mgn_mode, lever)
     margin = _margin_moves(exchange, account, (listed.inst_id, mgn_mode, pos_side), lever)
     exchange.record(
         {
@@ -125,11 +130,29 @@ def _margin_moves(
     held = [account.positions[each] for each in open_keys if each in account.positions]
     extra = sum((_extra(exchange, account, each, lever) for each in held), ZERO)
     settle = exchange.market.quote(inst_id).instrument.settle
-    if extra > 0 and extra > funds(account, settle, exchange.market).available:
+    if extra > 0 and extra > available(exchange, account, settle, mgn_mode):
         raise OkxError("59108")
     if mgn_mode == "cross":
         return {}
+    for each in held:
+        _refuse_liquidation(exchange, each, lever)
     return {each.pos_side: divide(abs(each.cost), lever) - each.margin for each in held}
+
+
+def _refuse_liquidation(exchange: Exchange, position: Position, lever: Decimal) -> None:
+    """Margin that a loss has used up does not come back by a higher leverage."""
+    kept = replace(position, margin=divide(abs(position.cost), lever))
+    ratio = isolated_health(kept, exchange.market).ratio
+    if ratio is not None and ratio <= 1:
+        raise OkxError("59108")
+
+
+def _refuse_tier(account: Account, listed: Instrument, mgn_mode: str, lever: Decimal) -> None:
+    for position in account.open_positions():
+        if (position.inst_id, position.mgn_mode) == (listed.inst_id, mgn_mode):
+            tier = tier_for(listed, position.qty)
+            if lever > tier.max_lever:
+                raise OkxError("59106", plain(tier.max_size))
 
 
 def _extra(exchange: Exchange, account: Account, position: Position, lever: Decimal) -> Decimal:
