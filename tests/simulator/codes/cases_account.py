@@ -38,7 +38,43 @@ def _lever_without_money(client: Client) -> Answer:
     return _lever(client, "1")
 
 
+def _more_than_the_tier(client: Client) -> Answer:
+    """At 50 LTC positions end with 2 million USD."""
+    instrument = {"instId": "LTC-USDT-SWAP"}
+    assert _lever(client, "50", **instrument).code == "0"
+    return client.order(**instrument, ordType="limit", px="84", sz="30000")
+
+
+def _lever_over_the_tier(client: Client) -> Answer:
+    terms = {"ordType": "limit", "px": "600", "sz": "360000"}
+    assert client.order(instId="BNB-USDT-SWAP", **terms).code == "0"
+    return _lever(client, "50", instId="BNB-USDT-SWAP")
+
+
+def _portfolio_with_sides(client: Client) -> Answer:
+    assert client.post("account/set-account-level", {"acctLv": "4"}).code == "0"
+    return client.post("account/set-position-mode", {"posMode": "long_short_mode"})
+
+
+def _margin(client: Client, kind: str, amount: str) -> Answer:
+    body = {"instId": SWAP, "posSide": "net", "type": kind, "amt": amount}
+    return client.post("account/position/margin-balance", body)
+
+
+def _isolated_margin(kind: str, amount: str, *, closing: bool = False) -> Case:
+    def ask(client: Client) -> Answer:
+        assert client.order(tdMode="isolated").code == "0"
+        if closing:
+            terms = {"tdMode": "isolated", "side": "sell", "ordType": "limit", "px": "66000"}
+            assert client.order(**terms, reduceOnly=True).code == "0"
+        return _margin(client, kind, amount)
+
+    return asking(ask)
+
+
 CASES: Final[dict[str, Case]] = {
+    "51004": asking(_more_than_the_tier, balances={"USDT": "1000000"}),
+    "51041": asking(_portfolio_with_sides),
     "50015": asking(lambda client: client.get("asset/transfer-state")),
     "58114": asking(lambda client: _move(client, amt="0")),
     "58127": asking(lambda client: _move(client, type="1", subAcct="other")),
@@ -47,6 +83,11 @@ CASES: Final[dict[str, Case]] = {
     "59101": _lever_with_an_order("isolated"),
     "59102": asking(lambda client: _lever(client, "1000")),
     "59105": asking(lambda client: _lever(client, "0.5")),
+    "59106": asking(_lever_over_the_tier, balances={"USDT": "10000000"}),
     "59107": _lever_with_an_order("cross"),
     "59108": asking(_lever_without_money, balances={"USDT": "10000"}),
+    "59200": _isolated_margin("add", "1000000"),
+    "59300": asking(lambda client: _margin(client, "add", "1")),
+    "59301": _isolated_margin("reduce", "1"),
+    "59302": _isolated_margin("reduce", "1", closing=True),
 }

@@ -82,7 +82,6 @@ CASES: Final[dict[str, Case]] = {
     "51000": _order(ordType="whatever"),
     "51001": _order(instId="NO-SUCH-SWAP"),
     "51003": asking(lambda client: client.get("trade/order", {"instId": SWAP})),
-    "51004": faulty_row("51004"),
     "51005": faulty_row("51005"),
     "51006": _order(ordType="limit", px="90000"),
     "51008": _order(sz="10000"),
