@@ -45,7 +45,7 @@ _FIRST_MONDAY: Final = 4 * _DAY
 def candle(quote: Quote, bar: str, start: int, now_ms: int, kind: str = "last") -> list[str]:
     """`[ts, o, h, l, c, vol, volCcy, volCcyQuote, confirm]`; prices of a kind other than
     `last` have no volumes."""
-    end = _end(start, bar)
+    end = end_of(start, bar)
     drawn = quote.walk.bar(start, min(end, now_ms), kind)
     prices = [str(start), *(plain(each) for each in drawn[:4])]
     confirmed = "1" if end <= now_ms else "0"
@@ -87,6 +87,6 @@ def bucket(at_ms: int, bar: str) -> int:
     return (local - offset) // step * step + offset - shift
 
 
-def _end(start: int, bar: str) -> int:
+def end_of(start: int, bar: str) -> int:
     """Where the next candle begins; months differ in length."""
     return bucket(start + BARS[bar], bar)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
 from trading.simulator.bars import BARS
 from trading.simulator.codes import OkxError
-from trading.simulator.instruments import BY_ID, INST_TYPES
+from trading.simulator.instruments import BY_ID, INDEXES, INST_TYPES
 
 PUBLIC: Final = frozenset(
     (
@@ -146,11 +147,10 @@ def _check_instrument(values: dict[str, str]) -> None:
             raise _unknown(values)
     elif channel in MARKET and not inst_id:
         raise OkxError("60027", "instId")
-    if inst_id and inst_id not in BY_ID:
+    known: Container[str] = INDEXES if channel.startswith("index-") else BY_ID
+    if inst_id and inst_id not in known:
         raise _unknown(values)
     if channel in _SWAPS_ONLY and BY_ID[inst_id].is_spot:
-        raise _unknown(values)
-    if channel.startswith("index-") and not BY_ID[inst_id].is_spot:
         raise _unknown(values)
 
 

@@ -147,6 +147,10 @@ class Hub:
         for session in told:
             asyncio.get_running_loop().call_later(seconds, session.end, _GOING_AWAY)
 
+    def market_beat(self) -> None:
+        """Several times a second: whatever changed in the public channels."""
+        self.prices_moved(self.listeners.subjects())
+
     def prices_moved(self, inst_ids: Iterable[str]) -> None:
         for inst_id in inst_ids:
             for channel, groups in list(self.listeners.public(inst_id).items()):

@@ -57,6 +57,10 @@ class Listeners:
     def public(self, subject: str) -> dict[str, Groups]:
         return self._public.get(subject, {})
 
+    def subjects(self) -> list[str]:
+        """Of the public channels that anybody listens to."""
+        return [subject for subject, channels in self._public.items() if channels]
+
     def connections(self, account: Account, channel: str) -> int:
         return len(self._private.get((account.key, channel), ()))
 

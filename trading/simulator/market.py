@@ -56,13 +56,10 @@ class Quote:
     high: Decimal
     ts: int
     stepped: int
+    pinned: bool = False
     seq_id: int = 1000
     replayed: int = 0
     _days: dict[str, tuple[int, PriceBar]] = field(default_factory=dict)
-
-    @property
-    def pinned(self) -> bool:
-        return self.walk.held
 
     @property
     def bid(self) -> Decimal:
@@ -155,14 +152,16 @@ class Market:
         after = now_ms // STEP_MS
         moved = []
         for inst_id, quote in self.quotes.items():
-            if quote.stepped != after and not quote.pinned:
+            if quote.stepped != after and not quote.walk.held:
                 _advance(quote, after, now_ms)
                 moved.append(inst_id)
         return moved
 
     def pin(self, inst_id: str, price: Decimal, now_ms: int) -> None:
         """Hold the instrument at this price: last, mark and index equal it, the book follows."""
-        self.quotes[inst_id].walk.hold(price, now_ms)
+        quote = self.quotes[inst_id]
+        quote.pinned = True
+        quote.walk.hold(price, now_ms)
         self._changed(inst_id, now_ms)
 
     def unpin(self, inst_id: str, now_ms: int) -> None:
@@ -171,8 +170,9 @@ class Market:
 
     def walk_from(self, inst_id: str, price: Decimal, now_ms: int) -> None:
         """Jump to this price and walk on from there (stand there when the market stands)."""
-        walk = self.quotes[inst_id].walk
-        change = walk.walk_from if self.moving else walk.hold
+        quote = self.quotes[inst_id]
+        quote.pinned = False
+        change = quote.walk.walk_from if self.moving else quote.walk.hold
         change(price, now_ms)
         self._changed(inst_id, now_ms)
 

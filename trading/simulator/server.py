@@ -206,7 +206,8 @@ async def _listen_control(stack: contextlib.AsyncExitStack, hub: Hub, options: O
 async def _beat(hub: Hub, *, moving: bool) -> None:
     while True:
         await asyncio.sleep(_STEP_S)
-        hub.prices_moved(hub.venue.exchange.tick(moving=moving))
+        hub.venue.exchange.tick(moving=moving)
+        hub.market_beat()
         await hub.venue.ledger.flush()
 
 
