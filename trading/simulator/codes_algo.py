@@ -150,4 +150,14 @@ TABLE: Final[dict[str, tuple[int, str]]] = {
         "attachAlgoId or attachAlgoClOrdId cannot be identical when modifying any TP/SL"
         " within your split TPs order",
     ),
+    "59668": (
+        200,
+        "Cancel isolated margin TP/SL, trailing, trigger, and chase orders or stop bots before"
+        " adjusting your leverage.",
+    ),
+    "59669": (
+        200,
+        "Cancel cross-margin TP/SL, trailing, trigger, and chase orders or stop bots before"
+        " adjusting your leverage.",
+    ),
 }

@@ -21,7 +21,7 @@ def set_position_mode(exchange: Exchange, account: Account, params: Params) -> R
     """Whole account; refused with open orders or positions (59000)."""
     mode = params.chosen("posMode", "net_mode", "long_short_mode")
     if mode != account.pos_mode:
-        if account.pending or account.open_positions():
+        if account.pending or account.live_algos or account.open_positions():
             raise OkxError("59000")
         if account.acct_lv == "4":
             raise OkxError("51041")
@@ -118,6 +118,10 @@ def _refuse_pending(account: Account, inst_id: str, mgn_mode: str, pos_side: str
         same = order.inst_id == inst_id and order.td_mode == mgn_mode
         if same and pos_side in ("", "net", order.pos_side):
             raise OkxError("59107" if mgn_mode == "cross" else "59101")
+    for algo in account.live_algos.values():
+        same = algo.inst_id == inst_id and algo.td_mode == mgn_mode
+        if same and pos_side in ("", "net", algo.pos_side):
+            raise OkxError("59669" if mgn_mode == "cross" else "59668")
 
 
 def _margin_moves(

@@ -138,6 +138,16 @@ def _hedged_opening(client: Client) -> Answer:
     return place(client, **WHOLE, **STOP, side="sell", posSide="short", reduceOnly=None)
 
 
+def _lever(mode: str) -> Case:
+    def ask(client: Client) -> Answer:
+        terms = {"ordType": "move_order_stop", "callbackRatio": "0.01", "tdMode": mode}
+        assert place(client, **terms).code == "0"
+        body = {"instId": SWAP, "lever": "7", "mgnMode": mode}
+        return client.post("account/set-leverage", body)
+
+    return asking(ask)
+
+
 CASES: Final[dict[str, Case]] = {
     "51046": _with({"tpTriggerPx": "61000", "tpOrdPx": "-1"}, **FAR),
     "51047": _with({"slTriggerPx": "61000", "slOrdPx": "-1"}, **FAR),
@@ -211,4 +221,6 @@ CASES: Final[dict[str, Case]] = {
         [{**SAVED, "attachAlgoClOrdId": "mine"}],
         attachAlgoOrds=[{"attachAlgoClOrdId": "mine", "newSlTriggerPx": "60500"}] * 2,
     ),
+    "59668": _lever("isolated"),
+    "59669": _lever("cross"),
 }
