@@ -107,10 +107,23 @@ def purse_page(model_admin: Any, request: HttpRequest, object_id: int) -> HttpRe
         request.POST if request.POST.get("do") in {"fund", "withdraw"} else None,
         currencies=_currencies(),
     )
-    if request.method == "POST" and _acted(request, account, form):
+    if request.method == "POST" and request.POST.get("do") == "reopen":
+        recheck_keys(account=account, actor=request.user)  # type: ignore[arg-type]
+        messages.success(
+            request, _("The simulator is being asked. An account it has lost is opened again.")
+        )
+        return HttpResponseRedirect(_account_page(account))
+    if request.method == "POST" and _paid(request, account, form):
         return HttpResponseRedirect(request.path)
-    balances = Balance.objects.filter(account=account).order_by("currency")
-    return _show(model_admin, request, "purse", account=account, form=form, balances=list(balances))
+    balances = Balance.objects.filter(account=account).exclude(currency=Balance.TOTAL)
+    return _show(
+        model_admin,
+        request,
+        "purse",
+        account=account,
+        form=form,
+        balances=balances.order_by("currency"),
+    )
 
 
 def reset_page(model_admin: Any, request: HttpRequest, object_id: int) -> HttpResponse:
@@ -145,32 +158,25 @@ def _open(request: HttpRequest, customer: Customer, form: OpenForm) -> ExchangeA
     )
 
 
-def _acted(request: HttpRequest, account: ExchangeAccount, form: PaymentForm) -> bool:
-    actor: Any = request.user
-    match request.POST.get("do"):
-        case "fund" if form.is_valid():
-            done = _tried(form, lambda: paper.fund(account=account, actor=actor, **_paid(form)))
-            said = _("Paid in: %(amount)s %(currency)s.")
-        case "withdraw" if form.is_valid():
-            done = _tried(form, lambda: paper.withdraw(account=account, actor=actor, **_paid(form)))
-            said = _("Taken out: %(amount)s %(currency)s.")
-        case "reopen":
-            recheck_keys(account=account, actor=actor)
-            messages.success(
-                request,
-                _("The simulator is being asked. An account it has lost is opened again."),
-            )
-            return True
-        case _:
-            return False
-    if done:
-        words = {**_paid(form), "amount": figure(form.cleaned_data["amount"])}
-        messages.success(request, said % words)
-    return done
-
-
-def _paid(form: PaymentForm) -> dict[str, Any]:
-    return {name: form.cleaned_data[name] for name in ("currency", "amount")}
+def _paid(request: HttpRequest, account: ExchangeAccount, form: PaymentForm) -> bool:
+    if not form.is_valid():
+        return False
+    given = form.cleaned_data
+    terms: dict[str, Any] = {
+        "account": account,
+        "actor": request.user,
+        "currency": given["currency"],
+        "amount": given["amount"],
+    }
+    if request.POST["do"] == "fund":
+        act, said = paper.fund, _("Paid in: %(amount)s %(currency)s.")
+    else:
+        act, said = paper.withdraw, _("Taken out: %(amount)s %(currency)s.")
+    if not _tried(form, lambda: act(**terms)):
+        return False
+    amount = figure(given["amount"])
+    messages.success(request, said % {"amount": amount, "currency": given["currency"]})
+    return True
 
 
 def _tried(form: forms.Form, act: Callable[[], object]) -> bool:
