@@ -15,6 +15,7 @@ from typing import Any, Final
 from trading.simulator import guard
 from trading.simulator.decimals import EXACT, parse_whole
 from trading.simulator.opening import BadAccountError, Opening, parse_account
+from trading.simulator.scenario_file import BadScenarioError, Scenario, read_scenario
 from trading.simulator.server import Options, serve
 
 _TOKEN: Final = "SIMULATOR_CONTROL_TOKEN"  # noqa: S105 - the name of the variable
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=os.environ.get(_TOKEN, ""),
         help=f"what control calls must bear; needed off loopback; default: ${_TOKEN}",
     )
+    parser.add_argument("--scenario", type=_scenario, default=None, metavar="FILE")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument(
         "--speed", type=_speed, default=1, help="how many times as fast prices walk"
@@ -87,6 +89,7 @@ def _options(given: argparse.Namespace) -> Options:
         tls_port=given.tls_port,
         control_host=given.control_host,
         control_token=given.control_token,
+        scenario=given.scenario,
     )
 
 
@@ -97,6 +100,16 @@ def _check_token(parser: argparse.ArgumentParser, given: argparse.Namespace) -> 
         parser.error("--control-token is needed when --control-host is not on loopback")
     if token and (len(token) < guard.LEAST_TOKEN or not token.isascii()):
         parser.error(f"--control-token needs at least {guard.LEAST_TOKEN} ASCII characters")
+
+
+def _scenario(path: str) -> Scenario:
+    """Read and checked whole before anything starts."""
+    try:
+        return read_scenario(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise argparse.ArgumentTypeError(f"cannot read {path}: {error}") from error
+    except BadScenarioError as error:
+        raise argparse.ArgumentTypeError(f"{path}: {error}") from error
 
 
 def _account(text: str) -> Opening:

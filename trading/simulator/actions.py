@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from trading.simulator.control_input import Asked, Handler
+from trading.simulator.control_input import Asked, BadInputError, Handler
+from trading.simulator.faults import BadFaultError
 from trading.simulator.hub import Hub
+from trading.simulator.opening import BadAccountError
 from trading.simulator.requests import Numeral
+from trading.simulator.upkeep import BadUpkeepError
 
 Row = dict[str, Any]
+
+REFUSALS: Final = (BadInputError, BadFaultError, BadAccountError, BadUpkeepError)
 
 
 @dataclass(frozen=True, slots=True)

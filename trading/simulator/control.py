@@ -12,32 +12,31 @@ from trading.simulator import (
     actions_market,
     control_accounts,
     control_faults,
+    control_scenario,
     control_venue,
     guard,
 )
+from trading.simulator.actions import REFUSALS
 from trading.simulator.control_input import (
     Asked,
-    BadInputError,
     Handlers,
     NotThereError,
     read_body,
     respond,
 )
-from trading.simulator.faults import BadFaultError
 from trading.simulator.hub import Hub
-from trading.simulator.opening import BadAccountError
-from trading.simulator.upkeep import BadUpkeepError
 
 _HANDLERS: Final[Handlers] = {
     **actions_account.HANDLERS,
     **actions_market.HANDLERS,
     **control_accounts.HANDLERS,
     **control_faults.HANDLERS,
+    **control_scenario.HANDLERS,
     **control_venue.HANDLERS,
 }
 _PATHS: Final = {path for _, path in _HANDLERS}
+_FILES: Final = ("/scenario",)
 _MAY_LACK_BODY: Final = ("/reset", "/restart-notice", "/cut-sockets", "/restart")
-_REFUSALS: Final = (BadInputError, BadFaultError, BadAccountError, BadUpkeepError)
 
 
 async def handle(hub: Hub, request: web.Request) -> web.Response:
@@ -51,9 +50,8 @@ async def handle(hub: Hub, request: web.Request) -> web.Response:
     if handler is None:
         return respond({"error": "not found", "field": ""}, 405 if path in _PATHS else 404)
     try:
-        body = await _body(request, path)
-        answer = await handler(hub, Asked(body, dict(request.query), name))
-    except _REFUSALS as error:
+        answer = await handler(hub, await _asked(request, path, name))
+    except REFUSALS as error:
         return respond({"error": str(error), "field": error.field}, 400)
     except NotThereError as error:
         return respond({"error": str(error), "field": ""}, 404)
@@ -62,13 +60,16 @@ async def handle(hub: Hub, request: web.Request) -> web.Response:
     return respond(answer)
 
 
-async def _body(request: web.Request, path: str) -> dict[str, object]:
+async def _asked(request: web.Request, path: str, name: str) -> Asked:
+    query = dict(request.query)
     if request.method in ("GET", "DELETE"):
-        return {}
+        return Asked({}, query, name)
     data = await request.read()
+    if path in _FILES:
+        return Asked({}, query, name, data.decode(errors="replace"))
     if not data and path.endswith(_MAY_LACK_BODY):
-        return {}
-    return read_body(data)
+        return Asked({}, query, name)
+    return Asked(read_body(data), query, name)
 
 
 def _pattern(raw_path: str) -> tuple[str, str]:

@@ -29,11 +29,12 @@ class NotThereError(LookupError):
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One call: `body` is the decoded object (numbers as their text), `name` the
-    account key or fault id out of the path."""
+    account key or fault id out of the path; `text` the body where it is a file."""
 
     body: dict[str, Any]
     query: dict[str, str]
     name: str = ""
+    text: str = ""
 
     def number(self, name: str, most: int = 10**15) -> int | None:
         """A whole number of the query, or None when it is absent."""

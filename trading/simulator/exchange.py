@@ -18,6 +18,7 @@ from trading.simulator.risk import RiskWatch
 from trading.simulator.state import Account, Entry, Fill, Order, Position, State
 
 OrderListener = Callable[[Account, Order, Fill | None], None]
+EntryListener = Callable[[Entry], None]
 AccountListener = Callable[[Account, str], None]
 WarningListener = Callable[[Account, Position], None]
 TickWatcher = Callable[[Sequence[str], int], None]
@@ -25,8 +26,8 @@ TickWatcher = Callable[[Sequence[str], int], None]
 
 class Exchange:
     """Checks, records and applies. `order_listeners` hear every order state in
-    turn; `on_account` hears that balances or positions of an account changed,
-    `on_warning` that a position came near liquidation."""
+    turn, `entry_listeners` every entry; `on_account` hears that balances or positions of
+    an account changed, `on_warning` that a position came near liquidation."""
 
     def __init__(self, clock: Clock, market: Market, ledger: Ledger) -> None:
         self.clock = clock
@@ -37,6 +38,7 @@ class Exchange:
         self.rules = checks.Rules()
         self.ids = IdSource(clock)
         self.order_listeners: list[OrderListener] = []
+        self.entry_listeners: list[EntryListener] = []
         self.on_account: AccountListener = _ignore_account
         self.watchers: list[TickWatcher] = []
         market.resting = self.resting_levels
@@ -57,6 +59,8 @@ class Exchange:
         stamped = self.ledger.append(entry)
         apply(self.state, stamped)
         self._risk.recorded(stamped)
+        for hear in self.entry_listeners:
+            hear(stamped)
         return stamped
 
     def on_order(self, account: Account, order: Order, fill: Fill | None) -> None:

@@ -42,6 +42,7 @@ class Hub:
     def __init__(self, venue: Venue) -> None:
         self.venue = venue
         self.sessions: set[Session] = set()
+        self.scenario: object = None
         self.listeners = Listeners()
         self._timetable = Timetable()
         self._disturbances = Disturbances()

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from trading.simulator import control, opening, rest, websocket
+from trading.simulator import control, control_scenario, opening, rest, websocket
 from trading.simulator.clock import Clock
 from trading.simulator.connection import Connection
 from trading.simulator.exchange import Exchange
@@ -25,6 +25,7 @@ from trading.simulator.limits import Limiter
 from trading.simulator.market import Market
 from trading.simulator.opening import Opening
 from trading.simulator.received import LARGEST_BODY, Received
+from trading.simulator.scenario_file import Scenario
 from trading.simulator.venue import Venue
 
 _STEP_S: Final = 0.25
@@ -53,6 +54,7 @@ class Options:
     tls_port: int = 0
     control_host: str = "127.0.0.1"
     control_token: str = ""
+    scenario: Scenario | None = None
 
 
 def build(options: Options) -> Hub:
@@ -90,6 +92,8 @@ async def serve(options: Options, ready: Callable[[dict[str, Any]], None]) -> No
             asyncio.ensure_future(_beat(hub, moving=options.moving)),
         ]
         ready(addresses)
+        if options.scenario is not None:
+            control_scenario.start(hub, options.scenario)
         await stopped.wait()
         for each in beats:
             each.cancel()
