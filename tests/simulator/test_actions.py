@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from itertools import count
 from typing import Any
 
@@ -41,16 +42,14 @@ def test_a_move_in_percent_stays_on_the_tick_and_pinned(own: Simulator) -> None:
     assert (held["px"], held.get("held", True)) == ("2925", True)
 
 
-def test_a_released_price_walks_on_and_a_move_leaves_it_walking(own: Simulator) -> None:
+def test_a_released_price_walks_on_from_where_it_stands(own: Simulator) -> None:
     own.ask("POST", "/prices", {ETH: "3000"})
 
     released = own.ask("POST", "/prices", {ETH: None})
-    moved = own.ask("POST", "/prices", {ETH: {"move": "+10%"}})
 
     assert released.body == {"prices": {ETH: "3000"}}
-    assert moved.body == {"prices": {ETH: "3300"}}
-    entries = own.entries(kind="price", inst_id=ETH)[-2:]
-    assert [(each["px"], each["held"]) for each in entries] == [("3000", False), ("3300", False)]
+    entry = own.entries(kind="price", inst_id=ETH)[-1]
+    assert (entry["px"], entry["held"]) == ("3000", False)
 
 
 @pytest.mark.parametrize(
@@ -166,3 +165,78 @@ def test_bad_actions_name_the_field(own: Simulator, path: str, body: Any, field:
 
     assert (answer.status, answer.body["field"]) == (400, field)
     assert own.ask("GET", "/faults").body == {"faults": []}
+
+
+def test_a_liquidation_by_hand_closes_the_position_and_cancels_orders(client: Client) -> None:
+    client.order(sz="2", side="sell")
+    client.order(ordType="limit", px="61000")
+
+    answer = client.simulator.ask("POST", f"/accounts/{client.key}/liquidate", {"inst_id": SWAP})
+
+    assert (answer.status, answer.body["category"]) == (200, "full_liquidation")
+    asked = {"instId": SWAP, "ordId": answer.body["ord_id"]}
+    order = client.get("trade/order", asked).row
+    assert (order["state"], order["side"], order["sz"]) == ("filled", "buy", "2")
+    assert client.get("account/positions").data == []
+    (canceled,) = client.simulator.entries(kind="cancel", account=client.key)
+    assert canceled["cancel_source"] == "3"
+    (fill,) = client.get("trade/fills", {"ordId": asked["ordId"]}).data
+    assert fill["tradeId"].startswith("-")
+
+
+def test_deleveraging_takes_a_part_away_at_the_mark_price(client: Client) -> None:
+    client.order(sz="2")
+    body = {"inst_id": SWAP, "sz": "0.5"}
+
+    answer = client.simulator.ask("POST", f"/accounts/{client.key}/adl", body)
+
+    assert (answer.body["category"], answer.body["sz"]) == ("adl", "0.5")
+    assert client.get("account/positions").row["pos"] == "1.5"
+    asked = {"instId": SWAP, "ordId": answer.body["ord_id"]}
+    order = client.get("trade/order", asked).row
+    assert (order["category"], order["avgPx"], order["state"]) == ("adl", "64000", "filled")
+    too_much = client.simulator.ask("POST", f"/accounts/{client.key}/adl", body | {"sz": "2"})
+    assert (too_much.status, too_much.body["field"]) == (400, "sz")
+
+
+def test_funding_by_hand_is_paid_by_who_is_long(client: Client) -> None:
+    client.order(sz="2")
+    before = client.balance()["cashBal"]
+
+    answer = client.simulator.ask("POST", "/funding", {SWAP: "0.001"})
+
+    assert answer.body == {"funding": {SWAP: "0.001"}}
+    assert Decimal(client.balance()["cashBal"]) - Decimal(before) == Decimal("-1.28")
+    (bill,) = client.get("account/bills", {"type": "8"}).data
+    assert (bill["balChg"], bill["subType"]) == ("-1.28", "173")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("liquidate", {}, "inst_id"),
+        ("liquidate", {"inst_id": "BTC-USDT"}, "inst_id"),
+        ("liquidate", {"inst_id": SWAP, "pos_side": "up"}, "pos_side"),
+        ("liquidate", {"inst_id": SWAP, "sz": "1"}, "sz"),
+        ("liquidate", {"inst_id": SWAP}, "inst_id"),
+        ("adl", {"inst_id": SWAP, "sz": "0.001"}, "sz"),
+        ("adl", {"inst_id": SWAP, "sz": "0"}, "sz"),
+    ],
+)
+def test_force_on_what_is_not_there_is_refused(
+    client: Client, path: str, body: Any, field: str
+) -> None:
+    answer = client.simulator.ask("POST", f"/accounts/{client.key}/{path}", body)
+
+    assert (answer.status, answer.body["field"]) == (400, field)
+    assert client.simulator.entries(kind="order", account=client.key) == []
+
+
+@pytest.mark.parametrize("body", [{}, {"BTC-USDT": "0.01"}, {SWAP: "0.01"}, {SWAP: None}])
+def test_bad_funding_pays_nothing(client: Client, body: Any) -> None:
+    client.order(sz="2")
+
+    answer = client.simulator.ask("POST", "/funding", body)
+
+    assert answer.status == 400
+    assert client.simulator.entries(kind="funding", account=client.key) == []

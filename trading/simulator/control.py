@@ -9,6 +9,7 @@ from aiohttp import web
 
 from trading.simulator import (
     actions_account,
+    actions_forced,
     actions_market,
     control_accounts,
     control_faults,
@@ -28,6 +29,7 @@ from trading.simulator.hub import Hub
 
 _HANDLERS: Final[Handlers] = {
     **actions_account.HANDLERS,
+    **actions_forced.HANDLERS,
     **actions_market.HANDLERS,
     **control_accounts.HANDLERS,
     **control_faults.HANDLERS,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PARTIAL_LIQUIDATION: Final = "partial_liquidation"
 FULL_LIQUIDATION: Final = "full_liquidation"
+ADL: Final = "adl"
 FORCED: Final = (PARTIAL_LIQUIDATION, FULL_LIQUIDATION)
 
 

@@ -18,10 +18,10 @@ def settle_due(exchange: Exchange) -> None:
     The market tells each funding time once, and not what an earlier run has settled.
     """
     for due in exchange.market.funding_due(exchange.clock.ms()):
-        _settle(exchange, due)
+        settle(exchange, due)
 
 
-def _settle(exchange: Exchange, due: FundingDue) -> None:
+def settle(exchange: Exchange, due: FundingDue) -> None:
     listed = BY_ID[due.inst_id]
     mark = exchange.market.quote(due.inst_id).mark
     for account_key, key in list(exchange.state.holders.get(due.inst_id, ())):

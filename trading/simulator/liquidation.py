@@ -41,6 +41,37 @@ def liquidate(exchange: Exchange, account: Account, what: str | PositionKey) -> 
     exchange.on_account(account, "liquidation")
 
 
+def liquidate_now(exchange: Exchange, account: Account, position: Position) -> Order:
+    """Close one position as a liquidation would, however healthy the account is."""
+    cross = position.mgn_mode == "cross"
+    key = (position.inst_id, position.mgn_mode, position.pos_side)
+    settle = BY_ID[position.inst_id].settle
+    _cancel_orders(exchange, account, settle if cross else key)
+    market = exchange.market
+    health = (
+        margin.cross_health(account, settle, market)
+        if cross
+        else margin.isolated_health(position, market)
+    )
+    price = bankruptcy_price(position, health.equity, market.quote(position.inst_id).mark)
+    terms = abs(position.qty), price
+    order = forced_order(exchange, account, position, terms, fills.FULL_LIQUIDATION)
+    matching.take(exchange, account, order)
+    if order.is_open:
+        fills.take_over(exchange, account, order)
+    exchange.on_account(account, "liquidation")
+    return order
+
+
+def deleverage(exchange: Exchange, account: Account, position: Position, size: Decimal) -> Order:
+    """Take so much of a position away at the mark price, as auto-deleveraging does."""
+    mark = exchange.market.quote(position.inst_id).mark
+    order = forced_order(exchange, account, position, (size, mark), fills.ADL)
+    fills.take_over(exchange, account, order)
+    exchange.on_account(account, "adl")
+    return order
+
+
 def cover(exchange: Exchange, account: Account, ccy: str) -> None:
     """What an account without cross positions owes is paid by the insurance fund."""
     owed = -account.balances.get(ccy, ZERO)
@@ -109,10 +140,27 @@ def _reduce(exchange: Exchange, account: Account, position: Position, equity: De
     size = abs(position.qty)
     if number > 1:
         size -= tiers_of(listed)[number - 2].max_size
-    quote = exchange.market.quote(position.inst_id)
+    mark = exchange.market.quote(position.inst_id).mark
+    category = fills.PARTIAL_LIQUIDATION if number > 1 else fills.FULL_LIQUIDATION
+    price = bankruptcy_price(position, equity, mark)
+    order = forced_order(exchange, account, position, (size, price), category)
+    matching.take(exchange, account, order)
+    if order.is_open:
+        fills.take_over(exchange, account, order)
+
+
+def forced_order(
+    exchange: Exchange,
+    account: Account,
+    position: Position,
+    terms: tuple[Decimal, Decimal],
+    category: str,
+) -> Order:
+    """Accept an order of the exchange's own that closes so much of a position at a price."""
+    size, price = terms
     now = exchange.clock.ms()
     lever = account.lever(position.inst_id, position.mgn_mode, position.pos_side)
-    order = exchange.accept(
+    return exchange.accept(
         account,
         Order(
             account=account.key,
@@ -125,17 +173,14 @@ def _reduce(exchange: Exchange, account: Account, position: Position, equity: De
             td_mode=position.mgn_mode,
             ord_type="ioc",
             sz=size,
-            px=bankruptcy_price(position, equity, quote.mark),
+            px=price,
             tgt_ccy="",
             reduce_only=True,
             lever=plain(lever),
             ccy="",
-            category=fills.PARTIAL_LIQUIDATION if number > 1 else fills.FULL_LIQUIDATION,
+            category=category,
             c_time=now,
             u_time=now,
-            fee_ccy=listed.settle,
+            fee_ccy=BY_ID[position.inst_id].settle,
         ),
     )
-    matching.take(exchange, account, order)
-    if order.is_open:
-        fills.take_over(exchange, account, order)

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from trading.simulator import actions_account, actions_market, control_faults
+from trading.simulator import actions_account, actions_forced, actions_market, control_faults
 from trading.simulator.actions import REFUSALS, Action
 from trading.simulator.hub import Hub
 from trading.simulator.requests import Numeral
 
 ACTIONS: Final[Mapping[str, Action]] = {
     **actions_account.ACTIONS,
+    **actions_forced.ACTIONS,
     **actions_market.ACTIONS,
     **control_faults.ACTIONS,
 }

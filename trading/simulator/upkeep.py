@@ -57,7 +57,7 @@ def reset(
     Unrealized profit and loss is gone. The difference to the wanted balances enters
     or leaves as deposits, so the total still equals what was deposited and bills add
     up. Currencies that are not named become zero; without `balances` the account
-    keeps its cash and gets back what isolated positions held.
+    keeps its cash and gets what isolated positions and the funding account held.
     """
     wanted = _with_margins(account) if balances is None else balances
     for order in list(account.pending.values()):
@@ -96,4 +96,6 @@ def _with_margins(account: Account) -> dict[str, Decimal]:
     for position in account.positions.values():
         ccy = settle_of(position.inst_id)
         totals[ccy] = totals.get(ccy, ZERO) + position.margin
+    for ccy, amount in account.wallet.items():
+        totals[ccy] = totals.get(ccy, ZERO) + amount
     return totals
