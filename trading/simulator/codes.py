@@ -182,6 +182,7 @@ _TABLE: Final[dict[str, tuple[int, str]]] = {
         "Margin adjustment failed due to pending close order."
         " Please cancel any pending close orders.",
     ),
+    "1009": (200, "Request message exceeds the maximum frame length"),
     "4001": (200, "Login Failed"),
     "4002": (200, "Invalid Request"),
     "4003": (200, "APIKey subscription amount exceeds the limit 100"),
@@ -206,6 +207,7 @@ _TABLE: Final[dict[str, tuple[int, str]]] = {
         " referring to API document.",
     ),
     "60019": (200, "Invalid op: {0}"),
+    "60023": (200, "Bulk login requests too frequent"),
     "60024": (200, "Wrong passphrase"),
     "60027": (200, "Parameter {0} can not be empty."),
     "60028": (
@@ -216,6 +218,7 @@ _TABLE: Final[dict[str, tuple[int, str]]] = {
     "60031": (200, "The WebSocket endpoint does not allow multiple or repeated logins."),
     "60032": (200, "API key doesn't exist."),
     "60033": (200, "Parameter {0} error."),
+    "63999": (200, "Login failed due to internal error. Please try again later."),
     "64000": (
         200,
         "Subscription parameter uly is unavailable anymore, please replace uly with instFamily.",
@@ -231,6 +234,10 @@ _TABLE: Final[dict[str, tuple[int, str]]] = {
         ' channels), or "/public" URL(for public channels).',
     ),
     "64003": (200, "Your trading fee tier doesn't meet the requirement to access this channel"),
+    "64007": (
+        200,
+        "Operation {0} failed due to WebSocket internal error. Please try again later.",
+    ),
     "64008": (
         200,
         "The connection will soon be closed for a service upgrade. Please reconnect.",

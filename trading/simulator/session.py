@@ -21,7 +21,7 @@ from trading.simulator.wire import dump
 
 LARGEST_BUFFER: Final = 2 * 1024 * 1024
 _BUFFER_FULL: Final = 4005
-_GOODBYE_S: Final = 1
+_GOODBYE_S: Final = 2
 _HOUR_S: Final = 3600
 _ID: Final = re.compile(r"[A-Za-z0-9]{1,32}", re.ASCII)
 
@@ -112,7 +112,8 @@ class Session:
             closing = self.socket.close(code=code, message=reason.encode())
             await asyncio.wait_for(closing, _GOODBYE_S)
         if self.transport is not None:
-            self.transport.abort()
+            self.transport.close()
+            asyncio.get_running_loop().call_later(_GOODBYE_S, self.transport.abort)
 
 
 def message_id(frame: dict[str, Any]) -> str:
