@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from trading.simulator import codes_algo
+from trading.simulator import codes_algo, codes_states
 
 _PLACE: Final = re.compile(r" ?\{\d\}")
 
@@ -14,22 +14,18 @@ _TABLE: Final[dict[str, tuple[int, str]]] = {
     "2": (200, "Bulk operation partially succeeded."),
     "404": (404, "Not Found"),
     "50000": (400, "Body for POST request cannot be empty."),
-    "50001": (503, "Service temporarily unavailable. Please try again later."),
     "50002": (400, "JSON syntax error"),
     "50004": (
         400,
         "API endpoint request timeout. (does not mean that the request was successful or failed,"
         " please check the request result).",
     ),
-    "50005": (410, "API endpoint is inactive or unavailable."),
     "50006": (400, 'Invalid Content-Type. Please use "application/JSON".'),
     "50011": (429, "Too Many Requests"),
-    "50013": (429, "Systems are busy. Please try again later."),
     "50014": (400, "Parameter {0} can not be empty."),
     "50015": (400, "Either parameter {0} or {1} is required"),
     "50025": (200, "Parameter {0} count exceeds the limit {1}."),
     "50026": (500, "System error. Try again later"),
-    "50030": (200, "You don't have permission to use this API endpoint"),
     "50036": (
         200,
         "The expTime can't be earlier than the current system time."
@@ -37,7 +33,6 @@ _TABLE: Final[dict[str, tuple[int, str]]] = {
     ),
     "50037": (200, "Order expired."),
     "50061": (200, "You've reached the maximum order rate limit for this account."),
-    "50100": (400, "API frozen, please contact customer service."),
     "50101": (401, "APIKey does not match current environment."),
     "50102": (401, "Timestamp request expired."),
     "50103": (401, 'Request header "OK-ACCESS-KEY" cannot be empty.'),
@@ -49,36 +44,25 @@ _TABLE: Final[dict[str, tuple[int, str]]] = {
     "50111": (401, "Invalid OK-ACCESS-KEY."),
     "50112": (401, "Invalid OK-ACCESS-TIMESTAMP."),
     "50113": (401, "Invalid signature."),
-    "50114": (401, "Invalid authorization."),
     "50115": (405, "Invalid request method."),
-    "50119": (200, "API key doesn't exist"),
     "50120": (200, "This API key doesn't have permission to use this function"),
     "51000": (400, "Parameter {0} error"),
     "51001": (200, "Instrument ID, Instrument ID code or Spread ID doesn't exist."),
     "51003": (200, "Either client order ID or order ID is required."),
     "51004": (200, "Order failed. The position limit at the current leverage is exceeded."),
-    "51005": (200, "Your order amount exceeds the max order amount."),
     "51006": (
         200,
         "Order price is not within the price limit (max buy price: {0} , min sell price: {1} )",
     ),
     "51008": (200, "Order failed. Insufficient {0} {1} in account"),
-    "51009": (200, "Order blocked. Please contact customer support for assistance."),
     "51010": (200, "Request unsupported under current account mode"),
-    "51011": (200, "Order ID already exists."),
     "51015": (200, "Instrument ID doesn't match instrument type."),
     "51016": (200, "Client order ID already exists."),
     "51020": (200, "Your order should meet or exceed the minimum order amount."),
-    "51021": (200, "The pair or contract is not yet listed"),
     "51022": (200, "Contract suspended."),
     "51023": (200, "Position doesn't exist."),
     "51024": (200, "Trading account is blocked."),
-    "51027": (200, "Contract expired."),
-    "51028": (200, "Contract under delivery."),
-    "51029": (200, "Contract is being settled."),
-    "51030": (200, "Funding fee is being settled."),
     "51041": (200, "Portfolio margin account only supports the Buy/Sell mode."),
-    "51054": (500, "Request timed out. Please try again."),
     "51101": (
         200,
         "Order failed, the sz of the current order can't be more than {0} (contracts).",
@@ -90,24 +74,9 @@ _TABLE: Final[dict[str, tuple[int, str]]] = {
     ),
     "51111": (200, "Maximum {0} orders can be placed in bulk."),
     "51112": (200, "Close order size exceeds available size for this position."),
-    "51113": (429, "Market-price liquidation requests too frequent."),
     "51115": (429, "Cancel all pending close-orders before liquidation."),
     "51121": (200, "Order quantity must be a multiple of the lot size."),
-    "51148": (
-        200,
-        "Failed to place order. The new order may execute an opposite trading direction of your"
-        " existing reduce-only positions. Cancel or edit pending orders to continue order",
-    ),
-    "51149": (
-        500,
-        "Order timed out. Please try again. (does not mean that the request was successful or"
-        " failed, please check the request result)",
-    ),
     "51150": (200, "The precision of the number of trades or the price exceeds the limit."),
-    "51155": (
-        200,
-        "Trading of this pair or contract is restricted due to local compliance requirements.",
-    ),
     "51169": (
         200,
         "Order failed because you don't have any positions in this direction for this contract to"
@@ -123,19 +92,13 @@ _TABLE: Final[dict[str, tuple[int, str]]] = {
     "51202": (200, "Market order amount exceeds the maximum amount."),
     "51203": (200, "Order amount exceeds the limit {0}."),
     "51204": (200, "The price for the limit order cannot be empty."),
-    "51205": (200, "Reduce Only is not available."),
     "51400": (
         200,
         "Order cancellation failed as the order has been filled, canceled or does not exist.",
     ),
     "51407": (200, "Either order ID or client order ID is required."),
-    "51410": (
-        200,
-        "Cancellation failed as the order is already in canceling status or pending settlement.",
-    ),
     "51500": (200, "You must enter a price, quantity, or TP/SL"),
     "51503": (200, "Your order has already been filled or canceled."),
-    "51506": (200, "Order modification unavailable for the order type."),
     "51511": (
         200,
         "Modification failed as the order price did not meet the Post Only requirement.",
@@ -243,6 +206,7 @@ _TABLE: Final[dict[str, tuple[int, str]]] = {
         "The connection will soon be closed for a service upgrade. Please reconnect.",
     ),
     **codes_algo.TABLE,
+    **codes_states.TABLE,
 }
 
 KNOWN: Final = frozenset(_TABLE)

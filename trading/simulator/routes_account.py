@@ -8,7 +8,7 @@ from trading.simulator import rows_account as rows
 from trading.simulator import rows_risk
 from trading.simulator.codes import OkxError, parameter
 from trading.simulator.decimals import plain
-from trading.simulator.instruments import BY_ID, CURRENCIES, account_instrument_row
+from trading.simulator.instruments import BY_ID, CURRENCIES, Instrument, account_instrument_row
 from trading.simulator.margin import fee_rate
 from trading.simulator.requests import Params
 from trading.simulator.routing import (
@@ -18,6 +18,7 @@ from trading.simulator.routing import (
     instrument_type,
     listed_instruments,
     newest,
+    one_instrument,
     several,
 )
 from trading.simulator.state import Position
@@ -87,9 +88,8 @@ def _wanted_positions(params: Params) -> list[Any]:
 
 def _trade_fee(call: Call) -> list[Any]:
     inst_type = instrument_type(call.params)
-    inst_id = call.params.text("instId")
-    if inst_id and inst_id not in BY_ID:
-        raise OkxError("51001")
+    if call.params.has("instId"):
+        _check_type(one_instrument(call.params), inst_type)
     spot = inst_type in ("SPOT", "MARGIN")
     sample = "BTC-USDT" if spot else "BTC-USDT-SWAP"
     maker, taker = plain(-fee_rate(sample, "M")), plain(-fee_rate(sample, "T"))
@@ -112,6 +112,13 @@ def _trade_fee(call: Call) -> list[Any]:
             "ts": str(call.now_ms),
         }
     ]
+
+
+def _check_type(listed: Instrument, inst_type: str) -> None:
+    """A spot pair may also be asked for as margin, which has the same fees."""
+    wanted = ("SPOT", "MARGIN") if listed.is_spot else (listed.inst_type,)
+    if inst_type not in wanted:
+        raise OkxError("51015")
 
 
 def _instruments(call: Call) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tests.simulator.client import SPOT, SWAP, Answer, Client, Simulator, order
-from tests.simulator.codes.asking import Case, asking, code_of, faulty, faulty_row, trader
+from tests.simulator.codes.asking import Case, asking, code_of, faulty_row, trader
 
 FAR: Final = "61000"
 
@@ -78,39 +78,41 @@ def _crowded(simulator: Simulator) -> str:
     return code_of(client.order(**item))
 
 
+def _suspended(simulator: Simulator) -> str:
+    assert simulator.ask("POST", "/suspend", {"LTC-USDT": True}).status == 200
+    code = code_of(trader(simulator).order(instId="LTC-USDT"))
+    simulator.ask("POST", "/suspend", {"LTC-USDT": False})
+    return code
+
+
+def _blocked(simulator: Simulator) -> str:
+    client = trader(simulator)
+    simulator.ask("PATCH", f"/accounts/{client.key}", {"frozen": True})
+    return code_of(client.order())
+
+
 CASES: Final[dict[str, Case]] = {
     "51000": _order(ordType="whatever"),
     "51001": _order(instId="NO-SUCH-SWAP"),
     "51003": asking(lambda client: client.get("trade/order", {"instId": SWAP})),
-    "51005": faulty_row("51005"),
     "51006": _order(ordType="limit", px="90000"),
     "51008": _order(sz="10000"),
-    "51009": faulty_row("51009"),
     "51010": asking(lambda client: client.order(), acct_lv="1"),
-    "51011": faulty_row("51011"),
-    "51015": faulty_row("51015"),
+    "51015": asking(
+        lambda client: client.get("account/trade-fee", {"instType": "SPOT", "instId": SWAP})
+    ),
     "51016": asking(_twice),
     "51020": _order(instId=SPOT, side="sell", sz="0.00000001"),
-    "51021": faulty_row("51021"),
-    "51022": faulty_row("51022"),
+    "51022": _suspended,
     "51023": asking(_close),
-    "51024": faulty_row("51024"),
-    "51027": faulty_row("51027"),
-    "51028": faulty_row("51028"),
-    "51029": faulty_row("51029"),
-    "51030": faulty_row("51030"),
-    "51054": faulty("51054"),
+    "51024": _blocked,
     "51101": _order(ordType="limit", px=FAR, sz="1000000000"),
     "51102": _crowded,
     "51111": asking(lambda client: client.post("trade/batch-orders", [order()] * 21)),
     "51112": _after({}, lambda client: client.order(side="sell", sz="2", reduceOnly=True)),
-    "51113": faulty("51113"),
     "51115": asking(_close_while_closing),
     "51121": _order(sz="0.015"),
-    "51148": faulty_row("51148"),
-    "51149": faulty("51149"),
     "51150": _order(ordType="limit", px="61000.01"),
-    "51155": faulty_row("51155"),
     "51169": _order(side="sell", reduceOnly=True),
     "51170": _after({}, lambda client: client.order(reduceOnly=True)),
     "51174": faulty_row("51174"),
@@ -118,13 +120,10 @@ CASES: Final[dict[str, Case]] = {
     "51202": _order(sz="1000000"),
     "51203": _order(instId=SPOT, ordType="limit", px=FAR, sz="100000000000"),
     "51204": _order(ordType="limit"),
-    "51205": faulty_row("51205"),
     "51400": asking(lambda client: _cancel(client, ordId="1")),
     "51407": asking(_cancel),
-    "51410": faulty_row("51410"),
     "51500": asking(_amend_nothing),
     "51503": asking(_amend_filled),
-    "51506": faulty_row("51506"),
     "51511": asking(_amend_across),
     "51603": asking(lambda client: client.get("trade/order", {"instId": SWAP, "ordId": "1"})),
 }
