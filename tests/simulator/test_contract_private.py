@@ -15,6 +15,7 @@ pytestmark = pytest.mark.simulator
 
 ETHER: Final = "ETH-USDT-SWAP"
 ISOLATED: Final = {"instId": ETHER, "tdMode": "isolated"}
+STOP: Final = {"slTriggerPx": "60000", "slOrdPx": "-1"}
 READS: Final[tuple[tuple[str, dict[str, str]], ...]] = (
     ("account/account-position-risk", {}),
     ("account/adjust-leverage-info", {"instType": "SWAP", **ISOLATED, "lever": "5"}),
@@ -113,9 +114,13 @@ def traded(client: Client) -> Client:
         ISOLATED | {"side": "sell"},
         ISOLATED,
         {"instId": SPOT, "sz": "500"},
-        {"ordType": "limit", "px": "61000", "clOrdId": "rest1"},
+        {"ordType": "limit", "px": "61000", "clOrdId": "rest1", "attachAlgoOrds": [STOP]},
+        {"instId": SPOT, "ordType": "limit", "px": "61000", "sz": "0.01"},
     ):
         assert client.order(**terms).code == "0"
+    closing = {"instId": SWAP, "tdMode": "cross", "side": "sell", "ordType": "conditional"}
+    whole = {**closing, **STOP, "closeFraction": "1", "reduceOnly": "true"}
+    assert client.post("trade/order-algo", whole).code == "0"
     moved = {"ccy": "USDT", "amt": "5", "from": "18", "to": "6", "clientId": "out1"}
     assert client.post("asset/transfer", moved).code == "0"
     return client
@@ -183,6 +188,15 @@ def test_refused_rows_have_the_members_of_accepted_ones(
     for row in answer.data:
         assert row["sCode"] == "51001"
         check_row(rest_rows, f"POST {call.path}", row)
+
+
+def test_nested_rows_are_there_to_be_compared(traded: Client) -> None:
+    order_row = traded.get("trade/order", {"instId": SWAP, "clOrdId": "rest1"}).row
+    [position] = traded.get("account/positions", {"instId": SWAP}).data
+    limits = traded.get("account/interest-limits").row
+
+    assert len(order_row["attachAlgoOrds"]) == len(position["closeOrderAlgo"]) == 1
+    assert [row["ccy"] for row in limits["records"]] == ["USDT", "BTC"]
 
 
 def test_balances_list_what_is_held(traded: Client) -> None:

@@ -18,16 +18,22 @@ LIMITS: Final = json.loads((SHAPES / "limits.json").read_text())
 NAMES: Final = {
     f"{method} {path.removeprefix('/api/v5/')}": route for (method, path), route in ROUTES.items()
 }
+COUNTS_ALGOS: Final = "POST trade/cancel-algos"
 PRIVATE: Final = sorted(name for name, route in NAMES.items() if route.private)
 PUBLIC: Final = sorted(set(NAMES) - set(PRIVATE))
 
 
 def described(name: str, route: Route) -> dict[str, Any]:
-    """Orders count themselves: one by one 60, in batches 300, by user and instrument."""
+    """Orders count themselves: one by one 60, in batches 300, by user and instrument.
+
+    What cancels algo orders counts them too: tried below.
+    """
     made = {"limit": route.limit, "window_ms": route.window_ms, "key": route.key}
     if route.order:
         limit = BATCH_LIMIT if "batch" in name else SINGLE_LIMIT
         made = {"limit": limit, "window_ms": WINDOW_MS, "key": "uid+inst"}
+    if name == COUNTS_ALGOS:
+        made = {"limit": 20, "window_ms": 2000, "key": "uid+inst"}
     return made | {"permission": route.permission if route.private else ""}
 
 
@@ -214,3 +220,15 @@ def test_a_batch_counts_its_orders(own: Simulator) -> None:
     codes = [client.post("trade/batch-orders", items).code for _ in range(16)]
 
     assert codes == ["1"] * 15 + ["50011"]
+
+
+@pytest.mark.simulator
+def test_canceled_algo_orders_are_counted_by_instrument(own: Simulator) -> None:
+    client = own.account("algos")
+    own.ask("POST", "/limits", {"mode": "okx"})
+    items = [{"instId": SWAP, "algoId": str(number)} for number in range(1, 11)]
+
+    codes = [client.post("trade/cancel-algos", each).code for each in (items, items, items[:1])]
+
+    assert codes == ["1", "1", "50011"]
+    assert client.post("trade/cancel-algos", [items[0] | {"instId": SPOT}]).code == "1"

@@ -166,7 +166,6 @@ TABLE: Final[dict[str, tuple[int, str]]] = {
         "Cancellation failed as the order is already in canceling status or pending settlement.",
     ),
     "51412": (200, "Cancellation timed out, please try again later."),
-    "51416": (200, "Order has been triggered and can't be canceled"),
     "51506": (200, "Order modification unavailable for the order type."),
     "51508": (200, "Orders are not allowed to be modified during the call auction."),
     "51512": (
