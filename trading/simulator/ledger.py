@@ -111,9 +111,10 @@ class Ledger:
 
     def _call_back(self, count: int) -> None:
         """Those that waited when the file was written; later ones have a turn of their own."""
+        loop = asyncio.get_running_loop()
         callbacks, self._callbacks = self._callbacks[:count], self._callbacks[count:]
         for each in callbacks:
-            each()
+            loop.call_soon(each)
 
     def _write(self) -> bool:
         """What cannot be written is kept: nothing is answered before it is in the file."""

@@ -10,13 +10,15 @@ from trading.simulator.requests import decode
 
 UNREADABLE: Final = object()
 LARGEST_BODY: Final = 1024 * 1024
-_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
+_LETTERS: Final = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+_TOKEN: Final = re.compile(_LETTERS)
+_FIELDS: Final = re.compile(rf"(?:{_LETTERS}:[^\r\n\0]*(?:\r\n|\Z))*")
 _TARGET: Final = re.compile(r"[!-~\x80-\U0010ffff]+")
 _ORIGIN: Final = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 _CHUNK_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
 _LINE_END: Final = b"\r\n"
 _LONGEST_LINE: Final = 4096
-_HEADS_OWN: Final = ("content-length", "transfer-encoding", "host")
+_SINGLE: Final = frozenset(("content-length", "transfer-encoding", "host"))
 
 
 class BadRequestError(ValueError):
@@ -85,20 +87,17 @@ class Received:
 
 def read_head(data: bytes) -> Received:
     """The request line and headers, without the empty line that ends them."""
-    lines = data.decode("utf-8", "surrogateescape").split("\r\n")
-    method, raw_path, minor = _read_line(lines[0])
+    line, _, text = data.decode("utf-8", "surrogateescape").partition("\r\n")
+    method, raw_path, minor = _read_line(line)
+    if not _FIELDS.fullmatch(text):
+        raise BadRequestError
     headers: dict[str, str] = {}
-    for line in lines[1:]:
-        name, found, value = line.partition(":")
-        if not found or not _TOKEN.fullmatch(name):
-            raise BadRequestError
-        name = name.lower()
-        value = value.strip(" \t")
-        if name in _HEADS_OWN and headers.get(name, value) != value:
+    for each in text.split("\r\n") if text else ():
+        name, _, value = each.partition(":")
+        name, value = name.lower(), value.strip(" \t")
+        if name in _SINGLE and headers.get(name, value) != value:
             raise BadRequestError
         headers.setdefault(name, value)
-    if "\n" in (text := "".join(lines)) or "\r" in text or "\0" in text:
-        raise BadRequestError
     _check_framing(headers)
     wanted = headers.get("connection", "").lower()
     keep_alive = "close" not in wanted if minor else "keep-alive" in wanted

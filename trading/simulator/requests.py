@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+import orjson
+
 from trading.simulator.algo_state import Attached, Origin
 from trading.simulator.codes import OkxError, missing, parameter
 from trading.simulator.decimals import is_multiple, parse_number, parse_whole, plain
@@ -106,11 +108,35 @@ class Params:
 
 
 def decode(text: str | bytes) -> Any:
-    """JSON with every number kept as its text, or ValueError."""
+    """JSON with every number kept as its text, or ValueError.
+
+    Most bodies hold no numbers, and the faster reader then says the same.
+    """
     try:
-        return json.loads(text, parse_float=_numeral, parse_int=Numeral, parse_constant=_refuse)
+        read = orjson.loads(text)
+        if not _holds_numbers(read):
+            return read
+    except ValueError:
+        pass  # what it refuses, such as half of a surrogate pair, the other one may take
+    try:
+        return _EXACT_JSON.decode(text if isinstance(text, str) else _text(text))
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def _text(data: bytes) -> str:
+    return data.decode(json.detect_encoding(data), "surrogatepass")
+
+
+def _holds_numbers(value: Any) -> bool:
+    """Texts first: they are what almost everything is."""
+    if isinstance(value, str) or value is None or isinstance(value, bool):
+        return False
+    if isinstance(value, dict):
+        return any(type(each) is not str and _holds_numbers(each) for each in value.values())
+    if isinstance(value, list):
+        return any(type(each) is not str and _holds_numbers(each) for each in value)
+    return True
 
 
 def read_order(params: Params) -> OrderRequest:
@@ -238,3 +264,8 @@ def _numeral(text: str) -> Numeral:
 
 def _refuse(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+_EXACT_JSON: Final = json.JSONDecoder(
+    parse_float=_numeral, parse_int=Numeral, parse_constant=_refuse
+)
