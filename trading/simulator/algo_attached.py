@@ -21,12 +21,13 @@ def named(attached: tuple[Attached, ...], ids: IdSource) -> tuple[Attached, ...]
 def armed(order: Order, quote: Quote, ids: IdSource, now_ms: int) -> list[Algo]:
     """The algo orders that close what this order opened, in the order they were attached.
 
-    Of several take profits each closes its part of what was really filled.
+    Of several take profits each closes its part of what was really filled; their stop
+    loss closes all of it.
     """
-    left = _protected(order)
+    whole = left = _protected(order)
     made = []
     for each in order.attached:
-        size = left if each.sz is None else min(each.sz, left)
+        size = whole if each.sz is None else min(each.sz, left)
         if each.sz is not None:
             left -= size
         if size > 0:
