@@ -28,8 +28,8 @@ PUBLIC: Final = frozenset(
     )
 )
 PRIVATE: Final = frozenset(("orders", "positions", "account", "balance_and_position"))
-SILENT: Final = frozenset(("liquidation-warning", "account-greeks"))
-QUIET: Final = frozenset(("status", "liquidation-orders", "adl-warning", "estimated-price"))
+RISKS: Final = frozenset(("liquidation-warning", "account-greeks"))
+NOTICES: Final = frozenset(("status", "liquidation-orders", "adl-warning", "estimated-price"))
 CANDLES: Final = frozenset(f"candle{bar}" for bar in BARS)
 PRICE_CANDLES: Final = frozenset(
     f"{kind}-{each}" for kind in ("mark-price", "index") for each in CANDLES
@@ -41,13 +41,13 @@ TIERED: Final = DEEP_BOOKS | {"fills"}
 
 MARKET: Final = PUBLIC | BUSINESS
 MOVING: Final = MARKET - {"instruments"}
-COUNTED: Final = PRIVATE | SILENT
-FOR_ACCOUNTS: Final = PRIVATE | SILENT | ALGO
+COUNTED: Final = PRIVATE | RISKS
+FOR_ACCOUNTS: Final = PRIVATE | RISKS | ALGO
 
 _SWAPS_ONLY: Final = frozenset(("funding-rate", "open-interest"))
 _OFFERED: Final = {
-    "public": PUBLIC | QUIET | DEEP_BOOKS,
-    "private": PRIVATE | SILENT | {"fills"},
+    "public": PUBLIC | NOTICES | DEEP_BOOKS,
+    "private": PRIVATE | RISKS | {"fills"},
     "business": BUSINESS | ALGO,
 }
 _TYPED: Final = frozenset(("orders", "positions", "liquidation-warning", *ALGO))

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from typing import Any, Final
 
-from trading.simulator import pushes, pushes_algo, pushes_public
+from trading.simulator import pushes, pushes_algo, pushes_public, quotas
 from trading.simulator.algo_state import Algo
 from trading.simulator.channels import COUNTED, MARKET, MOVING, Subscription, needs_login
 from trading.simulator.disturbed import Disturbances
@@ -17,17 +17,12 @@ from trading.simulator.instruments import BY_ID
 from trading.simulator.listeners import Listeners, Sessions, private_frame, public_frame
 from trading.simulator.rows_trade import order_push_row
 from trading.simulator.session import Session
-from trading.simulator.state import Account, Fill, Order
+from trading.simulator.state import Account, Fill, Order, Position
 from trading.simulator.timetable import Timetable
 from trading.simulator.venue import Venue
 from trading.simulator.wire import dump
 
-MOST_CONNECTIONS: Final = 30
-MOST_FOR_KEY: Final = 100
-MOST_FOR_CONNECTION: Final = 1000
 _KEY_CHANGED: Final = 4007
-_TOO_MANY_FOR_KEY: Final = 4003
-_TOO_MANY_CHANNELS: Final = 4009
 _IDLE: Final = 4004
 _GOING_AWAY: Final = 1001
 
@@ -53,6 +48,7 @@ class Hub:
         self._delivering = False
         venue.exchange.order_listeners.append(self.order_changed)
         venue.exchange.on_account = self.account_changed
+        venue.exchange.on_warning = self.warned
         venue.algos.on_algo = self.algo_changed
 
     def open(self, session: Session) -> None:
@@ -81,10 +77,10 @@ class Hub:
             self.listeners.remove(session, known)
         session.subscriptions[subscription.name] = subscription
         self.listeners.add(session, subscription)
-        if self._is_over_limit(session):
+        if self.venue.limiter.enabled and quotas.close_if_over(self.listeners, session):
             return
         if needs_login(subscription.channel):
-            if subscription.channel in COUNTED and not self._count(session, subscription):
+            if subscription.channel in COUNTED and not self._is_counted(session, subscription):
                 return
             self._push_whole(session, subscription)
             self._timetable.add(session, subscription)
@@ -126,6 +122,11 @@ class Hub:
     def account_changed(self, account: Account, event: str) -> None:
         """Several changes of one call become one push."""
         self._of(account).happened(event)
+
+    def warned(self, account: Account, position: Position) -> None:
+        """A position came near its liquidation."""
+        row = pushes.warning_row(self.venue, account, position)
+        self.row_changed(account, "liquidation-warning", position.inst_id, row)
 
     def row_changed(self, account: Account, channel: str, inst_id: str, row: Any) -> None:
         """Push one row of a channel about orders or positions, in order with all others."""
@@ -172,9 +173,6 @@ class Hub:
         for session in list(self.sessions):
             if session.active_at <= idle_since and not session.silent:
                 session.end(_IDLE)
-
-    def connections(self, account: Account, channel: str) -> int:
-        return self.listeners.connections(account, channel)
 
     def _of(self, account: Account) -> pushes.News:
         """What happened to the account since the last delivery, which is now planned."""
@@ -240,36 +238,13 @@ class Hub:
             rows = [pushes.liquidation_row(order, fill)]
             self.publish("liquidation-orders", listed.inst_type, rows)
 
-    def _is_over_limit(self, session: Session) -> bool:
-        if not self.venue.limiter.enabled:
-            return False
-        if len(session.subscriptions) > MOST_FOR_CONNECTION:
-            session.end(_TOO_MANY_CHANNELS)
-            return True
-        held = [self.listeners.held_by(each) for each in session.accounts.values()]
-        if max(held, default=0) > MOST_FOR_KEY:
-            session.end(_TOO_MANY_FOR_KEY)
-            return True
-        return False
-
-    def _count(self, session: Session, subscription: Subscription) -> bool:
+    def _is_counted(self, session: Session, subscription: Subscription) -> bool:
         """Tell how many connections listen; one too many is not subscribed after all."""
-        counts = [
-            self.connections(each, subscription.channel) for each in session.accounts.values()
-        ]
-        over = self.venue.limiter.enabled and max(counts) > MOST_CONNECTIONS
-        for count in counts:
-            session.send(
-                {
-                    "event": "channel-conn-count-error" if over else "channel-conn-count",
-                    "channel": subscription.channel,
-                    "connCount": str(min(count, MOST_CONNECTIONS) if over else count),
-                    "connId": session.conn_id,
-                }
-            )
-        if over:
-            self.unsubscribed(session, subscription)
-        return not over
+        limited, channel = self.venue.limiter.enabled, subscription.channel
+        if quotas.tell_connections(self.listeners, session, channel, limited=limited):
+            return True
+        self.unsubscribed(session, subscription)
+        return False
 
     def _broadcast(self, groups: dict[str, Sessions], body: dict[str, Any]) -> None:
         if not groups:

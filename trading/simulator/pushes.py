@@ -16,17 +16,36 @@ from trading.simulator.state import Account, Fill, Order, Position, PositionKey
 from trading.simulator.venue import Venue
 
 Body = dict[str, Any]
-LIQUIDATIONS: Final = {"partial_liquidation": "liquidation", "full_liquidation": "liquidation"}
+LIQUIDATIONS: Final = ("partial_liquidation", "full_liquidation")
 PAGE: Final = 20
 
 # The event a change is called in balance_and_position; others are not told there.
 _BOTH_EVENTS: Final = {
-    "adjust_margin": "adjust_margin",
+    "adl": "adl",
     "funding_fee": "funding_fee",
+    "liquidation": "liquidation",
+    "margin": "adjust_margin",
     "reset": "transferred",
     "set_leverage": "set_leverage",
     "transferred": "transferred",
 }
+_FILL_EVENTS: Final = dict.fromkeys(LIQUIDATIONS, "liquidation") | {"adl": "adl"}
+_WARNED: Final = (
+    "cTime",
+    "ccy",
+    "instId",
+    "instType",
+    "lever",
+    "markPx",
+    "mgnMode",
+    "mgnRatio",
+    "pTime",
+    "pos",
+    "posCcy",
+    "posId",
+    "posSide",
+    "uTime",
+)
 _COMPARED: Final = ("cashBal", "frozenBal", "ordFrozen", "isoEq")
 
 
@@ -42,7 +61,7 @@ class News:
         """Fills that follow each other become one push with several trades."""
         if not fill.is_spot:
             self.positions[fill.inst_id, fill.mgn_mode, fill.pos_side] = None
-        name = LIQUIDATIONS.get(order.category, "adl" if order.category == "adl" else "filled")
+        name = _FILL_EVENTS.get(order.category, "filled")
         if self.events and self.events[-1][0] == name:
             self.events[-1][1].append(fill)
         else:
@@ -52,7 +71,8 @@ class News:
         name = _BOTH_EVENTS.get(event)
         if name is None:
             return
-        self.events.append((name, []))
+        if not self.events or self.events[-1][0] != name:
+            self.events.append((name, []))
         for key, each in self.account.positions.items():
             if each.qty or each.u_time == self.account.u_time:
                 self.positions[key] = None
@@ -118,6 +138,12 @@ def both_updates(venue: Venue, news: News, told: Told) -> list[Body]:
     return [
         _both(venue, account, name, fills, changed, news.positions) for name, fills in news.events
     ]
+
+
+def warning_row(venue: Venue, account: Account, position: Position) -> Body:
+    """A position that came near its liquidation."""
+    row = _position(venue, account, position)
+    return {name: row[name] for name in _WARNED}
 
 
 def liquidation_row(order: Order, fill: Fill) -> Body:
