@@ -51,7 +51,7 @@ def test_a_failed_amendment_cancels_only_when_asked(client: Client, asked: Any, 
 
     row = amend(client, ord_id, newSz="9000000", cxlOnFail=asked)
 
-    assert row["sCode"] == "51008"
+    assert (row["sCode"], row["subCode"]) == ("51502", "1031")
     assert state(client, ord_id)["state"] == ends
 
 

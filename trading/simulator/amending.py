@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from trading.simulator import buying_power, checks, matching
-from trading.simulator.codes import OkxError
+from trading.simulator.codes import INSUFFICIENT_BALANCE, OkxError
 from trading.simulator.decimals import parse_number, plain
 from trading.simulator.instruments import BY_ID
 from trading.simulator.requests import Params, check_price, check_size, flag
@@ -81,8 +81,19 @@ def _check(
     try:
         order.sz, order.px = max(size, order.filled), price
         checks.check_closing(account, order, account.pos_mode)
-        buying_power.check_funds(exchange, account, order)
+        _check_funds(exchange, account, order)
         if order.ord_type == "post_only" and matching.crosses(exchange, order):
             raise OkxError("51511")
     finally:
         order.sz, order.px = held
+
+
+def _check_funds(exchange: Exchange, account: Account, order: Order) -> None:
+    """Too little money has a code of its own here."""
+    try:
+        buying_power.check_funds(exchange, account, order)
+    except OkxError as error:
+        if error.code != "51008":
+            raise
+        balance = error.sub_code == INSUFFICIENT_BALANCE
+        raise OkxError("51502", sub_code="1030" if balance else "1031") from error

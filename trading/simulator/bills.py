@@ -47,6 +47,7 @@ KINDS: Final[dict[str, tuple[str, dict[str, str]]]] = {
             "105": "Liquidation short",
             "106": "Liquidation buy",
             "107": "Liquidation sell",
+            "110": "Liquidation transfer in",
         },
     ),
     MARGIN: (
@@ -192,18 +193,17 @@ def _margin_moved(account: Account, entry: Entry) -> None:
 
 
 def _cover(account: Account, entry: Entry) -> None:
-    """The insurance fund pays a loss that the account cannot: a transfer in of the exchange's."""
+    """The insurance fund pays a loss that the account cannot."""
     account.bills.append(
         Bill(
             bill_id=entry["bill_id"],
             ts=entry["ts"],
             ccy=entry["ccy"],
-            kind=TRANSFER,
-            sub_type="11",
+            kind=LIQUIDATION,
+            sub_type="110",
             bal_chg=Decimal(entry["amount"]),
             bal=account.balances[entry["ccy"]],
             sz=Decimal(entry["amount"]),
-            target=TRADING_ACCOUNT,
         )
     )
 

@@ -98,6 +98,7 @@ _TABLE: Final[dict[str, tuple[int, str]]] = {
     ),
     "51407": (200, "Either order ID or client order ID is required."),
     "51500": (200, "You must enter a price, quantity, or TP/SL"),
+    "51502": (200, "Unable to edit order: insufficient balance or margin."),
     "51503": (200, "Your order has already been filled or canceled."),
     "51511": (
         200,

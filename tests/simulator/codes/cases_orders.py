@@ -58,6 +58,10 @@ def _amend_nothing(client: Client) -> Answer:
     return _amend(client, ordId=_rest(client))
 
 
+def _amend_to_too_much(client: Client) -> Answer:
+    return _amend(client, ordId=_rest(client), newSz="100000")
+
+
 def _amend_across(client: Client) -> Answer:
     ord_id = _rest(client, ordType="post_only")
     return _amend(client, ordId=ord_id, newPx="64500")
@@ -123,6 +127,7 @@ CASES: Final[dict[str, Case]] = {
     "51400": asking(lambda client: _cancel(client, ordId="1")),
     "51407": asking(_cancel),
     "51500": asking(_amend_nothing),
+    "51502": asking(_amend_to_too_much),
     "51503": asking(_amend_filled),
     "51511": asking(_amend_across),
     "51603": asking(lambda client: client.get("trade/order", {"instId": SWAP, "ordId": "1"})),
