@@ -75,6 +75,10 @@ chaos: install ## Faults and deaths while sending, judged by the exchange's ledg
 	@CHAOS_SEEDS=$(or $(CHAOS_SEEDS),20) $(PYTHON) -m pytest -q tests/chaos
 	@$(PYTHON) -m tests.chaos.rounds --rounds $(or $(CHAOS_ROUNDS),5)
 
+.PHONY: soak
+soak: install ## A day at the simulated exchange in two and a half minutes: 50 random traders, faults (args=...)
+	@$(PYTHON) -m tests.soak $(args)
+
 .PHONY: check
 check: lint ## Lint, then the fast tests
 	@$(MAKE) --no-print-directory test FAST=1

@@ -205,11 +205,13 @@ def send(base: str, method: str, path: str, body: bytes | None, headers: dict[st
     return Answer(response.status, read, dict(response.getheaders()))
 
 
-def start(*flags: str, program: Sequence[str] = ("-m", "trading.simulator")) -> Simulator:
+def start(
+    *flags: str, program: Sequence[str] = ("-m", "trading.simulator"), stderr: Any = None
+) -> Simulator:
     command = [sys.executable, *program, "--port", "0", "--control-port", "0", *flags]
     environment = {"COPYDESK_ENV": "test", **os.environ}
     process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment
     )
     assert process.stdout is not None
     addresses = json.loads(process.stdout.readline())

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.simulator.client import SPOT, SWAP, Client, Simulator, start
-from trading.simulator.ledger import Ledger
+from trading.simulator.ledger import DamagedLedgerError, Ledger
 
 pytestmark = pytest.mark.simulator
 
@@ -92,6 +92,67 @@ def test_an_answered_order_is_in_the_file(tmp_path: Path) -> None:
     text = path.read_text()
     simulator.kill()
     assert text.count(f'"ord_id":"{ord_id}"') == 2
+
+
+def test_the_ledger_is_its_owners_and_one_process_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    path.write_bytes(b"")
+    path.chmod(0o644)
+    ledger = Ledger(path)
+
+    with pytest.raises(BlockingIOError):
+        Ledger(path)
+
+    assert path.stat().st_mode & 0o777 == 0o600
+    ledger.close()
+    Ledger(path).close()
+
+
+def test_only_a_line_that_was_cut_off_is_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    whole = b'{"seq":1,"kind":"price"}\n'
+    path.write_bytes(whole + b'{"seq":2,"ki')
+    cut = Ledger(path)
+    assert [each["seq"] for each in cut.read()] == [1]
+    assert cut.append({"kind": "price"})["seq"] == 2
+    cut.close()
+    assert path.read_bytes() == whole + whole.replace(b"1", b"2")
+
+    path.write_bytes(whole + b"not an entry\n" + whole)
+    damaged = Ledger(path)
+    with pytest.raises(DamagedLedgerError, match="line 2 "):
+        list(damaged.read())
+    damaged.close()
+
+
+def test_a_nameless_ledger_forgets_its_older_half(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trading.simulator.ledger._LARGEST_NAMELESS", 100_000)
+    ledger = Ledger()
+    for _ in range(20_000):
+        ledger.append({"kind": "request", "path": "/"})
+
+    kept = [each["seq"] for each in ledger.read()]
+
+    assert kept == list(range(kept[0], 20_001))
+    assert 3000 < len(kept) < 8000
+    assert ledger.page(0, 1)[1] == kept[0]
+    ledger.close()
+
+
+async def test_callers_are_told_when_their_entries_are_on_the_disk(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    ledger = Ledger(path, fsync=True)
+    heard: list[int] = []
+
+    for number in range(3):
+        ledger.append({"kind": "price"})
+        ledger.when_written(lambda number=number: heard.append(number))
+    assert path.read_bytes() == b""
+    await ledger.flush()
+
+    assert heard == [0, 1, 2]
+    assert path.read_bytes().count(b"\n") == 3
+    ledger.close()
 
 
 def test_a_ledger_with_another_secret_for_the_key_is_refused(tmp_path: Path) -> None:

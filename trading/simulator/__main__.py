@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
+import resource
 import sys
 from collections.abc import Sequence
 from decimal import setcontext
@@ -14,10 +16,13 @@ from typing import Any, Final
 
 from trading.simulator import guard
 from trading.simulator.decimals import EXACT, parse_whole
+from trading.simulator.ledger import DamagedLedgerError
 from trading.simulator.opening import BadAccountError, Opening, parse_account
 from trading.simulator.scenario_file import BadScenarioError, Scenario, read_scenario
 from trading.simulator.server import Options, serve
+from trading.simulator.state import HISTORY_KEPT
 
+_SHORTEST_HISTORY: Final = 100
 _TOKEN: Final = "SIMULATOR_CONTROL_TOKEN"  # noqa: S105 - the name of the variable
 
 
@@ -47,6 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limits", choices=("okx", "off"), default="okx")
     parser.add_argument("--ledger", type=Path, default=None, help="file to keep the ledger in")
     parser.add_argument("--fsync", action="store_true", help="wait for the disk before answering")
+    parser.add_argument(
+        "--history",
+        type=_history,
+        default=HISTORY_KEPT,
+        help="how many ended orders, fills and bills of an account stay in memory",
+    )
     parser.add_argument("--latency-ms", type=int, default=0)
     parser.add_argument(
         "--tls",
@@ -65,9 +76,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     _check_token(parser, given)
     setcontext(EXACT.copy())
+    _raise_open_files()
     try:
         _runner()(serve(_options(given), _announce))
-    except BadAccountError as error:
+    except BlockingIOError:
+        parser.error(f"another process uses the ledger {given.ledger}")
+    except (BadAccountError, DamagedLedgerError) as error:
         parser.error(str(error))
     return 0
 
@@ -85,6 +99,7 @@ def _options(given: argparse.Namespace) -> Options:
         fsync=given.fsync,
         latency_ms=given.latency_ms,
         speed=given.speed,
+        history=given.history,
         tls=given.tls,
         tls_port=given.tls_port,
         control_host=given.control_host,
@@ -119,11 +134,25 @@ def _account(text: str) -> Opening:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def _history(text: str) -> int:
+    value = parse_whole(text, 9)
+    if value is None or value < _SHORTEST_HISTORY:
+        raise argparse.ArgumentTypeError(f"a whole number from {_SHORTEST_HISTORY} is expected")
+    return value
+
+
 def _speed(text: str) -> int:
     value = parse_whole(text, 4)
     if not value:
         raise argparse.ArgumentTypeError("a whole number from 1 to 9999 is expected")
     return value
+
+
+def _raise_open_files() -> None:
+    """As many sockets as this machine lets us have without asking."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # some systems count what they do not give
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _announce(addresses: dict[str, Any]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from trading.simulator import algo_apply, apply_account, apply_margin, bills
+from trading.simulator import algo_apply, apply_account, apply_margin, bills, history
 from trading.simulator.algo_state import written
 from trading.simulator.decimals import ZERO, plain
 from trading.simulator.state import (
@@ -94,7 +95,9 @@ def position_id(uid: str, key: PositionKey) -> str:
 def _add_account(state: State, entry: Entry) -> None:
     fields = ("secret", "passphrase", "uid", "label", "acct_lv", "pos_mode", "perm", "ip", "env")
     values = {name: entry[name] for name in fields}
-    state.accounts[entry["account"]] = Account(key=entry["account"], **values, u_time=entry["ts"])
+    state.accounts[entry["account"]] = Account(
+        key=entry["account"], **values, u_time=entry["ts"], bills=deque(maxlen=state.kept)
+    )
 
 
 def _deposit(state: State, entry: Entry) -> None:
@@ -162,12 +165,14 @@ def _fill(state: State, entry: Entry) -> None:
     order = account.orders[entry["ord_id"]]
     fill = _read_fill(entry)
     account.fills.append(fill)
+    history.trim(account.fills, state.kept)
     account.u_time = fill.ts
     _fill_order(order, fill, entry["order_state"])
     _pay(state, account, entry)
     if not fill.is_spot:
         _move_position(account, fill, entry)
         state.held(account, (fill.inst_id, fill.mgn_mode, fill.pos_side))
+        history.trim(account.closed, state.kept)
     if not order.is_open:
         _retire(state, account, order)
 
@@ -276,6 +281,7 @@ def _amend(state: State, entry: Entry) -> None:
 def _retire(state: State, account: Account, order: Order) -> None:
     account.pending.pop(order.ord_id, None)
     state.resting.remove(order)
+    history.ended(state, account, order)
 
 
 _FILL_TEXTS: Final = (

@@ -15,7 +15,7 @@ from trading.simulator.ledger import Ledger
 from trading.simulator.market import Market
 from trading.simulator.requests import OrderRequest, Params
 from trading.simulator.risk import RiskWatch
-from trading.simulator.state import Account, Entry, Fill, Order, Position, State
+from trading.simulator.state import HISTORY_KEPT, Account, Entry, Fill, Order, Position, State
 
 OrderListener = Callable[[Account, Order, Fill | None], None]
 EntryListener = Callable[[Entry], None]
@@ -29,12 +29,14 @@ class Exchange:
     turn, `entry_listeners` every entry; `on_account` hears that balances or positions of
     an account changed, `on_warning` that a position came near liquidation."""
 
-    def __init__(self, clock: Clock, market: Market, ledger: Ledger) -> None:
+    def __init__(
+        self, clock: Clock, market: Market, ledger: Ledger, history: int = HISTORY_KEPT
+    ) -> None:
         self.clock = clock
         self.market = market
         market.now = clock.ms
         self.ledger = ledger
-        self.state = State()
+        self.state = State(kept=history)
         self.rules = checks.Rules()
         self.ids = IdSource(clock)
         self.order_listeners: list[OrderListener] = []

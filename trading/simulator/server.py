@@ -26,6 +26,7 @@ from trading.simulator.market import Market
 from trading.simulator.opening import Opening
 from trading.simulator.received import LARGEST_BODY, Received
 from trading.simulator.scenario_file import Scenario
+from trading.simulator.state import HISTORY_KEPT
 from trading.simulator.venue import Venue
 
 _STEP_S: Final = 0.25
@@ -50,6 +51,7 @@ class Options:
     fsync: bool
     latency_ms: int
     speed: int = 1
+    history: int = HISTORY_KEPT
     tls: Path | None = None
     tls_port: int = 0
     control_host: str = "127.0.0.1"
@@ -61,7 +63,7 @@ def build(options: Options) -> Hub:
     clock = Clock()
     market = Market(options.seed, clock.ms(), speed=options.speed, moving=options.moving)
     ledger = Ledger(options.ledger, fsync=options.fsync)
-    exchange = Exchange(clock, market, ledger)
+    exchange = Exchange(clock, market, ledger, options.history)
     for wanted in options.accounts:
         opening.open_account(exchange, wanted)
     limiter = Limiter(enabled=options.limits)

@@ -17,7 +17,7 @@ from trading.simulator.resting import Resting
 
 Entry = dict[str, Any]
 
-BILLS_KEPT: Final = 5_000
+HISTORY_KEPT: Final = 5_000
 TRANSFERS_KEPT: Final = 500
 OPEN_STATES: Final = ("live", "partially_filled")
 PositionKey = tuple[str, str, str]
@@ -191,12 +191,13 @@ class Account:
     closed: list[Position] = field(default_factory=list)
     pending: dict[str, Order] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
+    ended: deque[str] = field(default_factory=deque)
     by_client_id: dict[tuple[str, str], Order] = field(default_factory=dict)
     client_ids: set[str] = field(default_factory=set)
     algos: dict[str, Algo] = field(default_factory=dict)
     live_algos: dict[str, Algo] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
-    bills: deque[Bill] = field(default_factory=lambda: deque(maxlen=BILLS_KEPT))
+    bills: deque[Bill] = field(default_factory=lambda: deque(maxlen=HISTORY_KEPT))
     wallet: dict[str, Decimal] = field(default_factory=dict)
     transfers: deque[Transfer] = field(default_factory=lambda: deque(maxlen=TRANSFERS_KEPT))
     greeks_type: str = "PA"
@@ -221,9 +222,11 @@ class State:
     """Accounts by API key, and the exchange's own side of every payment.
 
     `holders` are the open positions by instrument, `algos` the live ones; `countdowns`
-    are the times at which orders of an account and tag (or of all tags) are canceled.
+    are the times at which orders of an account and tag (or of all tags) are canceled;
+    `kept` is how many ended orders, fills, closed positions and bills an account keeps.
     """
 
+    kept: int = HISTORY_KEPT
     accounts: dict[str, Account] = field(default_factory=dict)
     house: dict[str, Decimal] = field(default_factory=dict)
     deposited: dict[str, Decimal] = field(default_factory=dict)
