@@ -15,6 +15,17 @@ pytestmark = pytest.mark.simulator
 
 Shapes = dict[str, dict[str, str]]
 
+COVERED = {
+    "GET trade/order-algo",
+    "GET trade/orders-algo-history",
+    "GET trade/orders-algo-pending",
+    "POST trade/amend-algos",
+    "POST trade/cancel-algos",
+    "POST trade/cancel-all-after",
+    "POST trade/mass-cancel",
+    "POST trade/order-algo",
+}
+
 TRAILING = {"ordType": "move_order_stop", "callbackSpread": "100"}
 TRIGGER = {
     "ordType": "trigger",

@@ -77,12 +77,21 @@ def _held(client: Client) -> Answer:
     return client.order()
 
 
+def _isolated(client: Client) -> Answer:
+    return client.order(**ISOLATED)
+
+
 def _multi_currency(client: Client) -> Answer:
     return client.post("account/set-account-level", {"acctLv": "3"})
 
 
 NAMED: Final = {"instId": SWAP, "clOrdId": "w1"}
 WRITES: Final = (
+    Write(
+        "account/position/margin-balance",
+        {"instId": ETHER, "posSide": "net", "type": "add", "amt": "5"},
+        _isolated,
+    ),
     Write("account/set-account-level", {"acctLv": "3"}),
     Write("account/set-auto-loan", {"autoLoan": True}, _multi_currency),
     Write("account/set-greeks", {"greeksType": "BS"}),

@@ -25,7 +25,25 @@ PUBLIC = (
     ("market/books", "instId=BTC-USDT&sz=5"),
     ("market/books-full", "instId=BTC-USDT&sz=5"),
     ("market/trades", "instId=BTC-USDT"),
+    ("market/history-trades", "instId=BTC-USDT"),
+    ("market/exchange-rate", ""),
+    ("market/platform-24-volume", ""),
+    ("public/convert-contract-coin", "instId=BTC-USD-SWAP&sz=1&px=64000"),
+    ("public/premium-history", "instId=BTC-USDT-SWAP"),
 )
+TEXT_ROWS = (
+    ("market/candles", "instId=BTC-USDT-SWAP", 9),
+    ("market/history-candles", "instId=BTC-USDT", 9),
+    ("market/mark-price-candles", "instId=BTC-USDT-SWAP", 6),
+    ("market/history-mark-price-candles", "instId=BTC-USDT-SWAP", 6),
+    ("market/index-candles", "instId=BTC-USDT", 6),
+    ("market/history-index-candles", "instId=BTC-USDT", 6),
+)
+COVERED = {
+    *(f"GET {path}" for path, *_ in (*PUBLIC, *TEXT_ROWS)),
+    "GET public/underlying",
+    "GET system/status",
+}
 
 
 @pytest.mark.parametrize(("path", "query"), PUBLIC)
@@ -38,6 +56,25 @@ def test_public_rows_have_the_documented_members(
     assert answer.data
     for row in answer.data:
         check_row(rest_rows, path, row)
+
+
+@pytest.mark.parametrize(("path", "query", "count"), TEXT_ROWS)
+def test_candles_are_rows_of_texts(still: Simulator, path: str, query: str, count: int) -> None:
+    answer = send(still.rest, "GET", f"/api/v5/{path}?{query}&limit=2", None, {})
+
+    assert (answer.status, answer.code, answer.body["msg"]) == (200, "0", "")
+    assert [len(row) for row in answer.data] == [count, count]
+    assert all(isinstance(each, str) for row in answer.data for each in row)
+
+
+def test_underlyings_are_one_list_and_maintenance_is_none(still: Simulator) -> None:
+    path = "/api/v5/public/underlying?instType=SWAP"
+    [families] = send(still.rest, "GET", path, None, {}).data
+    status = send(still.rest, "GET", "/api/v5/system/status", None, {})
+
+    assert "BTC-USDT" in families
+    assert all(isinstance(each, str) for each in families)
+    assert status.body == {"code": "0", "data": [], "msg": ""}
 
 
 def test_candles_are_rows_of_nine_texts_newest_first(still: Simulator) -> None:
