@@ -5,6 +5,13 @@ SHELL := /bin/sh
 BIN := .venv/bin
 PYTHON := $(BIN)/python
 
+# Every process of the product and of the tests imports Django. Where no bytecode may be written
+# beside the sources it is kept apart, or each of them would compile all of it anew: seconds.
+ifdef PYTHONDONTWRITEBYTECODE
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/.pycache
+endif
+
 # Everything the installation prints goes to standard error: `make -s demo ONCE=1 JSON=1`
 # leaves one line of JSON on standard output. uv is many times faster than pip; it does not read
 # pip's configuration, so it is told pip's index, and where it does not work pip does.
