@@ -140,6 +140,28 @@ def test_mass_cancel_is_for_options_in_portfolio_margin(client: Client, rest_row
     assert maker.post("trade/mass-cancel", {**family, "lockInterval": "10001"}).code == "51000"
 
 
+async def test_mass_cancel_is_also_an_operation_of_the_socket(
+    client: Client, connect: OpenSocket
+) -> None:
+    maker = client.simulator.account(f"{client.key}maker", acct_lv="4")
+    family = {"instType": "OPTION", "instFamily": "BTC-USD"}
+    socket = await connect(client.simulator.ws["private"])
+    frame = {"id": "1512", "op": "mass-cancel", "args": [family]}
+    await socket.say(frame)
+    assert (await socket.find(event="error"))["code"] == "60011"
+    await socket.say(maker.login())
+    await socket.find(event="login")
+
+    await socket.say(frame)
+    done = await socket.find(op="mass-cancel")
+    await socket.say({**frame, "args": [family, family]})
+    malformed = await socket.find(op="mass-cancel")
+
+    told = {"id": "1512", "op": "mass-cancel"}
+    assert done == {**told, "code": "0", "data": [{"result": True}], "msg": ""}
+    assert malformed == {**told, "code": "60013", "data": [], "msg": "Invalid args"}
+
+
 async def listening(connect: OpenSocket, client: Client, channel: str) -> Socket:
     socket = await connect(client.simulator.ws["business"])
     arg = {"channel": channel, "instType": "SWAP", "instId": SWAP}

@@ -179,5 +179,5 @@ ROUTES: Final[Routes] = {
     ("POST", "/api/v5/trade/cancel-all-after"): Route(
         _cancel_all_after, 1, "uid+tag", window_ms=1000, private=True, permission="trade"
     ),
-    ("POST", "/api/v5/trade/mass-cancel"): _post(_mass_cancel, "uid", limit=5),
+    ("POST", mass_cancel.PATH): _post(_mass_cancel, "uid", limit=mass_cancel.LIMIT),
 }

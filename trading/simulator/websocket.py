@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from aiohttp import WSMsgType, hdrs, web
 
-from trading.simulator import auth, ws_orders
+from trading.simulator import auth, mass_cancel, ws_orders
 from trading.simulator.channels import FOR_ACCOUNTS, TIERED, Subscription, read_subscription
 from trading.simulator.codes import OkxError
 from trading.simulator.faults import ACK_KINDS, CONNECT_KINDS, LOGIN_KINDS, Fault, Subject
@@ -90,6 +90,9 @@ async def _operate(hub: Hub, session: Session, frame: dict[str, Any], text: str)
     op = frame["op"]
     if op in ws_orders.OPERATIONS:
         await ws_orders.handle(hub.venue, session, frame)
+        return
+    if op == "mass-cancel":
+        mass_cancel.answer_socket(hub.venue, session, frame)
         return
     if op not in ("login", "subscribe", "unsubscribe"):
         raise OkxError("60019", op)
