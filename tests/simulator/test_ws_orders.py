@@ -8,6 +8,7 @@ import pytest
 
 from tests.simulator.client import SWAP, Client, Simulator, order
 from tests.simulator.conftest import OpenSocket
+from tests.simulator.shapes import shape
 from tests.simulator.test_websocket import logged_in
 
 pytestmark = pytest.mark.simulator
@@ -96,3 +97,61 @@ async def test_the_socket_shares_the_request_limits_of_rest(
     assert rest == [200] * 30
     assert sorted(codes) == ["0"] * 30 + ["50011"]
     assert len(own.entries(kind="order", account="shared")) == 60
+
+
+async def test_the_answer_of_an_order_is_in_the_ledger(connect: OpenSocket, client: Client) -> None:
+    socket = await logged_in(connect, client)
+
+    await socket.say({"id": "d1", "op": "order", "args": [order(sz="0")]})
+    await socket.find(id="d1")
+
+    (request,) = client.simulator.entries(kind="request", method="WS", account=client.key)
+    (answer,) = client.simulator.entries(kind="answer", request=request["seq"])
+    assert (answer["code"], request["path"]) == ("1", "/api/v5/trade/order")
+
+
+@pytest.mark.parametrize("url", ["private", "business"])
+async def test_mass_cancel_is_about_options_of_portfolio_accounts(
+    connect: OpenSocket, still: Simulator, url: str
+) -> None:
+    client = still.account(f"mass{url}", acct_lv="4")
+    socket = await connect(still.ws[url])
+    await socket.say(client.login())
+    options = {"instType": "OPTION", "instFamily": "BTC-USD"}
+
+    for number, args in enumerate(([options], [{"instType": "SWAP"}], [], [options, options])):
+        await socket.say({"id": f"m{number}", "op": "mass-cancel", "args": args})
+
+    answers = [await socket.find(op="mass-cancel") for _ in range(4)]
+    assert answers[0] == {
+        "id": "m0",
+        "op": "mass-cancel",
+        "code": "0",
+        "msg": "",
+        "data": [{"result": True}],
+    }
+    assert [each["code"] for each in answers[1:]] == ["51000", "60013", "60013"]
+    assert [each["data"] for each in answers[1:]] == [[], [], []]
+
+
+async def test_rows_of_every_operation_are_as_documented(
+    connect: OpenSocket, client: Client, rest_rows: dict[str, dict[str, str]]
+) -> None:
+    """The same rows as over REST."""
+    socket = await logged_in(connect, client)
+    rest = order(clOrdId="z1", ordType="limit", px="61000")
+    named = {"instId": SWAP, "clOrdId": "z1"}
+    calls = [
+        ("order", [rest], "POST trade/order"),
+        ("amend-order", [{**named, "newSz": "2"}], "POST trade/amend-order"),
+        ("cancel-order", [named], "POST trade/cancel-order"),
+        ("batch-orders", [rest], "POST trade/batch-orders"),
+        ("batch-amend-orders", [{**named, "newSz": "3"}], "POST trade/amend-batch-orders"),
+        ("batch-cancel-orders", [named], "POST trade/cancel-batch-orders"),
+    ]
+
+    for number, (op, args, path) in enumerate(calls):
+        await socket.say({"id": f"r{number}", "op": op, "args": args})
+        answer = await socket.find(id=f"r{number}")
+        assert (answer["op"], answer["code"]) == (op, "0")
+        assert shape(answer["data"][0]) == rest_rows[path]

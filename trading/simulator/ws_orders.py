@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from trading.simulator import auth, operations, wire
+from trading.simulator import auth, mass_cancel, operations, wire
 from trading.simulator.admission import (
+    WINDOW_MS,
     check_batch,
     check_expiry,
     client_ids_of,
@@ -19,6 +20,7 @@ from trading.simulator.admission import (
 from trading.simulator.codes import OkxError, plain_message_of
 from trading.simulator.faults import REST_KINDS, Fault, Subject
 from trading.simulator.operations import Operation
+from trading.simulator.requests import Params
 from trading.simulator.session import Session, message_id
 from trading.simulator.state import Account
 from trading.simulator.venue import Answer, Venue, refusal
@@ -37,32 +39,62 @@ OPERATIONS: Final[dict[str, tuple[Operation, str, str, bool]]] = {
     "amend-order": (operations.amend, "amend", "/api/v5/trade/amend-order", False),
     "batch-amend-orders": (operations.amend, "amend", "/api/v5/trade/amend-batch-orders", True),
 }
+MASS_CANCEL: Final = "mass-cancel"
+_MASS_CANCEL_PATH: Final = "/api/v5/trade/mass-cancel"
+_MASS_CANCELS: Final = 5
 _SILENCING: Final = frozenset(("truncate", "html_200", "empty_200", "http", "redirect", "hang"))
 _CUTTING: Final = frozenset(("drop_before", "drop_after_accept", "rst_after_accept"))
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One order call; `seq` is its number in the ledger."""
+
+    account: Account
+    frame: dict[str, Any]
+    fault: Fault | None
+    in_us: int
+    seq: int
+
+
 async def handle(venue: Venue, session: Session, frame: dict[str, Any]) -> None:
-    """Refusals of the whole call are OkxError before login, envelopes after it."""
-    if session.url != "private":
+    """Refusals of the whole call are OkxError before login, envelopes after it.
+
+    The documentation has mass-cancel on the private URL, python-okx on the business one.
+    """
+    allowed = ("private", "business") if frame["op"] == MASS_CANCEL else ("private",)
+    if session.url not in allowed:
         raise OkxError("60028")
     if not session.accounts:
         raise OkxError("60011")
     account = next(iter(session.accounts.values()))
+    if frame["op"] == MASS_CANCEL:
+        session.send({"id": _id(frame), "op": MASS_CANCEL, **_mass_cancel(venue, account, frame)})
+        return
     in_us = venue.clock.us()
     fault = _pick_fault(venue, account, frame)
-    _note(venue, account, frame, in_us)
-    venue.later(_answer(venue, session, account, frame, fault, in_us))
+    seq = _note(venue, account, frame, in_us)
+    venue.later(_answer(venue, session, _Call(account, frame, fault, in_us, seq)))
 
 
-async def _answer(
-    venue: Venue,
-    session: Session,
-    account: Account,
-    frame: dict[str, Any],
-    fault: Fault | None,
-    in_us: int,
-) -> None:
-    answer = await _run(venue, account, frame, fault, in_us)
+def _mass_cancel(venue: Venue, account: Account, frame: dict[str, Any]) -> dict[str, Any]:
+    """An envelope without gateway times, and without rows when it is refused."""
+    try:
+        items = _well_formed(frame, batch=False)
+        _check_may_trade(account)
+        key = (_MASS_CANCEL_PATH, "POST", account.uid, "")
+        if not venue.limiter.take(key, _MASS_CANCELS, WINDOW_MS, venue.clock.ms()):
+            raise OkxError("50011")
+        row = mass_cancel.mass_cancel(account, Params(items[0]))
+    except OkxError as error:
+        return {"code": error.code, "msg": error.message, "data": []}
+    return {"code": "0", "msg": "", "data": [row]}
+
+
+async def _answer(venue: Venue, session: Session, call: _Call) -> None:
+    frame, fault = call.frame, call.fault
+    answer = await _run(venue, call.account, frame, fault, call.in_us)
+    _note_answer(venue, call.account, call.seq, answer)
     await venue.ledger.flush()
     if fault is not None and fault.kind in _CUTTING:
         session.drop()
@@ -70,8 +102,8 @@ async def _answer(
     if fault is not None and (fault.kind in _SILENCING or fault.silent):
         return
     if fault is not None and fault.kind in ("code", "scode", "data_empty"):
-        answer = _rewritten(fault, frame, answer, in_us // 1000)
-    body = answer.body(in_us, venue.clock.us())
+        answer = _rewritten(fault, frame, answer, call.in_us // 1000)
+    body = answer.body(call.in_us, venue.clock.us())
     session.send({"id": _id(frame), "op": frame["op"], **body})
 
 
@@ -96,19 +128,30 @@ async def _run(
 
 def _admit(venue: Venue, account: Account, frame: dict[str, Any], now_ms: int) -> list[Any]:
     _, bucket, _, batch = OPERATIONS[frame["op"]]
-    items = frame.get("args")
-    well_formed = (
-        isinstance(items, list) and items and all(isinstance(each, dict) for each in items)
-    )
-    if not _well_named(frame) or not well_formed or (not batch and len(items or []) != 1):
-        raise OkxError("60013")
-    if "trade" not in account.perm.split(","):
-        raise OkxError("50120")
+    items = _well_formed(frame, batch=batch)
+    _check_may_trade(account)
     checked = check_batch(items)
     if bucket != "cancel":
         check_expiry(_exp_time(frame), now_ms, "50036")
     count_orders(venue, account, bucket, checked, now_ms)
     return checked
+
+
+def _well_formed(frame: dict[str, Any], *, batch: bool) -> list[dict[str, Any]]:
+    """The arguments: objects, one unless it is a batch, under an id that can be repeated."""
+    items = frame.get("args")
+    if frame.get("id") not in (None, "") and not message_id(frame):
+        raise OkxError("60013")
+    if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
+        raise OkxError("60013")
+    if not items or (len(items) > 1 and not batch):
+        raise OkxError("60013")
+    return items
+
+
+def _check_may_trade(account: Account) -> None:
+    if "trade" not in account.perm.split(","):
+        raise OkxError("50120")
 
 
 def _execute(
@@ -170,11 +213,12 @@ def _rewritten(fault: Fault, frame: dict[str, Any], answer: Answer, now_ms: int)
     return Answer(rows, fault.outer, answer.msg, timed=True)
 
 
-def _note(venue: Venue, account: Account, frame: dict[str, Any], in_us: int) -> None:
+def _note(venue: Venue, account: Account, frame: dict[str, Any], in_us: int) -> int:
+    """The number of the entry."""
     args = frame.get("args")
     items = args if isinstance(args, list) else []
     data = wire.dump(frame)
-    venue.exchange.record(
+    entry = venue.exchange.record(
         {
             "kind": "request",
             "ts": in_us // 1000,
@@ -187,15 +231,25 @@ def _note(venue: Venue, account: Account, frame: dict[str, Any], in_us: int) -> 
             "cl_ord_id": ",".join(client_ids_of(items)),
         }
     )
+    return int(entry["seq"])
+
+
+def _note_answer(venue: Venue, account: Account, seq: int, answer: Answer) -> None:
+    venue.exchange.record(
+        {
+            "kind": "answer",
+            "ts": venue.clock.ms(),
+            "account": account.key,
+            "request": seq,
+            "http": answer.http,
+            "code": answer.code,
+        }
+    )
 
 
 def _exp_time(frame: dict[str, Any]) -> str:
     value = frame.get("expTime")
     return value if isinstance(value, str) else ""
-
-
-def _well_named(frame: dict[str, Any]) -> bool:
-    return frame.get("id") in (None, "") or message_id(frame) != ""
 
 
 def _id(frame: dict[str, Any]) -> str:
