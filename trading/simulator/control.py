@@ -16,6 +16,7 @@ from trading.simulator import (
     control_scenario,
     control_venue,
     guard,
+    webpage,
 )
 from trading.simulator.actions import REFUSALS
 from trading.simulator.control_input import (
@@ -43,6 +44,8 @@ _MAY_LACK_BODY: Final = ("/reset", "/restart-notice", "/cut-sockets", "/restart"
 
 async def handle(hub: Hub, request: web.Request) -> web.Response:
     """Every refusal is a 4xx with `error` and `field`; nothing was changed then."""
+    if request.method == "GET" and request.path in webpage.FILES:
+        return webpage.show(request.path)
     try:
         guard.check(request.headers, request.path, hub.venue.control_token)
     except guard.RefusedError as error:
