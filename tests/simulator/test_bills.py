@@ -17,7 +17,7 @@ pytestmark = pytest.mark.simulator
 ISOLATED = "ETH-USDT-SWAP"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(steps)
 def test_the_bills_of_a_currency_add_up_to_its_balance(taken: list[Any]) -> None:
     world = World()

@@ -208,6 +208,19 @@ def test_unfilled_canceled_orders_are_forgotten_after_two_hours(own: Simulator) 
 
 
 @pytest.mark.simulator
+def test_how_long_they_are_kept_can_be_set(own: Simulator) -> None:
+    client = own.account("hasty")
+    client.order(ordType="ioc", px="61000")
+    kept = rows(client, "trade/orders-history", {"instType": "SWAP"})
+
+    own.ask("POST", "/limits", {"purge_canceled_ms": 0})
+    time.sleep(0.002)
+
+    assert len(kept) == 1
+    assert rows(client, "trade/orders-history", {"instType": "SWAP"}) == []
+
+
+@pytest.mark.simulator
 def test_lists_lag_behind_as_far_as_single_orders_do(own: Simulator) -> None:
     client = own.account("laggard")
     client.order()

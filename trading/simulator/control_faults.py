@@ -15,6 +15,7 @@ from trading.simulator.venue import Venue
 
 Row = dict[str, Any]
 
+_PURGE_LARGEST: Final = 90 * 86_400_000
 _LATENCY_LARGEST: Final = 600_000
 _CLOCK_FURTHEST: Final = 10**10
 _MODES: Final = ("okx", "off")
@@ -131,6 +132,10 @@ def _turn_lag(venue: Venue, value: int) -> None:
     venue.exchange.rules.read_lag_ms = value
 
 
+def _turn_purge(venue: Venue, value: int) -> None:
+    venue.exchange.rules.purge_canceled_ms = value
+
+
 def _turn_idle(venue: Venue, value: int) -> None:
     venue.ws_idle_s = value
 
@@ -138,6 +143,9 @@ def _turn_idle(venue: Venue, value: int) -> None:
 _SETTINGS: Final[dict[str, Setting]] = {
     "read_lag_ms": Setting(
         0, _LATENCY_LARGEST, lambda venue: venue.exchange.rules.read_lag_ms, _turn_lag
+    ),
+    "purge_canceled_ms": Setting(
+        0, _PURGE_LARGEST, lambda venue: venue.exchange.rules.purge_canceled_ms, _turn_purge
     ),
     "clock_offset_ms": Setting(
         -_CLOCK_FURTHEST,
