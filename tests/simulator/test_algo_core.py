@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trading.simulator import algo_orders
+from trading.simulator import algo_orders, fills, upkeep
 from trading.simulator.algo_engine import AlgoEngine
 from trading.simulator.clock import Clock
 from trading.simulator.codes import OkxError
@@ -186,6 +186,36 @@ def test_a_countdown_takes_whole_seconds_between_ten_and_120(seconds: str, code:
 
     assert refused.value.code == code
     assert world.exchange.state.countdowns == {}
+
+
+def test_ended_algo_orders_are_kept_as_long_as_orders_are() -> None:
+    world = World()
+    world.exchange.state.kept = 3
+    for price in ("63000", "63001", "63002", "63003", "63004"):
+        world.algo(slTriggerPx=price, slOrdPx="-1")
+    ids = list(world.account.algos)
+
+    world.move("62000")
+
+    assert list(world.account.algos) == ids[2:]
+    assert world.account.live_algos == {}
+
+
+def test_an_order_that_the_operator_ended_is_not_protected() -> None:
+    """A reset drops what was filled, so nothing is left to close; spot could sell other coins."""
+    world = World()
+    legs = [{"slTriggerPx": "0.1", "slOrdPx": "-1"}]
+    terms = {"instId": "XRP-USDT", "tdMode": "cash", "sz": "100", "attachAlgoOrds": legs}
+    price = plain(world.market.quote("XRP-USDT").bid)
+    order = world.order(ordType="limit", px=price, **terms)
+    fills.execute(world.exchange, world.account, order, Decimal(price), Decimal(10), maker=None)
+    upkeep.reset(world.exchange, world.account)
+
+    world.wait(250)
+
+    assert (order.state, order.filled, world.account.algos) == ("canceled", 10, {})
+    upkeep.remove(world.exchange, world.account)
+    world.wait(250)
 
 
 steps = st.lists(

@@ -16,6 +16,8 @@ def add(state: State, entry: Entry) -> None:
     account.algos[algo.algo_id] = algo
     account.live_algos[algo.algo_id] = algo
     state.algos.setdefault(algo.inst_id, {})[algo.algo_id] = algo
+    if algo.parent in account.orders:
+        account.orders[algo.parent].armed = True
 
 
 def change(state: State, entry: Entry) -> None:
@@ -76,7 +78,10 @@ def countdown(state: State, entry: Entry) -> None:
 
 
 def _retire(state: State, account: Account, algo: Algo) -> None:
-    if algo.is_live:
+    """An ended algo order stays to be asked for, until there are too many of them."""
+    if algo.is_live or account.live_algos.pop(algo.algo_id, None) is None:
         return
-    account.live_algos.pop(algo.algo_id, None)
     state.algos.get(algo.inst_id, {}).pop(algo.algo_id, None)
+    account.ended_algos.append(algo.algo_id)
+    if len(account.ended_algos) > state.kept:
+        account.algos.pop(account.ended_algos.popleft(), None)

@@ -18,6 +18,7 @@ AlgoListener = Callable[[Account, Algo], None]
 
 STOP_TRIGGERED = "36"
 STOP_CANCELED = "37"
+BY_OPERATOR = "0"
 
 
 class AlgoEngine:
@@ -73,7 +74,7 @@ class AlgoEngine:
     def _follow_orders(self) -> None:
         ended, self._ended = self._ended, []
         for account, order in ended:
-            if order.filled:
+            if self._is_to_arm(account, order):
                 self._arm(account, order)
             if order.origin and order.origin.linked:
                 self._follow_profit(account, order)
@@ -97,6 +98,16 @@ class AlgoEngine:
             self.end(account, algo)
         else:
             self.change(account, algo, linked_ord="")
+
+    def _is_to_arm(self, account: Account, order: Order) -> bool:
+        """Not when the operator ended the order, with the account's positions or for good."""
+        known = self.exchange.state.accounts.get(account.key) is account
+        return (
+            known
+            and bool(order.filled and order.attached)
+            and not order.armed
+            and order.cancel_source != BY_OPERATOR
+        )
 
     def _arm(self, account: Account, order: Order) -> None:
         exchange = self.exchange
@@ -236,11 +247,8 @@ class AlgoEngine:
     def _recover(self) -> None:
         """After a restart: what the last run had no time to do after its last entries."""
         for account in self.exchange.state.accounts.values():
-            parents = {each.parent for each in account.algos.values()}
             for order in account.orders.values():
-                if order.is_open or not (order.attached or order.origin):
-                    continue
-                if order.ord_id not in parents:
+                if not order.is_open and (order.attached or order.origin):
                     self._ended.append((account, order))
             for algo in account.live_algos.values():
                 self._touched[account.key, algo.key] = account

@@ -57,6 +57,7 @@ class Order:
     req_id: str = ""
     amended: bool = False
     attached: tuple[Attached, ...] = ()
+    armed: bool = False
     origin: Origin | None = None
     stp_mode: str = "cancel_maker"
 
@@ -196,6 +197,7 @@ class Account:
     client_ids: set[str] = field(default_factory=set)
     algos: dict[str, Algo] = field(default_factory=dict)
     live_algos: dict[str, Algo] = field(default_factory=dict)
+    ended_algos: deque[str] = field(default_factory=deque)
     fills: list[Fill] = field(default_factory=list)
     bills: deque[Bill] = field(default_factory=lambda: deque(maxlen=HISTORY_KEPT))
     wallet: dict[str, Decimal] = field(default_factory=dict)
