@@ -90,36 +90,35 @@ def second_id(bill_id: str) -> str:
 
 
 def _fill(account: Account, entry: Entry) -> None:
+    """The fill itself was just added to the account: its numbers are shared, not read again."""
+    fill = account.fills[-1]
     kind, sub_type = _fill_kind(account, entry)
-    swap = entry["inst_id"].endswith("-SWAP")
-    bill_id = entry["bill_id"]
+    swap, bill_id = not fill.is_spot, fill.bill_id
     for ccy, change in entry["changes"].items():
-        base = entry["inst_id"].startswith(f"{ccy}-")
-        size, price = Decimal(entry["sz"]), Decimal(entry["px"])
-        margin = Decimal(entry.get("margin_change", "0"))
+        in_quote = not swap and not fill.inst_id.startswith(f"{ccy}-")
         account.bills.append(
             Bill(
                 bill_id=bill_id,
-                ts=entry["ts"],
+                ts=fill.ts,
                 ccy=ccy,
                 kind=kind,
                 sub_type=sub_type,
                 bal_chg=Decimal(change),
                 bal=account.balances[ccy],
-                pos_bal_chg=margin,
+                pos_bal_chg=_number(entry.get("margin_change", "0")),
                 pos_bal=_margin(account, entry) if swap else ZERO,
-                sz=size if swap or base else size * price,
-                px=price,
-                pnl=Decimal(entry["pnl"]),
-                fee=Decimal(entry["fee"]) if ccy == entry["fee_ccy"] else ZERO,
-                inst_id=entry["inst_id"],
-                mgn_mode=entry["mgn_mode"] if swap else "",
-                ord_id=entry["ord_id"],
-                cl_ord_id=entry["cl_ord_id"],
-                tag=entry["tag"],
-                trade_id=entry["trade_id"],
-                exec_type=entry["exec_type"],
-                mark=Decimal(entry["mark"]),
+                sz=fill.sz * fill.px if in_quote else fill.sz,
+                px=fill.px,
+                pnl=fill.pnl,
+                fee=fill.fee if ccy == fill.fee_ccy else ZERO,
+                inst_id=fill.inst_id,
+                mgn_mode=fill.mgn_mode if swap else "",
+                ord_id=fill.ord_id,
+                cl_ord_id=fill.cl_ord_id,
+                tag=fill.tag,
+                trade_id=fill.trade_id,
+                exec_type=fill.exec_type,
+                mark=fill.mark,
             )
         )
         bill_id = second_id(bill_id)
@@ -227,6 +226,11 @@ def _margin_bill(account: Account, entry: Entry, added: Decimal) -> None:
             mgn_mode=entry["mgn_mode"],
         )
     )
+
+
+def _number(text: str) -> Decimal:
+    """Most are zero: one zero for all of them."""
+    return ZERO if text == "0" else Decimal(text)
 
 
 def _margin(account: Account, entry: Entry) -> Decimal:
