@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import islice
 from typing import Final
@@ -17,6 +17,7 @@ REFILL_MS: Final = 250
 _DENSE: Final = 32
 _ZONE_GROWTH: Final = 4
 _REDRAWN_MS: Final = 4000
+_DRAWN_KEPT: Final = 4000
 _LEVEL_USD: Final = 100_000
 _TOP_TIMES: Final = 3
 
@@ -40,6 +41,7 @@ class Depth:
     instrument: Instrument
     seed: int
     _taken: dict[tuple[str, int], tuple[Decimal, int]] = field(default_factory=dict)
+    _drawn: dict[int, tuple[int, int, Level]] = field(default_factory=dict)
     _key: int = 0
     _lots: int = 0
 
@@ -64,30 +66,35 @@ class Depth:
         before, _ = self._taken.get(place, (ZERO, now_ms))
         self._taken[place] = before + size, now_ms
 
-    def refilled(self, now_ms: int) -> bool:
-        """Whether something that was missing is there again since the last look."""
-        return self._forget_refilled(now_ms)
-
     def _side(self, side: str, best: Decimal, drawn_ms: int, now_ms: int) -> Iterator[Level]:
-        tick, lot = self.instrument.tick, self.instrument.lot
         self._forget_refilled(now_ms)
-        for ticks, times in _places(int(best / tick), up=side == "asks"):
-            drawn = draw(self._key, self._number(side, ticks, drawn_ms))
-            lots = self._lots * times * (60 + drawn % 81) // 200
-            size = lot * max(lots, 1)
-            if self._taken:
-                gone, _ = self._taken.get((side, ticks), (ZERO, 0))
-                size -= gone
-            if size > 0:
-                yield Level(tick * ticks, size, 1 + (drawn >> 32) % 23)
+        is_ask = side == "asks"
+        for ticks, weight in _places(int(best / self.instrument.tick), up=is_ask):
+            level = self._level(ticks, weight, drawn_ms, is_ask=is_ask)
+            gone = self._taken.get((side, ticks)) if self._taken else None
+            if gone is None:
+                yield level
+            elif gone[0] < level.size:
+                yield replace(level, size=level.size - gone[0])
 
-    def _number(self, side: str, ticks: int, drawn_ms: int) -> int:
-        """Each place is drawn anew at its own moment."""
+    def _level(self, ticks: int, weight: int, drawn_ms: int, *, is_ask: bool) -> Level:
+        """Each place is drawn anew at its own moment, and not more often."""
         phase = ticks * 769 % _REDRAWN_MS
         period = (drawn_ms + phase) // _REDRAWN_MS
-        return (period << 32) + (ticks << 1) + (side == "asks")
+        place = 2 * ticks + is_ask
+        known = self._drawn.get(place)
+        if known is not None and known[:2] == (period, weight):
+            return known[2]
+        drawn = draw(self._key, (period << 32) + place)
+        lots = self._lots * weight * (60 + drawn % 81) // 200
+        size = self.instrument.lot * max(lots, 1)
+        level = Level(self.instrument.tick * ticks, size, 1 + (drawn >> 32) % 23)
+        if len(self._drawn) >= _DRAWN_KEPT:
+            self._drawn.clear()
+        self._drawn[place] = period, weight, level
+        return level
 
-    def _forget_refilled(self, now_ms: int) -> bool:
+    def _forget_refilled(self, now_ms: int) -> None:
         old = [
             place
             for place, (_, at_ms) in self._taken.items()
@@ -95,7 +102,6 @@ class Depth:
         ]
         for place in old:
             del self._taken[place]
-        return bool(old)
 
 
 def merged(

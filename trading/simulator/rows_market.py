@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from functools import lru_cache
 from itertools import groupby
 from typing import Any, Final
 
@@ -216,5 +217,7 @@ def _days_began(quote: Quote, now_ms: int, kind: str) -> Row:
     }
 
 
+@lru_cache(maxsize=20_000)
 def _level(level: Level) -> list[str]:
+    """Most levels of a book are those of the book before."""
     return [plain(level.price), plain(level.size), "0", str(level.orders)]
