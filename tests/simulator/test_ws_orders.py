@@ -110,30 +110,6 @@ async def test_the_answer_of_an_order_is_in_the_ledger(connect: OpenSocket, clie
     assert (answer["code"], request["path"]) == ("1", "/api/v5/trade/order")
 
 
-@pytest.mark.parametrize("url", ["private", "business"])
-async def test_mass_cancel_is_about_options_of_portfolio_accounts(
-    connect: OpenSocket, still: Simulator, url: str
-) -> None:
-    client = still.account(f"mass{url}", acct_lv="4")
-    socket = await connect(still.ws[url])
-    await socket.say(client.login())
-    options = {"instType": "OPTION", "instFamily": "BTC-USD"}
-
-    for number, args in enumerate(([options], [{"instType": "SWAP"}], [], [options, options])):
-        await socket.say({"id": f"m{number}", "op": "mass-cancel", "args": args})
-
-    answers = [await socket.find(op="mass-cancel") for _ in range(4)]
-    assert answers[0] == {
-        "id": "m0",
-        "op": "mass-cancel",
-        "code": "0",
-        "msg": "",
-        "data": [{"result": True}],
-    }
-    assert [each["code"] for each in answers[1:]] == ["51000", "60013", "60013"]
-    assert [each["data"] for each in answers[1:]] == [[], [], []]
-
-
 async def test_rows_of_every_operation_are_as_documented(
     connect: OpenSocket, client: Client, rest_rows: dict[str, dict[str, str]]
 ) -> None:

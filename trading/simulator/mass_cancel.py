@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from trading.simulator.codes import OkxError, parameter
 from trading.simulator.requests import Params
-from trading.simulator.session import Session
+from trading.simulator.session import Session, message_id
 from trading.simulator.state import Account
 from trading.simulator.venue import Venue
 
@@ -46,6 +46,8 @@ def answer_socket(venue: Venue, session: Session, frame: dict[str, Any]) -> None
 
 def _asked(venue: Venue, account: Account, frame: dict[str, Any]) -> dict[str, bool]:
     args = frame.get("args")
+    if frame.get("id") not in (None, "") and not message_id(frame):
+        raise OkxError("60013")
     if not isinstance(args, list) or len(args) != 1 or not isinstance(args[0], dict):
         raise OkxError("60013")
     if "trade" not in account.perm.split(","):

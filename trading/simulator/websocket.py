@@ -88,7 +88,7 @@ async def _frame(hub: Hub, session: Session, data: str | bytes) -> None:
 
 async def _operate(hub: Hub, session: Session, frame: dict[str, Any], text: str) -> None:
     op = frame["op"]
-    if op in ws_orders.OPERATIONS or op == ws_orders.MASS_CANCEL:
+    if op in ws_orders.OPERATIONS:
         await ws_orders.handle(hub.venue, session, frame)
         return
     if op == "mass-cancel":

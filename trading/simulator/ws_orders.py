@@ -7,9 +7,8 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from trading.simulator import auth, mass_cancel, operations, wire
+from trading.simulator import auth, operations, wire
 from trading.simulator.admission import (
-    WINDOW_MS,
     check_batch,
     check_expiry,
     client_ids_of,
@@ -20,7 +19,6 @@ from trading.simulator.admission import (
 from trading.simulator.codes import OkxError, plain_message_of
 from trading.simulator.faults import REST_KINDS, Fault, Subject
 from trading.simulator.operations import Operation
-from trading.simulator.requests import Params
 from trading.simulator.session import Session, message_id
 from trading.simulator.state import Account
 from trading.simulator.venue import Answer, Venue, refusal
@@ -39,9 +37,6 @@ OPERATIONS: Final[dict[str, tuple[Operation, str, str, bool]]] = {
     "amend-order": (operations.amend, "amend", "/api/v5/trade/amend-order", False),
     "batch-amend-orders": (operations.amend, "amend", "/api/v5/trade/amend-batch-orders", True),
 }
-MASS_CANCEL: Final = "mass-cancel"
-_MASS_CANCEL_PATH: Final = "/api/v5/trade/mass-cancel"
-_MASS_CANCELS: Final = 5
 _SILENCING: Final = frozenset(("truncate", "html_200", "empty_200", "http", "redirect", "hang"))
 _CUTTING: Final = frozenset(("drop_before", "drop_after_accept", "rst_after_accept"))
 
@@ -58,37 +53,16 @@ class _Call:
 
 
 async def handle(venue: Venue, session: Session, frame: dict[str, Any]) -> None:
-    """Refusals of the whole call are OkxError before login, envelopes after it.
-
-    The documentation has mass-cancel on the private URL, python-okx on the business one.
-    """
-    allowed = ("private", "business") if frame["op"] == MASS_CANCEL else ("private",)
-    if session.url not in allowed:
+    """Refusals of the whole call are OkxError before login, envelopes after it."""
+    if session.url != "private":
         raise OkxError("60028")
     if not session.accounts:
         raise OkxError("60011")
     account = next(iter(session.accounts.values()))
-    if frame["op"] == MASS_CANCEL:
-        session.send({"id": _id(frame), "op": MASS_CANCEL, **_mass_cancel(venue, account, frame)})
-        return
     in_us = venue.clock.us()
     fault = _pick_fault(venue, account, frame)
     seq = _note(venue, account, frame, in_us)
     venue.later(_answer(venue, session, _Call(account, frame, fault, in_us, seq)))
-
-
-def _mass_cancel(venue: Venue, account: Account, frame: dict[str, Any]) -> dict[str, Any]:
-    """An envelope without gateway times, and without rows when it is refused."""
-    try:
-        items = _well_formed(frame, batch=False)
-        _check_may_trade(account)
-        key = (_MASS_CANCEL_PATH, "POST", account.uid, "")
-        if not venue.limiter.take(key, _MASS_CANCELS, WINDOW_MS, venue.clock.ms()):
-            raise OkxError("50011")
-        row = mass_cancel.mass_cancel(account, Params(items[0]))
-    except OkxError as error:
-        return {"code": error.code, "msg": error.message, "data": []}
-    return {"code": "0", "msg": "", "data": [row]}
 
 
 async def _answer(venue: Venue, session: Session, call: _Call) -> None:
