@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
@@ -57,32 +56,6 @@ def order_entry(order: Order) -> Entry:
         "stp_mode": order.stp_mode,
         **({"attached": written(order.attached)} if order.attached else {}),
         **({"origin": written(order.origin)} if order.origin else {}),
-    }
-
-
-def fill_entry(fill: Fill) -> Entry:
-    return {
-        "kind": "fill",
-        "ts": fill.ts,
-        "account": fill.account,
-        "inst_id": fill.inst_id,
-        "ord_id": fill.ord_id,
-        "cl_ord_id": fill.cl_ord_id,
-        "side": fill.side,
-        "pos_side": fill.pos_side,
-        "sz": plain(fill.sz),
-        "px": plain(fill.px),
-        "trade_id": fill.trade_id,
-        "bill_id": fill.bill_id,
-        "tag": fill.tag,
-        "mgn_mode": fill.mgn_mode,
-        "exec_type": fill.exec_type,
-        "sub_type": fill.sub_type,
-        "mark": plain(fill.mark),
-        "fee": plain(fill.fee),
-        "fee_ccy": fill.fee_ccy,
-        "fee_rate": plain(fill.fee_rate),
-        "pnl": plain(fill.pnl),
     }
 
 
@@ -178,9 +151,28 @@ def _fill(state: State, entry: Entry) -> None:
 
 
 def _read_fill(entry: Entry) -> Fill:
-    values: Entry = {name: entry[name] for name in _FILL_TEXTS.split()}
-    values |= {name: Decimal(entry[name]) for name in _FILL_NUMBERS}
-    return Fill(**values)
+    return Fill(
+        account=entry["account"],
+        inst_id=entry["inst_id"],
+        ord_id=entry["ord_id"],
+        cl_ord_id=entry["cl_ord_id"],
+        tag=entry["tag"],
+        trade_id=entry["trade_id"],
+        bill_id=entry["bill_id"],
+        side=entry["side"],
+        pos_side=entry["pos_side"],
+        mgn_mode=entry["mgn_mode"],
+        exec_type=entry["exec_type"],
+        sub_type=entry["sub_type"],
+        sz=Decimal(entry["sz"]),
+        px=Decimal(entry["px"]),
+        mark=Decimal(entry["mark"]),
+        fee=Decimal(entry["fee"]),
+        fee_ccy=entry["fee_ccy"],
+        fee_rate=Decimal(entry["fee_rate"]),
+        pnl=Decimal(entry["pnl"]),
+        ts=entry["ts"],
+    )
 
 
 def _fill_order(order: Order, fill: Fill, state: str) -> None:
@@ -224,7 +216,7 @@ def _move_position(account: Account, fill: Fill, entry: Entry) -> None:
     position.qty, position.cost = Decimal(entry["pos"]), Decimal(entry["cost"])
     position.margin += Decimal(entry["margin_change"])
     if closing and (opening or not position.qty):
-        account.closed.append(replace(position, qty=ZERO))
+        account.closed.append(position)
     if opening:
         position = _reopened(account, key, position) if closing else position
         position.fee += fill.fee - closed_fee
@@ -236,9 +228,10 @@ def _move_position(account: Account, fill: Fill, entry: Entry) -> None:
 
 
 def _open(account: Account, key: PositionKey, now_ms: int) -> Position:
-    inst_id, mgn_mode, pos_side = key
-    made = position_id(account.uid, key)
-    position = Position(inst_id, mgn_mode, pos_side, made, now_ms, now_ms)
+    """A life of its own: the closed position of before stays as it is in the history."""
+    before = account.positions.get(key)
+    made = before.pos_id if before is not None else position_id(account.uid, key)
+    position = Position(*key, made, now_ms, now_ms)
     account.positions[key] = position
     return position
 
@@ -248,6 +241,7 @@ def _reopened(account: Account, key: PositionKey, flipped: Position) -> Position
     position = _open(account, key, flipped.u_time)
     position.qty, position.cost = flipped.qty, flipped.cost
     position.margin, position.trade_id = flipped.margin, flipped.trade_id
+    flipped.qty = flipped.cost = flipped.margin = ZERO
     return position
 
 
@@ -284,11 +278,6 @@ def _retire(state: State, account: Account, order: Order) -> None:
     history.ended(state, account, order)
 
 
-_FILL_TEXTS: Final = (
-    "account inst_id ord_id cl_ord_id tag trade_id bill_id side pos_side"
-    " mgn_mode exec_type sub_type fee_ccy ts"
-)
-_FILL_NUMBERS: Final = ("sz", "px", "mark", "fee", "fee_rate", "pnl")
 _CHANGES: Final[dict[str, Callable[[State, Entry], None]]] = {
     "account": _add_account,
     "account_change": apply_account.change_account,

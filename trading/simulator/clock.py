@@ -20,7 +20,7 @@ class Clock:
 
     def us(self) -> int:
         now = self._now_ns() // 1000
-        return now + self._ahead_us(now)
+        return now + (self._ahead_us(now) if self.drift_ppm else self.offset_ms * 1000)
 
     def ms(self) -> int:
         return self.us() // 1000

@@ -27,7 +27,9 @@ def plain(value: Decimal) -> str:
     """The number without exponent and without trailing zeros."""
     if not value:
         return "0"
-    text = format(value, "f")
+    text = str(value)
+    if "E" in text:
+        text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

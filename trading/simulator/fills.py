@@ -6,8 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from trading.simulator import settle
-from trading.simulator.apply import fill_entry
-from trading.simulator.decimals import ZERO, floor_to
+from trading.simulator.decimals import ZERO, floor_to, plain
 from trading.simulator.instruments import BY_ID
 from trading.simulator.margin import closable
 from trading.simulator.state import Account, Fill, Order
@@ -71,7 +70,7 @@ def reached(exchange: Exchange, account: Account, order: Order, size: Decimal) -
 
 def trim_closing(exchange: Exchange, account: Account, filled: Order) -> None:
     """Cancel close-only orders, newest first, that the position no longer covers."""
-    if BY_ID[filled.inst_id].is_spot:
+    if not account.pending or BY_ID[filled.inst_id].is_spot:
         return
     key = (filled.inst_id, filled.td_mode, filled.pos_side)
     closing = [
@@ -102,31 +101,29 @@ def _record(
         terms = settle.spot_terms(order, size, price, exec_type)
     else:
         terms = settle.swap_terms(account, order, size, price, exec_type)
-    fill = Fill(
-        account=account.key,
-        inst_id=order.inst_id,
-        ord_id=order.ord_id,
-        cl_ord_id=order.cl_ord_id,
-        tag=order.tag,
-        trade_id=f"-{trade_id}" if order.category in FORCED else trade_id,
-        bill_id=exchange.ids.next(),
-        side=order.side,
-        pos_side=order.pos_side,
-        mgn_mode=order.td_mode,
-        exec_type=exec_type,
-        sub_type=terms["sub_type"],
-        sz=size,
-        px=price,
-        mark=quote.mark,
-        fee=Decimal(terms["fee"]),
-        fee_ccy=terms["fee_ccy"],
-        fee_rate=Decimal(terms["fee_rate"]),
-        pnl=Decimal(terms["pnl"]),
-        ts=exchange.clock.ms(),
+    exchange.record(
+        {
+            "kind": "fill",
+            "ts": exchange.clock.ms(),
+            "account": account.key,
+            "inst_id": order.inst_id,
+            "ord_id": order.ord_id,
+            "cl_ord_id": order.cl_ord_id,
+            "side": order.side,
+            "pos_side": order.pos_side,
+            "sz": plain(size),
+            "px": plain(price),
+            "trade_id": f"-{trade_id}" if order.category in FORCED else trade_id,
+            "bill_id": exchange.ids.next(),
+            "tag": order.tag,
+            "mgn_mode": order.td_mode,
+            "exec_type": exec_type,
+            "mark": plain(quote.mark),
+            **terms,
+            "order_state": "filled" if _is_done(order, price, size) else "partially_filled",
+        }
     )
-    state = "filled" if _is_done(order, price, size) else "partially_filled"
-    exchange.record({**fill_entry(fill), **terms, "order_state": state})
-    return fill
+    return account.fills[-1]
 
 
 def _is_done(order: Order, price: Decimal, size: Decimal) -> bool:

@@ -6,7 +6,7 @@ Nothing here changes the state but through the entries that `Exchange.record` wr
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +24,7 @@ _FOK: Final = "13"
 _SOURCES: Final = {"market": "27", "optimal_limit_ioc": "14", "ioc": "14", "fok": _FOK}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Offer:
     """What a taker meets next; `maker` is a customer's order, None the market itself."""
 
@@ -92,8 +92,8 @@ def take(exchange: Exchange, account: Account, order: Order, slices: int = 1) ->
         parts += 1
         fills.execute(exchange, account, order, offer.price, size, offer.maker)
         if offer is level:
-            level = replace(level, size=level.size - size)
-            level = level if level.size else next(levels, None)
+            left = level.size - size
+            level = Offer(level.price, left, None) if left else next(levels, None)
 
 
 def wanted(account: Account, order: Order, price: Decimal) -> Decimal:
@@ -119,6 +119,8 @@ def plan(exchange: Exchange, account: Account, order: Order) -> list[tuple[Decim
             break
         planned.append((offer.price, size))
         spent, got = spent + size * offer.price, got + size
+        if size < offer.size:
+            break
     return planned
 
 
