@@ -34,6 +34,7 @@ class AlgoEngine:
         self._ended: list[tuple[Account, Order]] = []
         self._touched: dict[tuple[str, PositionKey], Account] = {}
         self._fresh: list[tuple[Account, Algo]] = []
+        self._near: dict[str, algo_trigger.Nearest] = {}
         self._busy = False
         exchange.order_listeners.append(self._order_changed)
         exchange.watchers.append(self._prices_moved)
@@ -41,6 +42,7 @@ class AlgoEngine:
 
     def look_at(self, account: Account, algo: Algo) -> None:
         """Have the prices compared with this algo order at the next `catch_up`."""
+        self._near.pop(algo.inst_id, None)
         self._fresh.append((account, algo))
 
     def catch_up(self) -> None:
@@ -59,10 +61,22 @@ class AlgoEngine:
             self._busy = False
 
     def _prices_moved(self, moved: Sequence[str], _now_ms: int) -> None:
+        accounts = self.exchange.state.accounts
         for inst_id in moved:
-            for algo in list(self.exchange.state.algos.get(inst_id, {}).values()):
-                self.look_at(self.exchange.state.accounts[algo.account], algo)
+            for algo in self._concerned(inst_id):
+                self._fresh.append((accounts[algo.account], algo))
         self.catch_up()
+
+    def _concerned(self, inst_id: str) -> list[Algo]:
+        """The algo orders of this instrument that its new prices may mean something to."""
+        live = self.exchange.state.algos.get(inst_id, {})
+        near = self._near.get(inst_id)
+        if near is None:
+            near = self._near[inst_id] = algo_trigger.nearest(live.values())
+        if near.is_reached(self.exchange.market.quote(inst_id)):
+            del self._near[inst_id]
+            return list(live.values())
+        return [algo for algo in near.trailing if algo.is_live]
 
     def _order_changed(self, account: Account, order: Order, fill: Fill | None) -> None:
         if not order.is_open and (order.attached or order.origin):

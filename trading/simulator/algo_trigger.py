@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from trading.simulator.algo_state import SOURCES, Algo, Attached, Leg, Origin
@@ -21,15 +23,50 @@ def rises(name: str, side: str) -> bool:
     return (name == "tp") == (side == "sell")
 
 
+@dataclass(slots=True)
+class Nearest:
+    """What the live algo orders of one instrument wait for.
+
+    Most price moves reach none of them and need to be compared only with the
+    lowest price waited for from below and the highest from above, by price type.
+    Trailing stops follow every move.
+    """
+
+    above: dict[str, Decimal] = field(default_factory=dict)
+    below: dict[str, Decimal] = field(default_factory=dict)
+    trailing: list[Algo] = field(default_factory=list)
+
+    def is_reached(self, quote: Quote) -> bool:
+        return any(
+            price_of(quote, px_type) >= trigger for px_type, trigger in self.above.items()
+        ) or any(price_of(quote, px_type) <= trigger for px_type, trigger in self.below.items())
+
+
+def nearest(algos: Iterable[Algo]) -> Nearest:
+    made = Nearest()
+    for algo in algos:
+        if algo.ord_type == "move_order_stop":
+            made.trailing.append(algo)
+        for _, leg, trigger, rising in _waits(algo):
+            if rising:
+                made.above[leg.px_type] = min(trigger, made.above.get(leg.px_type, trigger))
+            else:
+                made.below[leg.px_type] = max(trigger, made.below.get(leg.px_type, trigger))
+    return made
+
+
 def due(algo: Algo, quote: Quote) -> tuple[str, Leg] | None:
     """The leg whose price is reached; of two at once the stop loss, never both."""
-    for name, leg in (("sl", algo.sl), ("tp", algo.tp), ("", algo.trigger)):
-        if leg is None or leg.trigger_px is None:
-            continue
-        rising = rises(name, algo.side) if name else algo.rising
-        if _reached(price_of(quote, leg.px_type), leg.trigger_px, rising=rising):
+    for name, leg, trigger, rising in _waits(algo):
+        if _reached(price_of(quote, leg.px_type), trigger, rising=rising):
             return name, leg
     return None
+
+
+def _waits(algo: Algo) -> Iterator[tuple[str, Leg, Decimal, bool]]:
+    for name, leg in (("sl", algo.sl), ("tp", algo.tp), ("", algo.trigger)):
+        if leg is not None and leg.trigger_px is not None:
+            yield name, leg, leg.trigger_px, rises(name, algo.side) if name else algo.rising
 
 
 def _reached(price: Decimal, trigger: Decimal, *, rising: bool) -> bool:
