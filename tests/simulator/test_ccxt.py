@@ -85,6 +85,31 @@ def test_swap_orders_positions_and_balance(exchange: Any) -> None:
     assert exchange.fetch_positions_history()[0]["info"]["closeTotalPos"] == "2"
 
 
+def test_money_moves_between_the_accounts_and_has_its_ledger(exchange: Any) -> None:
+    sent = exchange.transfer("USDT", 250, "trading", "funding")
+    seen = exchange.fetch_transfer(sent["id"])
+    exchange.create_order(SWAP, "market", "buy", 2)
+
+    assert (seen["status"], seen["amount"], seen["toAccount"]) == ("ok", 250.0, "funding")
+    assert exchange.fetch_balance({"type": "funding"})["USDT"]["free"] == 250.0
+    told = [(each["amount"], each["toAccount"]) for each in exchange.fetch_transfers("USDT")]
+    assert sorted(told) == [(250.0, "funding"), (100_000.0, "trading")]
+    with pytest.raises(ccxt.InsufficientFunds):
+        exchange.transfer("USDT", 251, "funding", "trading")
+    rows = exchange.fetch_ledger("USDT", params={"type": "swap"})
+    assert [(each["type"], each["direction"]) for each in rows] == [("trade", "out")]
+    assert rows[0]["after"] == pytest.approx(99_750 - 0.640001)
+
+
+def test_what_an_account_does_not_have_is_empty_not_an_error(exchange: Any) -> None:
+    assert exchange.fetch_funding_history(SWAP) == []
+    assert exchange.fetch_deposits() == exchange.fetch_withdrawals() == []
+    assert exchange.fetch_borrow_interest() == []
+    assert exchange.fetch_cross_borrow_rate("BTC")["rate"] == 0
+    assert exchange.fetch_positions_history() == []
+    assert exchange.fetch_leverage(SWAP, {"marginMode": "cross"})["longLeverage"] == 3
+
+
 def test_limit_orders_are_listed_amended_and_canceled(exchange: Any) -> None:
     for symbol in (SWAP, SPOT):
         placed = exchange.create_order(symbol, "limit", "buy", 0.5, 61000)

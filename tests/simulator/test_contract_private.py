@@ -39,6 +39,7 @@ READS: Final[tuple[tuple[str, dict[str, str]], ...]] = (
     ("account/subtypes", {}),
     ("account/trade-fee", {"instType": "SPOT"}),
     ("account/trade-fee", {"instType": "SWAP"}),
+    ("asset/asset-valuation", {}),
     ("asset/balances", {}),
     ("asset/bills", {}),
     ("asset/currencies", {}),

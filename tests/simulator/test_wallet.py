@@ -47,6 +47,20 @@ def test_money_goes_to_the_funding_account_and_back(client: Client) -> None:
 
 
 @pytest.mark.simulator
+def test_everything_is_worth_the_same_wherever_it_lies(client: Client) -> None:
+    before = client.get("asset/asset-valuation", {"ccy": "USDT"}).row
+    move(client, "36000")
+    after = client.get("asset/asset-valuation", {"ccy": "USDT"}).row
+    coins = client.get("asset/asset-valuation").row
+
+    assert (before["totalBal"], before["details"]["trading"]) == ("100000", "100000")
+    assert after["totalBal"] == "100000"
+    assert (after["details"]["funding"], after["details"]["trading"]) == ("36000", "64000")
+    assert Decimal(coins["totalBal"]) == Decimal(100_000) / 64_000
+    assert client.get("asset/asset-valuation", {"ccy": "NOPE"}).code == "51000"
+
+
+@pytest.mark.simulator
 def test_a_transfer_is_a_bill_of_either_account(client: Client) -> None:
     trans_id = move(client, "1500", clientId="out2").row["transId"]
     move(client, "500", "6")

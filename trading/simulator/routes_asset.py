@@ -6,11 +6,12 @@ from typing import Any, Final
 
 from trading.simulator import wallet
 from trading.simulator.bills import FUNDING_ACCOUNT, TRADING_ACCOUNT
-from trading.simulator.codes import OkxError
-from trading.simulator.decimals import ZERO, plain
+from trading.simulator.codes import OkxError, parameter
+from trading.simulator.decimals import ZERO, divide, plain
 from trading.simulator.instruments import CURRENCIES
+from trading.simulator.margin import funds
 from trading.simulator.routing import Call, Route, Routes, newest, several
-from trading.simulator.rows_account import fill_in
+from trading.simulator.rows_account import fill_in, held_currencies, in_usd
 from trading.simulator.state import Transfer
 
 Row = dict[str, Any]
@@ -66,6 +67,21 @@ def _balances(call: Call) -> list[Any]:
 
 def _balance_row(ccy: str, amount: str) -> Row:
     return {"availBal": amount, "bal": amount, "ccy": ccy, "frozenBal": "0"}
+
+
+def _valuation(call: Call) -> list[Any]:
+    """Everything in one currency, bitcoin unless told otherwise."""
+    ccy = call.params.text("ccy") or "BTC"
+    if ccy not in CURRENCIES:
+        raise parameter("ccy")
+    market, account = call.venue.market, call.account
+    coin = market.usd_price(ccy)
+    pairs = [(market.usd_price(each), amount) for each, amount in account.wallet.items()]
+    funding = divide(sum((price * amount for price, amount in pairs), ZERO), coin)
+    views = (funds(account, each, market) for each in held_currencies(account))
+    trading = divide(sum((in_usd(view, market) for view in views), ZERO), coin)
+    details = {"classic": "0", "earn": "0", "funding": plain(funding), "trading": plain(trading)}
+    return [{"details": details, "totalBal": plain(funding + trading), "ts": str(call.now_ms)}]
 
 
 def _transfer(call: Call) -> list[Any]:
@@ -159,6 +175,7 @@ ROUTES: Final[Routes] = {
     ("GET", "/api/v5/asset/currencies"): _get(_currencies),
     ("GET", "/api/v5/asset/balances"): _get(_balances),
     ("GET", "/api/v5/asset/bills"): _get(_bills),
+    ("GET", "/api/v5/asset/asset-valuation"): Route(_valuation, 1, "uid", private=True),
     ("GET", "/api/v5/asset/transfer-state"): _get(_transfer_state, 10),
     ("GET", "/api/v5/asset/deposit-history"): _get(_nothing),
     ("GET", "/api/v5/asset/withdrawal-history"): _get(_nothing),
