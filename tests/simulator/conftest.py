@@ -21,8 +21,8 @@ _numbers = count(1)
 DEFAULTS = {
     "mode": "off",
     "dup_clordid": "live_only",
-    "read_lag_ms": 0,
     "purge_canceled_ms": 7_200_000,
+    "read_lag_ms": 0,
     "clock_drift_ppm": 0,
     "clock_offset_ms": 0,
     "ws_idle_s": 30,

@@ -68,6 +68,7 @@ def test_accounts_take_their_options(own: Simulator) -> None:
         ("/limits", {"unheard": 1}),
         ("/limits", {"mode": "okx", "clock_drift_ppm": -1_000_000}),
         ("/limits", {"dup_clordid": []}),
+        ("/limits", {"mode": "off", "purge_canceled_ms": -1}),
     ],
 )
 def test_bad_input_names_the_field_and_changes_nothing(
@@ -123,6 +124,19 @@ def test_the_clock_can_be_skewed(own: Simulator) -> None:
 
     assert client.get("account/config").code == "50102"
     assert client.get("account/config", timestamp=iso(time.time() + 60)).code == "0"
+
+
+def test_canceled_orders_are_forgotten_as_soon_as_asked(own: Simulator) -> None:
+    client = own.account("forgetful")
+    ord_id = client.order(ordType="limit", px="61000").row["ordId"]
+    asked = {"instId": SWAP, "ordId": ord_id}
+    client.post("trade/cancel-order", asked)
+    assert client.get("trade/order", asked).row["state"] == "canceled"
+
+    own.ask("POST", "/limits", {"purge_canceled_ms": 50})
+    time.sleep(0.06)
+
+    assert client.get("trade/order", asked).code == "51603"
 
 
 def test_a_clock_that_runs_too_fast(own: Simulator) -> None:

@@ -60,6 +60,9 @@ def test_answers_that_never_arrive(
     [
         ("http:502", 502, 0),
         ({"kind": "http", "status": 529}, 529, 0),
+        ("http:429", 429, 0),
+        ({"kind": "html_200", "after": False}, 200, 0),
+        ({"kind": "empty_200", "after": False}, 200, 0),
         ({"kind": "http", "status": 504, "after": True}, 504, 1),
         ("html_200", 200, 1),
         ("empty_200", 200, 1),
@@ -106,13 +109,14 @@ def test_row_codes_under_any_outer_code(client: Client) -> None:
     assert placed(client) == 0
 
 
-def test_a_redirect_points_back(client: Client) -> None:
-    install(client.simulator, "redirect:307")
+@pytest.mark.parametrize(("status", "after"), [(302, False), (307, True)])
+def test_a_redirect_points_back(client: Client, status: int, after: bool) -> None:
+    install(client.simulator, {"kind": "redirect", "status": status, "after": after})
 
     answer = client.order()
 
-    assert (answer.status, answer.headers["Location"]) == (307, "/api/v5/trade/order")
-    assert placed(client) == 0
+    assert (answer.status, answer.headers["Location"]) == (status, "/api/v5/trade/order")
+    assert placed(client) == after
 
 
 def test_a_slow_body_arrives_whole(client: Client) -> None:

@@ -16,6 +16,9 @@ from trading.simulator.faults import Fault
 from trading.simulator.operations import failed_row, operation_at
 from trading.simulator.received import Received
 
+# So many pieces a slow body comes in; over the socket the answer takes as long.
+PIECES: Final = 8
+
 
 @dataclass(frozen=True, slots=True)
 class _Answering:
@@ -88,9 +91,9 @@ async def _truncate(it: _Answering) -> None:
 
 
 async def _slow(it: _Answering) -> None:
-    """One part of the body after another, `ms` apart."""
+    """One piece of the body after another, `ms` apart."""
     it.connection.begin(it.http, len(it.data))
-    size = max(len(it.data) // 8, 1)
+    size = -(-len(it.data) // PIECES)
     for start in range(0, len(it.data), size):
         it.connection.write(it.data[start : start + size])
         await asyncio.sleep(it.fault.number / 1000)

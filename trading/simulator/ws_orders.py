@@ -37,7 +37,7 @@ OPERATIONS: Final[dict[str, tuple[Operation, str, str, bool]]] = {
     "amend-order": (operations.amend, "amend", "/api/v5/trade/amend-order", False),
     "batch-amend-orders": (operations.amend, "amend", "/api/v5/trade/amend-batch-orders", True),
 }
-_SILENCING: Final = frozenset(("truncate", "html_200", "empty_200", "http", "redirect", "hang"))
+_SILENCING: Final = frozenset(("truncate", "html_200", "empty_200", "http", "redirect"))
 _CUTTING: Final = frozenset(("drop_before", "drop_after_accept", "rst_after_accept"))
 
 
@@ -73,8 +73,14 @@ async def _answer(venue: Venue, session: Session, call: _Call) -> None:
     if fault is not None and fault.kind in _CUTTING:
         session.drop()
         return
+    if fault is not None and fault.kind == "hang":
+        await asyncio.sleep(fault.number / 1000)
+        session.drop()
+        return
     if fault is not None and (fault.kind in _SILENCING or fault.silent):
         return
+    if fault is not None and fault.kind == "slow_body":
+        await asyncio.sleep(fault.number * wire.PIECES / 1000)
     if fault is not None and fault.kind in ("code", "scode", "data_empty"):
         answer = _rewritten(fault, frame, answer, call.in_us // 1000)
     body = answer.body(call.in_us, venue.clock.us())
