@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from trading.simulator import auth, operations, wire
@@ -61,8 +62,32 @@ async def handle(venue: Venue, session: Session, frame: dict[str, Any]) -> None:
     account = next(iter(session.accounts.values()))
     in_us = venue.clock.us()
     fault = _pick_fault(venue, account, frame)
-    seq = _note(venue, account, frame, in_us)
-    venue.later(_answer(venue, session, _Call(account, frame, fault, in_us, seq)))
+    call = _Call(account, frame, fault, in_us, _note(venue, account, frame, in_us))
+    if fault is not None or venue.latency_ms:
+        venue.later(_answer(venue, session, call))
+        return
+    answer = _run_now(venue, call)
+    _note_answer(venue, account, call.seq, answer)
+    venue.ledger.when_written(partial(_send, venue, session, call, answer))
+
+
+def _send(venue: Venue, session: Session, call: _Call, answer: Answer) -> None:
+    body = answer.body(call.in_us, venue.clock.us())
+    session.send({"id": _id(call.frame), "op": call.frame["op"], **body})
+
+
+def _run_now(venue: Venue, call: _Call) -> Answer:
+    """Never raises: refusals are envelopes with gateway times."""
+    try:
+        items = _admit(venue, call.account, call.frame, call.in_us // 1000)
+        return _execute(venue, call.account, call.frame, items)
+    except OkxError as error:
+        return _refused(error)
+
+
+def _refused(error: OkxError) -> Answer:
+    refused = refusal(error)
+    return Answer([], refused.code, refused.msg, timed=True)
 
 
 async def _answer(venue: Venue, session: Session, call: _Call) -> None:
@@ -83,8 +108,7 @@ async def _answer(venue: Venue, session: Session, call: _Call) -> None:
         await asyncio.sleep(fault.number * wire.PIECES / 1000)
     if fault is not None and fault.kind in ("code", "scode", "data_empty"):
         answer = _rewritten(fault, frame, answer, call.in_us // 1000)
-    body = answer.body(call.in_us, venue.clock.us())
-    session.send({"id": _id(frame), "op": frame["op"], **body})
+    _send(venue, session, call, answer)
 
 
 async def _run(
@@ -102,8 +126,7 @@ async def _run(
             await asyncio.sleep(venue.latency_ms / 1000)
         return _execute(venue, account, frame, items, fault)
     except OkxError as error:
-        refused = refusal(error)
-        return Answer([], refused.code, refused.msg, timed=True)
+        return _refused(error)
 
 
 def _admit(venue: Venue, account: Account, frame: dict[str, Any], now_ms: int) -> list[Any]:
