@@ -73,7 +73,7 @@ def main() -> int:
 
 async def soak(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     path, errors = folder / "ledger.jsonl", folder / "stderr"
-    flags = ("--speed", str(options.speed), "--seed", str(options.seed), "--history", "300")
+    flags = ("--speed", str(options.speed), "--seed", str(options.seed), "--history", "100")
     with errors.open("w") as stderr:
         simulator = start("--limits", "off", "--ledger", str(path), *flags, stderr=stderr)
         try:
