@@ -382,3 +382,18 @@ def test_a_touched_price_is_known_until_the_next_step() -> None:
 
 def reached(quote: Quote, bar: PriceBar, before: Decimal) -> tuple[Decimal, Decimal]:
     return min(bar.low, quote.last, before), max(bar.high, quote.last, before)
+
+
+def test_a_trade_that_was_not_public_is_in_no_candle_after_a_restart() -> None:
+    fill = {"kind": "fill", "ts": FIRST_MINUTE, "inst_id": SWAP, "px": "50000", "sz": "7"}
+    market = Market(3, FIRST_MINUTE + MINUTE)
+    market.replay({**fill, "trade_id": "-500", "printed": False})
+    market.replay({**fill, "trade_id": "501", "px": "64000.1", "sz": "2"})
+    market.replay({**fill, "trade_id": "-501", "px": "64000.1", "sz": "2"})
+    still = Market(3, FIRST_MINUTE + MINUTE).quote(SWAP).walk
+
+    bar = market.quote(SWAP).walk.bar(FIRST_MINUTE, FIRST_MINUTE + MINUTE)
+    plain = still.bar(FIRST_MINUTE, FIRST_MINUTE + MINUTE)
+
+    assert bar.volume == plain.volume + 2
+    assert bar.low == min(plain.low, Decimal("64000.1"))

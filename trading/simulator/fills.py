@@ -101,6 +101,8 @@ def _record(
         terms = settle.spot_terms(order, size, price, exec_type)
     else:
         terms = settle.swap_terms(account, order, size, price, exec_type)
+    printed = quote.tape.trades[-1].trade_id == trade_id
+    unprinted = {} if printed else {"printed": False}
     exchange.record(
         {
             "kind": "fill",
@@ -121,6 +123,7 @@ def _record(
             "mark": plain(quote.mark),
             **terms,
             "order_state": "filled" if _is_done(order, price, size) else "partially_filled",
+            **unprinted,
         }
     )
     return account.fills[-1]

@@ -79,6 +79,7 @@ class Quote:
         return max(lowest, self.instrument.tick)
 
     def take_trade_id(self) -> str:
+        """For a trade that is not public."""
         self.tape.next_id += 1
         return str(self.tape.next_id)
 
@@ -236,10 +237,10 @@ class Market:
             self._replay_fill(entry)
 
     def _replay_fill(self, entry: Entry) -> None:
-        """The two sides of a trade have one id; it was traded once."""
+        """The two sides of a trade have one id; it was traded once, mostly in public."""
         quote = self.quotes[entry["inst_id"]]
         trade_id = abs(int(entry["trade_id"]))
-        if trade_id != quote.replayed:
+        if trade_id != quote.replayed and entry.get("printed", True):
             quote.walk.traded(Decimal(entry["px"]), Decimal(entry["sz"]), entry["ts"])
         quote.replayed = trade_id
         quote.tape.next_id = max(quote.tape.next_id, trade_id)

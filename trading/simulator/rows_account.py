@@ -141,7 +141,7 @@ def position_row(account: Account, position: Position, market: Market) -> Row:
         "closeOrderAlgo": close_algos(account, position),
         "fee": plain(position.fee),
         "fundingFee": plain(position.funding),
-        "idxPx": plain(quote.last),
+        "idxPx": plain(quote.index),
         "imr": plain(margin.initial(account, position, market)) if cross else "",
         "instId": position.inst_id,
         "instType": listed.inst_type,

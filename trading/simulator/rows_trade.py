@@ -92,7 +92,7 @@ def order_push_row(order: Order, fill: Fill | None, market: Market) -> Row:
         "fillFee": plain(fill.fee) if fill else "0",
         "fillFeeCcy": fill.fee_ccy if fill else "",
         "fillFwdPx": "",
-        "fillIdxPx": plain(quote.last) if fill else "",
+        "fillIdxPx": plain(quote.index) if fill else "",
         "fillMarkPx": plain(fill.mark) if fill and not listed.is_spot else "",
         "fillMarkVol": "",
         "fillNotionalUsd": plain(listed.usd_notional(fill.sz, fill.px)) if fill else "",
