@@ -93,7 +93,7 @@ async def _truncate(it: _Answering) -> None:
 async def _slow(it: _Answering) -> None:
     """One piece of the body after another, `ms` apart."""
     it.connection.begin(it.http, len(it.data))
-    size = -(-len(it.data) // PIECES)
+    size = max(len(it.data) // PIECES, 1)
     for start in range(0, len(it.data), size):
         it.connection.write(it.data[start : start + size])
         await asyncio.sleep(it.fault.number / 1000)
