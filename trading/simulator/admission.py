@@ -29,13 +29,17 @@ def check_expiry(text: str, now_ms: int, code: str) -> None:
         raise OkxError(code)
 
 
-def check_batch(items: Any) -> list[Any]:
+def check_batch(items: Any, bucket: str) -> list[Any]:
+    """An amendment may name an order only once; the limit has a code for it too."""
     if not isinstance(items, list):
         raise OkxError("50002")
     if not items:
         raise OkxError("50000")
+    amends = bucket == "amend"
     if len(items) > MAX_BATCH:
-        raise OkxError("51111", str(MAX_BATCH))
+        raise OkxError("51501" if amends else "51111", str(MAX_BATCH))
+    if amends and _names_one_twice(items):
+        raise OkxError("51512")
     return items
 
 
@@ -78,3 +82,13 @@ def _instrument_of(item: Any) -> str:
     if isinstance(code, str) and code in BY_CODE:
         return BY_CODE[code].inst_id
     return inst_id if isinstance(inst_id, str) else ""
+
+
+def _names_one_twice(items: list[Any]) -> bool:
+    named = [
+        (_instrument_of(item), item.get("ordId") or item.get("clOrdId"))
+        for item in items
+        if isinstance(item, dict)
+    ]
+    told = [each for each in named if isinstance(each[1], str)]
+    return len(set(told)) < len(told)

@@ -98,11 +98,17 @@ _TABLE: Final[dict[str, tuple[int, str]]] = {
     ),
     "51407": (200, "Either order ID or client order ID is required."),
     "51500": (200, "You must enter a price, quantity, or TP/SL"),
+    "51501": (400, "Maximum {0} orders can be modified."),
     "51502": (200, "Unable to edit order: insufficient balance or margin."),
     "51503": (200, "Your order has already been filled or canceled."),
     "51511": (
         200,
         "Modification failed as the order price did not meet the Post Only requirement.",
+    ),
+    "51512": (
+        200,
+        "Failed to amend orders in batches. You cannot have duplicate orders in the same"
+        " amend-batch-orders request.",
     ),
     "51603": (200, "Order does not exist."),
     "58114": (400, "Transfer amount must be greater than 0"),

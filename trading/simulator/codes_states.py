@@ -168,11 +168,6 @@ TABLE: Final[dict[str, tuple[int, str]]] = {
     "51412": (200, "Cancellation timed out, please try again later."),
     "51506": (200, "Order modification unavailable for the order type."),
     "51508": (200, "Orders are not allowed to be modified during the call auction."),
-    "51512": (
-        200,
-        "Failed to amend orders in batches. You cannot have duplicate orders in the same "
-        "amend-batch-orders request.",
-    ),
     "51513": (
         200,
         "Number of modification requests that are currently in progress for an order "

@@ -185,7 +185,7 @@ def _items(received: Received, route: Route, body: Any) -> list[Any]:
     if received.method == "GET":
         return []
     if "batch" in received.path:
-        return check_batch(body)
+        return check_batch(body, route.order)
     if route.array and isinstance(body, list):
         return body
     if not isinstance(body, dict) or route.array:

@@ -133,7 +133,7 @@ def _admit(venue: Venue, account: Account, frame: dict[str, Any], now_ms: int) -
     _, bucket, _, batch = OPERATIONS[frame["op"]]
     items = _well_formed(frame, batch=batch)
     _check_may_trade(account)
-    checked = check_batch(items)
+    checked = check_batch(items, bucket)
     if bucket != "cancel":
         check_expiry(_exp_time(frame), now_ms, "50036")
     count_orders(venue, account, bucket, checked, now_ms)

@@ -95,6 +95,11 @@ def _blocked(simulator: Simulator) -> str:
     return code_of(client.order())
 
 
+def _amend_many(client: Client, names: list[str]) -> Answer:
+    items = [{"instId": SWAP, "ordId": name, "newSz": "2"} for name in names]
+    return client.post("trade/amend-batch-orders", items)
+
+
 CASES: Final[dict[str, Case]] = {
     "51000": _order(ordType="whatever"),
     "51001": _order(instId="NO-SUCH-SWAP"),
@@ -127,8 +132,10 @@ CASES: Final[dict[str, Case]] = {
     "51400": asking(lambda client: _cancel(client, ordId="1")),
     "51407": asking(_cancel),
     "51500": asking(_amend_nothing),
+    "51501": asking(lambda client: _amend_many(client, [str(each) for each in range(21)])),
     "51502": asking(_amend_to_too_much),
     "51503": asking(_amend_filled),
     "51511": asking(_amend_across),
+    "51512": asking(lambda client: _amend_many(client, ["1", "2", "1"])),
     "51603": asking(lambda client: client.get("trade/order", {"instId": SWAP, "ordId": "1"})),
 }
