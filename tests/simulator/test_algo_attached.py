@@ -183,7 +183,7 @@ def test_amendments_that_make_no_sense_change_nothing(
     "attached",
     [
         [{**LEGS, "slTriggerRatio": "0.1"}],
-        [{"callbackRatio": "0.05"}],
+        [{**LEGS, "callbackRatio": "0.05"}],
         [{**LEGS, "slOrdPx": ""}],
         [{}],
         "LEGS",
@@ -267,6 +267,29 @@ async def test_batches_and_sockets_bring_legs_along(trader: Client, connect: Ope
 
     assert answer["code"] == "0"
     assert len(live(trader)) == 3
+
+
+def test_a_trailing_stop_is_brought_along(trader: Client) -> None:
+    trail = {"callbackSpread": "500", "attachAlgoClOrdId": "trail"}
+    ord_id = send(trader, sz="2", attachAlgoOrds=[trail])
+    (leg,) = carried(trader, ord_id)
+    (armed,) = live(trader, "move_order_stop")
+    assert (leg["callbackSpread"], armed["algoClOrdId"], armed["sz"]) == ("500", "trail", "2")
+    move(trader.simulator, "65000")
+    assert (held(trader), one(trader, armed["algoId"])["moveTriggerPx"]) == ("2", "64500")
+
+    move(trader.simulator, "64500")
+
+    assert held(trader) == "0"
+
+
+def test_an_attached_trailing_stop_becomes_active_beyond_its_order(client: Client) -> None:
+    trail = {"callbackRatio": "0.01", "activePx": "63000"}
+
+    answer = client.order(**RESTING, attachAlgoOrds=[trail])
+
+    assert answer.row["sCode"] == "51258"
+    assert client.get("trade/orders-pending").data == []
 
 
 def test_the_position_mode_stays_while_algo_orders_wait(client: Client) -> None:

@@ -57,7 +57,7 @@ def amended_attachments(order: Order, params: Params, quote: Quote) -> tuple[Att
     listed = BY_ID[order.inst_id]
     for position, each in zip(positions, wanted, strict=True):
         carried[position] = _new_attached(carried[position], each, listed)
-    kept = tuple(each for each in carried if each.tp or each.sl)
+    kept = tuple(each for each in carried if each.tp or each.sl or each.trails)
     if len(kept) > 1:
         size = parse_number(params.text("newSz")) or order.sz
         check_splits(kept, listed, size)
@@ -127,6 +127,8 @@ def _new_legs(algo: Algo, params: Params) -> dict[str, Any]:
 
 
 def _new_attached(attached: Attached, params: Params, listed: Instrument) -> Attached:
+    if attached.trails:
+        raise OkxError("51506")
     legs: dict[str, Leg | None] = {"Tp": attached.tp, "Sl": attached.sl}
     for name, leg in legs.items():
         if _names(params, name):

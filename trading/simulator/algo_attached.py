@@ -39,12 +39,13 @@ def _algo(
     order: Order, attached: Attached, size: Decimal, quote: Quote, algo_id: str, now_ms: int
 ) -> Algo:
     spot = BY_ID[order.inst_id].is_spot
+    follows = attached.trails and attached.active_px is None
     return Algo(
         account=order.account,
         inst_id=order.inst_id,
         algo_id=algo_id,
         algo_cl_ord_id=attached.cl_id,
-        ord_type="oco" if attached.tp and attached.sl else "conditional",
+        ord_type=_ord_type(attached),
         side="sell" if order.side == "buy" else "buy",
         pos_side=order.pos_side,
         td_mode=order.td_mode,
@@ -61,7 +62,18 @@ def _algo(
         sl=attached.sl,
         parent=order.ord_id,
         cost_price=attached.cost_price,
+        callback_ratio=attached.callback_ratio,
+        callback_spread=attached.callback_spread,
+        active_px=attached.active_px,
+        active=follows,
+        extreme=quote.last if follows else None,
     )
+
+
+def _ord_type(attached: Attached) -> str:
+    if attached.trails:
+        return "move_order_stop"
+    return "oco" if attached.tp and attached.sl else "conditional"
 
 
 def _protected(order: Order) -> Decimal:

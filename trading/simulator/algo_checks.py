@@ -56,8 +56,7 @@ def check_algo(account: Account, algo: Algo, quote: Quote) -> None:
         reference = algo.trigger.ord_px or algo.trigger.trigger_px or ZERO
         check_attached(account, algo.attached, algo.side, algo.reduce_only)
         check_attached_prices(algo.attached, algo.side, reference, market=False)
-    if algo.active_px is not None:
-        _check_activation(algo, quote.last)
+    _check_activation(algo.side, algo.active_px, quote.last)
 
 
 def check_legs(algo: Algo, quote: Quote) -> None:
@@ -96,6 +95,7 @@ def check_attached_prices(
     attached: Iterable[Attached], side: str, reference: Decimal, *, market: bool
 ) -> None:
     for each in attached:
+        _check_activation("sell" if side == "buy" else "buy", each.active_px, reference)
         for name, leg in (("tp", each.tp), ("sl", each.sl)):
             price = _waited_for(leg)
             if price is None:
@@ -178,12 +178,13 @@ def _closes_hedged(account: Account, side: str, pos_side: str) -> bool:
     return hedged and (pos_side == "long") == (side == "sell")
 
 
-def _check_activation(algo: Algo, last: Decimal) -> None:
-    if algo.active_px is None:
+def _check_activation(side: str, active_px: Decimal | None, price: Decimal) -> None:
+    """A trailing stop of this side becomes active on the good side of the price."""
+    if active_px is None:
         return
-    if algo.side == "sell" and algo.active_px <= last:
+    if side == "sell" and active_px <= price:
         raise OkxError("51258")
-    if algo.side == "buy" and algo.active_px >= last:
+    if side == "buy" and active_px >= price:
         raise OkxError("51259")
 
 

@@ -25,13 +25,8 @@ PRICE_TYPES: Final = ("last", "index", "mark")
 MARKET: Final = "-1"
 MAX_SPLITS: Final = 10
 FEWEST_FOR_COST_PRICE: Final = 2
-_UNSUPPORTED: Final = (
-    "tpTriggerRatio",
-    "slTriggerRatio",
-    "callbackRatio",
-    "callbackSpread",
-    "activePx",
-)
+_UNSUPPORTED: Final = ("tpTriggerRatio", "slTriggerRatio")
+_TRAILING: Final = ("callbackRatio", "callbackSpread", "activePx")
 
 
 def read_algo(params: Params) -> Algo:
@@ -163,16 +158,25 @@ def _read_trigger(params: Params, listed: Instrument, algo: Algo) -> None:
 
 def _read_trailing(params: Params, listed: Instrument, algo: Algo) -> None:
     _refuse_fraction(params)
+    algo.callback_ratio, algo.callback_spread, algo.active_px = _trail(params, listed)
+
+
+def _trail(
+    params: Params, listed: Instrument
+) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+    """Ratio or spread, one of them, and the price that activates the trailing stop."""
     if params.has("callbackRatio") == params.has("callbackSpread"):
         raise OkxError("50015", "callbackRatio", "callbackSpread")
+    ratio = spread = active_px = None
     if params.has("callbackRatio"):
-        algo.callback_ratio = parse_number(params.text("callbackRatio"))
-        if not algo.callback_ratio or algo.callback_ratio > 1:
+        ratio = parse_number(params.text("callbackRatio"))
+        if not ratio or ratio > 1:
             raise OkxError("51311", "0", "1")
     else:
-        algo.callback_spread = read_price(params, "callbackSpread", listed)
+        spread = read_price(params, "callbackSpread", listed)
     if params.has("activePx"):
-        algo.active_px = read_price(params, "activePx", listed)
+        active_px = read_price(params, "activePx", listed)
+    return ratio, spread, active_px
 
 
 def _refuse_fraction(params: Params) -> None:
@@ -207,6 +211,10 @@ def _attached(params: Params, listed: Instrument) -> Attached:
             raise parameter(name)
     cl_id = client_word(params, "attachAlgoClOrdId")
     tp, sl = read_leg(params, "tp", listed), read_leg(params, "sl", listed)
+    if any(params.has(name) for name in _TRAILING):
+        if tp or sl:
+            raise parameter("attachAlgoOrds")
+        return Attached("", cl_id, None, None, None, False, *_trail(params, listed))
     if tp is None and sl is None:
         raise OkxError("51178") if cl_id else parameter("attachAlgoOrds")
     cost_price = params.text("amendPxOnTriggerType") or "0"

@@ -28,10 +28,11 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """Take profit and stop loss that an order brings along; armed when it has filled.
+    """Take profit and stop loss, or a trailing stop, that an order brings along.
 
-    `sz` belongs to one of several take profits. `cost_price` moves the stop loss to
-    the average price of the order when the first take profit is triggered.
+    It is armed when the order has filled. `sz` belongs to one of several take profits.
+    `cost_price` moves the stop loss to the average price of the order when the first
+    take profit is triggered.
     """
 
     attach_id: str
@@ -40,6 +41,13 @@ class Attached:
     sl: Leg | None
     sz: Decimal | None = None
     cost_price: bool = False
+    callback_ratio: Decimal | None = None
+    callback_spread: Decimal | None = None
+    active_px: Decimal | None = None
+
+    @property
+    def trails(self) -> bool:
+        return self.callback_ratio is not None or self.callback_spread is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +163,9 @@ def read_attached(rows: list[dict[str, Any]]) -> tuple[Attached, ...]:
             sl=_leg(row["sl"]),
             sz=_number(row["sz"]),
             cost_price=row["cost_price"],
+            callback_ratio=_number(row["callback_ratio"]),
+            callback_spread=_number(row["callback_spread"]),
+            active_px=_number(row["active_px"]),
         )
         for row in rows
     )
@@ -178,6 +189,5 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     **dict.fromkeys(("sz", "last", "callback_ratio", "callback_spread"), Decimal),
     **dict.fromkeys(("active_px", "extreme", "actual_sz", "actual_px"), Decimal),
 }
-_TERMS: Final = tuple(each.name for each in fields(Algo))[
-    : [each.name for each in fields(Algo)].index("state")
-]
+_NAMES: Final = tuple(each.name for each in fields(Algo))
+_TERMS: Final = _NAMES[: _NAMES.index("state")]

@@ -134,10 +134,7 @@ def _common(algo: Algo) -> Row:
 
 
 def _trailing(algo: Algo) -> Row:
-    return {
-        "activePx": _number(algo.active_px),
-        "callbackRatio": _number(algo.callback_ratio),
-        "callbackSpread": _number(algo.callback_spread),
+    return _trail_terms(algo) | {
         "moveTriggerPx": _number(trail_price(algo, algo.extreme)),
     }
 
@@ -148,6 +145,15 @@ def _attached(attached: Attached) -> Row:
         "attachAlgoClOrdId": attached.cl_id,
         "slTriggerRatio": "",
         "tpTriggerRatio": "",
+        **(_trail_terms(attached) if attached.trails else {}),
+    }
+
+
+def _trail_terms(algo: Algo | Attached) -> Row:
+    return {
+        "activePx": _number(algo.active_px),
+        "callbackRatio": _number(algo.callback_ratio),
+        "callbackSpread": _number(algo.callback_spread),
     }
 
 
