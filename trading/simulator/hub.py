@@ -25,6 +25,7 @@ from trading.simulator.wire import dump
 _KEY_CHANGED: Final = 4007
 _IDLE: Final = 4004
 _GOING_AWAY: Final = 1001
+_LOOK_S: Final = 0.5
 
 
 class Hub:
@@ -46,6 +47,7 @@ class Hub:
         self._told: dict[str, pushes.Told] = {}
         self._outbox: list[tuple[Session, Frame, Subscription, Account, str, str]] = []
         self._delivering = False
+        self._next_look = 0.0
         venue.exchange.order_listeners.append(self.order_changed)
         venue.exchange.on_account = self.account_changed
         venue.exchange.on_warning = self.warned
@@ -137,6 +139,7 @@ class Hub:
 
     def key_changed(self, account: Account) -> None:
         """The key was altered or deleted: whoever uses it has to connect anew (4007)."""
+        self._told.pop(account.key, None)
         for session in list(self.sessions):
             if account.key in session.accounts:
                 session.end(_KEY_CHANGED)
@@ -169,9 +172,14 @@ class Hub:
         """Called several times a second: regular pushes, and the end of idle connections."""
         for session, subscription in self._timetable.due():
             self._push_whole(session, subscription)
-        idle_since = time.monotonic() - self.venue.ws_idle_s
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + _LOOK_S
+            self._end_idle(now - self.venue.ws_idle_s)
+
+    def _end_idle(self, since: float) -> None:
         for session in list(self.sessions):
-            if session.active_at <= idle_since and not session.silent:
+            if session.active_at <= since and not session.silent:
                 session.end(_IDLE)
 
     def _of(self, account: Account) -> pushes.News:
