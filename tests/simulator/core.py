@@ -21,12 +21,14 @@ SWAP, SPOT, COIN = "BTC-USDT-SWAP", "BTC-USDT", "BTC-USD-SWAP"
 
 
 class Core:
-    """An exchange whose market stands still until it is pinned."""
+    """An exchange whose market stands still until it is pinned, unless it is `moving`."""
 
-    def __init__(self, ledger: Ledger | None = None, *, seed: int = 3) -> None:
+    def __init__(
+        self, ledger: Ledger | None = None, *, seed: int = 3, moving: bool = False
+    ) -> None:
         self.now = STARTED_NS
         self.clock = Clock(lambda: self.now)
-        self.market = Market(seed, self.clock.ms())
+        self.market = Market(seed, self.clock.ms(), moving=moving)
         self.exchange = Exchange(self.clock, self.market, ledger or Ledger())
 
     @property

@@ -19,6 +19,7 @@ from trading.simulator.settings import set_leverage, set_position_mode
 from trading.simulator.state import Account, Entry, PositionKey
 
 INSTRUMENTS = ("BTC-USDT-SWAP", "LTC-USDT-SWAP", "BTC-USD-SWAP", "BTC-USDT", "LTC-USDT")
+PINNED = INSTRUMENTS[1:4]
 CURRENCIES = ("USDT", "BTC", "LTC")
 MODES = {
     "one": "net_mode",
@@ -51,7 +52,7 @@ class Session(Core):
     """Four accounts; `act` takes one random step, refusals included."""
 
     def __init__(self, seed: int, ledger: Ledger | None = None) -> None:
-        super().__init__(ledger, seed=seed)
+        super().__init__(ledger, seed=seed, moving=True)
         self.random = Random(seed)
         self.refused_codes: set[str] = set()
         if ledger is None:
@@ -151,13 +152,16 @@ class Session(Core):
             )
 
     def _walk(self, _account: Account, _listed: Instrument) -> None:
-        self.wait(250)
+        """Some seconds of a market that is not pinned."""
+        self.wait(250 * self.random.randint(1, 40))
         self.exchange.tick()
 
-    def _price(self, _account: Account, listed: Instrument) -> None:
+    def _price(self, _account: Account, _listed: Instrument) -> None:
+        listed = BY_ID[self.random.choice(PINNED)]
         self._move(listed, self.random.randint(-20, 20))
 
-    def _gap(self, _account: Account, listed: Instrument) -> None:
+    def _gap(self, _account: Account, _listed: Instrument) -> None:
+        listed = BY_ID[self.random.choice(PINNED)]
         self._move(listed, self.random.choice((-300, -100, 100, 300)))
 
     def _move(self, listed: Instrument, parts_per_thousand: int) -> None:
