@@ -262,7 +262,7 @@ def _amend(state: State, entry: Entry) -> None:
     loses_its_place = price != order.px or size > order.sz
     if loses_its_place:
         state.resting.remove(order)
-    order.sz, order.px = size, price
+    order.sz, order.px, order.frozen = size, price, None
     if loses_its_place:
         state.resting.add(order)
     order.req_id, order.amended = entry["req_id"], True

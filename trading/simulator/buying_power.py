@@ -161,13 +161,13 @@ def _room_in_tier(account: Account, order: Order) -> Decimal:
 
 def _committed(account: Account, order: Order) -> Decimal:
     """What other pending orders of the same kind will close before this one."""
-    key = (order.inst_id, order.td_mode, order.pos_side, order.side)
-    same = (
-        each.remaining
-        for each in account.pending.values()
-        if each is not order and (each.inst_id, each.td_mode, each.pos_side, each.side) == key
-    )
-    return sum(same, ZERO)
+    total = ZERO
+    kind = (order.td_mode, order.pos_side)
+    for each in account.pending.values():
+        alike = each.inst_id == order.inst_id and each.side == order.side
+        if alike and (each.td_mode, each.pos_side) == kind and each is not order:
+            total += each.remaining
+    return total
 
 
 def _spot_need(exchange: Exchange, account: Account, order: Order) -> tuple[str, Decimal]:

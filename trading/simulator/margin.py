@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -145,7 +144,7 @@ def order_frozen(
     A contract order needs margin only for the part that exceeds the opposite position.
     """
     total = ZERO
-    offset: dict[tuple[str, str, str, str], Decimal] = defaultdict(Decimal)
+    closes: dict[tuple[str, str, str, str], Decimal] = {}
     for order in account.pending.values():
         if order is without:
             continue
@@ -153,13 +152,24 @@ def order_frozen(
         if listed.is_spot:
             total += _spot_frozen(order, ccy, market)
         elif listed.settle == ccy and not order.reduce_only:
-            used = (order.inst_id, order.td_mode, order.pos_side, order.side)
-            free = closable(account, order) - offset[used]
-            offset[used] += order.remaining
-            opening = max(order.remaining - max(free, ZERO), ZERO)
-            price = order.px or market.quote(order.inst_id).best(order.side)
-            total += order_margin(account, order, opening, price)
+            key = (order.inst_id, order.td_mode, order.pos_side, order.side)
+            left = closes.get(key)
+            if left is None:
+                left = closable(account, order)
+            closing = min(left, order.remaining)
+            closes[key] = left - closing
+            total += _margin_frozen(account, order, order.remaining - closing, market)
     return total
+
+
+def _margin_frozen(account: Account, order: Order, opening: Decimal, market: Market) -> Decimal:
+    """Remembered with the order: its leverage cannot change while it is pending."""
+    if order.px is None:
+        price = market.quote(order.inst_id).best(order.side)
+        return order_margin(account, order, opening, price)
+    if order.frozen is None or order.frozen[0] != opening:
+        order.frozen = opening, order_margin(account, order, opening, order.px)
+    return order.frozen[1]
 
 
 def order_margin(account: Account, order: Order, opening: Decimal, price: Decimal) -> Decimal:

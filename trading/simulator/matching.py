@@ -209,7 +209,7 @@ def _customers(exchange: Exchange, account: Account, order: Order) -> Iterator[O
     seen = set()
     for maker in exchange.state.resting.walk(order.inst_id, OPPOSITE[order.side]):
         if maker.account == account.key:
-            if order.stp_mode != "cancel_maker":
+            if order.stp_mode != "cancel_maker" or not _within(exchange, order, maker.px or ZERO):
                 return
         elif not (maker.reduce_only and maker.account in seen):
             yield Offer(maker.px or ZERO, maker.remaining, maker)

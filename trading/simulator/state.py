@@ -60,6 +60,7 @@ class Order:
     armed: bool = False
     origin: Origin | None = None
     stp_mode: str = "cancel_maker"
+    frozen: tuple[Decimal, Decimal] | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_open(self) -> bool:
