@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.simulator.client import SPOT, SWAP, Answer, Client, Simulator, send
+from tests.simulator.client import SPOT, SWAP, Answer, Client, Simulator, send, start
 from tests.simulator.shapes import Shapes, shape
+from trading.simulator.__main__ import main
 from trading.simulator.codes import http_of
 
 pytestmark = pytest.mark.simulator
@@ -259,3 +260,19 @@ def test_still_tickers_show_the_beginning_of_both_days(still: Simulator) -> None
 
     assert (ticker["sodUtc0"], ticker["sodUtc8"]) == (day[1], day8[1])
     assert ticker["last"] == day[4] == day8[4]
+
+
+def test_speed_brings_funding_more_often_and_a_speed_that_is_none_is_refused() -> None:
+    fast = start("--speed", "600", "--limits", "off")
+
+    now = get(fast, "public/funding-rate", f"instId={SWAP}").row
+    history = get(fast, "public/funding-rate-history", f"instId={SWAP}&limit=2").data
+
+    assert int(now["nextFundingTime"]) - int(now["fundingTime"]) == 48_000
+    assert int(history[0]["fundingTime"]) - int(history[1]["fundingTime"]) == 48_000
+    assert 0 < int(now["fundingTime"]) - int(now["ts"]) <= 48_000
+    assert fast.stop() == 0
+    for speed in ("0", "-1", "1.5", "fast", "10000"):
+        with pytest.raises(SystemExit) as refusal:
+            main(["--speed", speed])
+        assert refusal.value.code == 2

@@ -25,7 +25,7 @@ _HOUR: Final = 60 * _MINUTE
 _DAY: Final = 86_400_000
 _OPEN_USD: Final = 200_000_000
 _FIRST_TRADES: Final = 40
-_STEPS_PRINTED: Final = 8
+_STEPS_PRINTED: Final = 40
 _IDS_SINCE_MS: Final = 1_577_836_800_000
 
 
