@@ -143,6 +143,18 @@ def test_only_so_many_faults_can_be_installed() -> None:
         faults.install({"fault": "hang"})
 
 
+def test_faults_that_are_over_make_room() -> None:
+    dial = Dial()
+    faults = Faults(1, dial)
+    for _ in range(MOST_INSTALLED):
+        faults.install({"fault": "hang", "for_s": 5})
+    dial.at += 6
+
+    kept = faults.install({"fault": "hang"})
+
+    assert faults.installed == [kept]
+
+
 def test_every_kind_can_be_installed_by_its_name_alone() -> None:
     faults = Faults(1)
 

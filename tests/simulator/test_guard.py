@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 
 from tests.simulator.client import Simulator, send, start
+from trading.simulator.__main__ import main
 from trading.simulator.guard import RefusedError, check, is_loopback
 
 pytestmark = pytest.mark.simulator
@@ -101,17 +100,14 @@ def test_another_site_moves_no_price(own: Simulator) -> None:
     "flags",
     [("--control-host", "0.0.0.0"), ("--control-host", "::"), ("--control-token", "short")],
 )
-def test_an_open_control_port_needs_a_proper_token(flags: tuple[str, ...]) -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "trading.simulator", *flags],
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
+def test_an_open_control_port_needs_a_proper_token(
+    flags: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(flags)
 
-    assert run.returncode == 2
-    assert "--control-token" in run.stderr
+    assert ended.value.code == 2
+    assert "--control-token" in capsys.readouterr().err
 
 
 def test_loopback_is_recognized() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.simulator.client import ROOT, SWAP, Client, Simulator, send, start
+from trading.simulator.__main__ import main
 from trading.simulator.scenario_file import BadScenarioError, read_scenario
 
 pytestmark = pytest.mark.simulator
@@ -203,17 +202,14 @@ def test_a_scenario_file_starts_with_the_program(tmp_path: Path) -> None:
     assert simulator.stop() == 0
 
 
-def test_a_wrong_scenario_file_ends_the_program_with_its_line(tmp_path: Path) -> None:
+def test_a_wrong_scenario_file_ends_the_program_with_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "wrong.yaml"
     path.write_text("steps:\n- at: 0\n  prices: {FOO: 1}")
 
-    run = subprocess.run(
-        [sys.executable, "-m", "trading.simulator", "--scenario", str(path)],
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
+    with pytest.raises(SystemExit) as ended:
+        main(["--scenario", str(path)])
 
-    assert run.returncode == 2
-    assert "line 3: steps.1.prices.FOO: unknown instrument" in run.stderr
+    assert ended.value.code == 2
+    assert "line 3: steps.1.prices.FOO: unknown instrument" in capsys.readouterr().err

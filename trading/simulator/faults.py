@@ -170,6 +170,8 @@ class Faults:
     def install(self, body: Any) -> Fault:
         effect, terms = read(body)
         if len(self.installed) >= MOST_INSTALLED:
+            self._forget_those_over()
+        if len(self.installed) >= MOST_INSTALLED:
             raise BadFaultError("", f"{MOST_INSTALLED} faults are installed: remove some")
         self._made += 1
         fault = Fault(f"f{self._made}", effect, terms, self.now())
@@ -214,6 +216,11 @@ class Faults:
             fault.hits += 1
             return fault
         return None
+
+    def _forget_those_over(self) -> None:
+        now = self.now()
+        for fault in [each for each in self.installed if each.state(now) == "over"]:
+            self.remove(fault.fault_id)
 
     def clear(self) -> None:
         self.installed.clear()
