@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import count
 from typing import Any
 
@@ -171,6 +172,21 @@ def test_algo_orders_that_make_no_sense_change_nothing(
         [],
         [],
     ]
+
+
+@pytest.mark.long
+def test_the_countdown_runs_on_the_heartbeat_of_the_process(client: Client) -> None:
+    assert client.order(ordType="limit", px="61000", tag="t1").code == "0"
+    ord_id = client.get("trade/orders-pending").row["ordId"]
+    assert client.post("trade/cancel-all-after", {"timeOut": "10", "tag": "t1"}).code == "0"
+    until = time.monotonic() + 15
+
+    while client.get("trade/orders-pending").data and time.monotonic() < until:
+        time.sleep(0.2)
+
+    ended = client.get("trade/order", {"instId": SWAP, "ordId": ord_id}).row
+    assert (ended["state"], ended["cancelSource"]) == ("canceled", "20")
+    assert int(ended["uTime"]) - int(ended["cTime"]) >= 10_000
 
 
 def test_placing_needs_permission_to_trade(own: Simulator) -> None:

@@ -289,9 +289,20 @@ class Trader:
         }
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(steps)
 def test_stops_never_flip_or_enlarge_a_position(taken: list[Any]) -> None:
+    check_steps(taken)
+
+
+@pytest.mark.long
+@settings(max_examples=300, deadline=None)
+@given(steps)
+def test_stops_never_flip_or_enlarge_a_position_at_length(taken: list[Any]) -> None:
+    check_steps(taken)
+
+
+def check_steps(taken: list[Any]) -> None:
     trader = Trader()
     for step in taken:
         trader.take(step)
