@@ -12,6 +12,7 @@ import pytest
 
 from tests.simulator.client import SPOT, SWAP, Client, Socket, start
 from tests.simulator.conftest import OpenSocket
+from trading.simulator.channels import MARKET, OFFERED, TIERED
 
 pytestmark = pytest.mark.simulator
 
@@ -78,3 +79,50 @@ async def test_it_stops_within_two_seconds_whoever_is_connected() -> None:
         assert time.monotonic() - begun < 2
         hanging.cancel()
         writer.close()
+
+
+def arguments(url: str) -> list[dict[str, str]]:
+    """One sound argument for every channel that the URL offers."""
+    swaps = ("funding-rate", "open-interest")
+    made = []
+    for channel in sorted(OFFERED[url] - TIERED):
+        if channel in MARKET - {"instruments"}:
+            inst_id = SPOT if channel not in swaps else SWAP
+            made.append({"channel": channel, "instId": inst_id})
+        else:
+            made.append({"channel": channel, "instType": "SWAP"})
+    return made
+
+
+@pytest.mark.parametrize("url", ["public", "private", "business"])
+async def test_every_channel_is_acknowledged_and_given_up_as_documented(
+    client: Client, connect: OpenSocket, url: str
+) -> None:
+    socket = await connect(client.simulator.ws[url])
+    await socket.say(client.login())
+    assert (await socket.frame())["event"] == "login"
+    conn_id = socket.seen[0]["connId"]
+    args = arguments(url)
+
+    for op in ("subscribe", "unsubscribe"):
+        await socket.say({"id": "1512", "op": op, "args": args})
+        for arg in args:
+            answer = await socket.find(event=op)
+            assert answer == {"id": "1512", "event": op, "arg": arg, "connId": conn_id}
+
+
+@pytest.mark.parametrize("url", ["public", "private", "business"])
+async def test_channels_of_another_address_are_refused_with_where_to_look(
+    client: Client, connect: OpenSocket, url: str
+) -> None:
+    socket = await connect(client.simulator.ws[url])
+    await socket.say(client.login())
+    await socket.frame()
+    moved = {("public", "business"): "64001", ("private", "business"): "64001"}
+    moved |= {("business", "public"): "64002", ("business", "private"): "64002"}
+
+    for other in sorted({"public", "private", "business"} - {url}):
+        args = arguments(other)
+        await socket.say({"op": "subscribe", "args": args})
+        codes = {(await socket.frame())["code"] for _ in args}
+        assert codes == {moved.get((url, other), "60018")}

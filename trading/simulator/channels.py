@@ -45,7 +45,7 @@ COUNTED: Final = PRIVATE | RISKS
 FOR_ACCOUNTS: Final = PRIVATE | RISKS | ALGO
 
 _SWAPS_ONLY: Final = frozenset(("funding-rate", "open-interest"))
-_OFFERED: Final = {
+OFFERED: Final = {
     "public": PUBLIC | NOTICES | DEEP_BOOKS,
     "private": PRIVATE | RISKS | {"fills"},
     "business": BUSINESS | ALGO,
@@ -110,7 +110,7 @@ def read_subscription(url: str, arg: Any) -> Subscription:
     channel = values["channel"]
     if not channel:
         raise OkxError("60027", "channel")
-    if channel not in _OFFERED[url]:
+    if channel not in OFFERED[url]:
         raise _elsewhere(url, values)
     if values.pop("uly"):
         raise OkxError("64000")
@@ -130,9 +130,9 @@ def _subscription(*values: str, interval_ms: int) -> Subscription:
 def _elsewhere(url: str, values: dict[str, str]) -> OkxError:
     """Where the channel went: 64001 to the business URL, 64002 from it, else 60018."""
     channel = values["channel"]
-    if channel in _OFFERED["business"]:
+    if channel in OFFERED["business"]:
         return OkxError("64001")
-    if url == "business" and channel in _OFFERED["public"] | _OFFERED["private"]:
+    if url == "business" and channel in OFFERED["public"] | OFFERED["private"]:
         return OkxError("64002")
     return _unknown(values)
 
