@@ -73,6 +73,7 @@ async def measure(options: argparse.Namespace, core: int) -> Report:
                 simulator.ask("/accounts", each.opening)
             await measure_calls(simulator, traders, options, report)
             await measure_sockets(simulator, options, report)
+            await measure_tickers(simulator, options, report)
             measure_accounts(simulator, options, report)
         size, lines = path.stat().st_size, path.read_bytes().count(b"\n")
         with serving(core, "trading.simulator", *flags) as simulator:
@@ -164,6 +165,29 @@ async def measure_sockets(server: Server, options: argparse.Namespace, report: R
         line.close()
 
 
+async def measure_tickers(server: Server, options: argparse.Namespace, report: Report) -> None:
+    """One price to everybody; the channel itself pushes at most every 100 ms."""
+    lines = await listen(server.told["ws"]["public"], options.sockets)
+    ready = Heard(lines, b'"data"')
+    arg = {"channel": "tickers", "instId": SWAP}
+    hello = frame_of({"op": "subscribe", "args": [arg]})
+    for line in lines:
+        line.write(hello)
+    await ready.all()
+    await asyncio.sleep(1)
+    heard = Heard(lines, b'"last":"59001"')
+    began, cpu = time.perf_counter(), server.cpu_s
+    (control,) = await connect(server.told["control"], 1)
+    control.write(plain_post("/prices", json.dumps({SWAP: "59001"}).encode()))
+    report["tickers"] = {
+        "count": len(lines),
+        "one_price_to_each_s": await heard.all() - began,
+        "cpu_s": server.cpu_s - cpu,
+    }
+    for line in lines:
+        line.close()
+
+
 def measure_accounts(server: Server, options: argparse.Namespace, report: Report) -> None:
     before, began = server.memory_kb, time.perf_counter()
     for number in range(options.accounts):
@@ -242,7 +266,7 @@ def table(report: Report) -> str:
             f"{row[each]:>8}" for each in ("per_second", "cpu_us", "p50_ms", "p99_ms")
         )
         rows.append(f"{name:38}{numbers}{ratio}")
-    for part in ("echo_sockets", "sockets", "accounts", "restart"):
+    for part in ("echo_sockets", "sockets", "tickers", "accounts", "restart"):
         told = ", ".join(f"{name} {value:.4g}" for name, value in report[part].items())
         rows.append(f"{part}: {told}")
     rows.append(f"start_s: {report['start_s']}")

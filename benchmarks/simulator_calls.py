@@ -105,7 +105,9 @@ def order_queries(trader: Trader, count: int) -> list[bytes]:
 
 
 def plain_post(path: str, data: bytes) -> bytes:
-    return f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data
+    """JSON for the control API, from this machine."""
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data
 
 
 def frame_of(value: Any) -> bytes:

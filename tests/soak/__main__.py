@@ -54,8 +54,8 @@ FAULTS: Final = (
     "ws_reorder:3",
     "ws_delay:200",
 )
-# A slope is told from the last two thirds; before, caches and histories fill.
-WARM: Final = 1 / 3
+# A slope is told from the last half; before, histories fill.
+WARM: Final = 1 / 2
 LARGEST_SLOPE_KB_S: Final = 100.0
 
 
@@ -73,7 +73,7 @@ def main() -> int:
 
 async def soak(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     path, errors = folder / "ledger.jsonl", folder / "stderr"
-    flags = ("--speed", str(options.speed), "--seed", str(options.seed), "--history", "100")
+    flags = ("--speed", str(options.speed), "--seed", str(options.seed), "--history", "40")
     with errors.open("w") as stderr:
         simulator = start("--limits", "off", "--ledger", str(path), *flags, stderr=stderr)
         try:

@@ -22,7 +22,7 @@ from trading.simulator.scenario_file import BadScenarioError, Scenario, read_sce
 from trading.simulator.server import Options, serve
 from trading.simulator.state import HISTORY_KEPT
 
-_SHORTEST_HISTORY: Final = 100
+_SHORTEST_HISTORY: Final = 20
 _TOKEN: Final = "SIMULATOR_CONTROL_TOKEN"  # noqa: S105 - the name of the variable
 
 
