@@ -149,10 +149,17 @@ def test_the_account_mode_changes_only_when_nothing_is_open(kept: Client) -> Non
 
 
 def test_a_frozen_account_may_cancel_but_not_order(kept: Client) -> None:
+    kept.order(sz="1")
     kept.order(ordType="limit", px="61000", clOrdId="before")
     ask(kept, "PATCH", "", {"frozen": True})
 
     assert kept.order().row["sCode"] == "51024"
+    amend = {"instId": SWAP, "clOrdId": "before", "newPx": "61001"}
+    assert kept.post("trade/amend-order", amend).row["sCode"] == "51024"
+    close = {"instId": SWAP, "mgnMode": "cross"}
+    assert kept.post("trade/close-position", close).code == "51024"
+    assert show(kept)["positions"][0]["qty"] == "1"
+    assert show(kept)["orders"][0]["px"] == "61000"
     cancel = kept.post("trade/cancel-order", {"instId": SWAP, "clOrdId": "before"})
     assert cancel.row["sCode"] == "0"
     ask(kept, "PATCH", "", {"frozen": False})

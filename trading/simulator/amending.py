@@ -25,6 +25,7 @@ def amend(exchange: Exchange, account: Account, order: Order, params: Params) ->
     cancel_on_failure = flag(params, "cxlOnFail")
     size, price = _new_terms(exchange, order, params)
     try:
+        checks.check_trading(account, order.inst_id, exchange.market)
         _check(exchange, account, order, size, price)
     except OkxError:
         if cancel_on_failure:

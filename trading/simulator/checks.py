@@ -29,10 +29,7 @@ class Rules:
 
 def check_order(account: Account, request: OrderRequest, market: Market, rules: Rules) -> str:
     """Everything that depends on the account; returns the order's position side."""
-    if account.frozen:
-        raise OkxError("51024")
-    if market.state(request.listed.inst_id) != "live":
-        raise OkxError("51022")
+    check_trading(account, request.listed.inst_id, market)
     if request.listed.is_spot and request.td_mode == "cross" and account.acct_lv not in ("3", "4"):
         raise parameter("tdMode")
     pos_side = _position_side(account, request)
@@ -42,6 +39,14 @@ def check_order(account: Account, request: OrderRequest, market: Market, rules: 
     _check_largest(request, quote)
     _check_counts(account, request)
     return pos_side
+
+
+def check_trading(account: Account, inst_id: str, market: Market) -> None:
+    """Orders may come and change only where neither account nor instrument is stopped."""
+    if account.frozen:
+        raise OkxError("51024")
+    if market.state(inst_id) != "live":
+        raise OkxError("51022")
 
 
 def limited_price(

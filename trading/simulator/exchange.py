@@ -111,6 +111,7 @@ class Exchange:
         mgn_mode = params.chosen("mgnMode", "cross", "isolated")
         if account.acct_lv == "1":
             raise OkxError("51010")
+        checks.check_trading(account, listed.inst_id, self.market)
         checks.check_duplicate(account, params.text("clOrdId"), self.rules)
         long_short = account.pos_mode == "long_short_mode"
         allowed = ("long", "short") if long_short else ("net",)
