@@ -336,6 +336,7 @@ async def test_positions_and_account_have_snapshots_and_updates(
     assert (await socket.find(channel="positions"))["data"][0]["pos"] == "0"
 
 
+@pytest.mark.long
 async def test_positions_are_repeated_unless_the_interval_is_zero(
     connect: OpenSocket, client: Client
 ) -> None:
@@ -345,22 +346,3 @@ async def test_positions_are_repeated_unless_the_interval_is_zero(
     again = await socket.find(within=7, channel="positions")
 
     assert again["eventType"] == "snapshot"
-
-
-async def test_an_idle_connection_is_closed_with_4004(connect: OpenSocket, own: Simulator) -> None:
-    own.ask("POST", "/limits", {"ws_idle_s": 1})
-    socket = await connect(own.ws["public"])
-
-    message = await socket.socket.receive(timeout=3)
-
-    assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 4004)
-
-
-async def test_frames_are_compressed_when_the_client_can(still: Simulator) -> None:
-    async with (
-        aiohttp.ClientSession() as session,
-        session.ws_connect(still.ws["public"], compress=15) as socket,
-    ):
-        assert socket.compress
-        await socket.send_str("ping")
-        assert (await socket.receive()).data == "pong"
