@@ -23,6 +23,7 @@ from trading.simulator.server import Options, serve
 from trading.simulator.state import HISTORY_KEPT
 
 _SHORTEST_HISTORY: Final = 20
+_FASTEST: Final = 1000
 _TOKEN: Final = "SIMULATOR_CONTROL_TOKEN"  # noqa: S105 - the name of the variable
 
 
@@ -143,8 +144,8 @@ def _history(text: str) -> int:
 
 def _speed(text: str) -> int:
     value = parse_whole(text, 4)
-    if not value:
-        raise argparse.ArgumentTypeError("a whole number from 1 to 9999 is expected")
+    if not value or value > _FASTEST:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 to {_FASTEST} is expected")
     return value
 
 
