@@ -73,12 +73,13 @@ def take(exchange: Exchange, account: Account, order: Order, slices: int = 1) ->
     With `slices` the quantity is filled in at least so many parts.
     """
     largest = _part(exchange, account, order, slices)
+    limit = limit_of(exchange, order)
     levels = _levels(exchange, order)
     level = next(levels, None)
     parts = 1
     while order.is_open:
         offer = _better(order, _customer(exchange, order), level)
-        if offer is None or not _within(exchange, order, offer.price):
+        if offer is None or not _within(order, offer.price, limit):
             return
         if offer.maker is not None and offer.maker.account == account.key:
             _prevent_self_trade(exchange, account, order, offer.maker)
@@ -109,8 +110,6 @@ def plan(exchange: Exchange, account: Account, order: Order) -> list[tuple[Decim
     spent, got = order.paid, ZERO
     quote_ccy, lot = order.tgt_ccy == "quote_ccy", BY_ID[order.inst_id].lot
     for offer in _offers(exchange, account, order):
-        if not _within(exchange, order, offer.price):
-            break
         left = (
             floor_to((order.sz - spent) / offer.price, lot) if quote_ccy else order.remaining - got
         )
@@ -159,8 +158,7 @@ def _part(exchange: Exchange, account: Account, order: Order, slices: int) -> De
     return max(floor_to(wanted(account, order, price) / slices, lot), lot)
 
 
-def _within(exchange: Exchange, order: Order, price: Decimal) -> bool:
-    limit = limit_of(exchange, order)
+def _within(order: Order, price: Decimal, limit: Decimal) -> bool:
     return price <= limit if order.side == "buy" else price >= limit
 
 
@@ -194,9 +192,12 @@ def _better(order: Order, customer: Offer | None, level: Offer | None) -> Offer 
 
 def _offers(exchange: Exchange, account: Account, order: Order) -> Iterator[Offer]:
     """The merged book as the order would meet it, if nothing else happened meanwhile."""
-    customers, levels = _customers(exchange, account, order), _levels(exchange, order)
+    limit = limit_of(exchange, order)
+    customers, levels = _customers(exchange, account, order, limit), _levels(exchange, order)
     customer, level = next(customers, None), next(levels, None)
     while offer := _better(order, customer, level):
+        if not _within(order, offer.price, limit):
+            return
         yield offer
         if offer is level:
             level = next(levels, None)
@@ -204,12 +205,14 @@ def _offers(exchange: Exchange, account: Account, order: Order) -> Iterator[Offe
             customer = next(customers, None)
 
 
-def _customers(exchange: Exchange, account: Account, order: Order) -> Iterator[Offer]:
+def _customers(
+    exchange: Exchange, account: Account, order: Order, limit: Decimal
+) -> Iterator[Offer]:
     """A close-only order behind another order of its owner may be gone by then: not counted."""
     seen = set()
     for maker in exchange.state.resting.walk(order.inst_id, OPPOSITE[order.side]):
         if maker.account == account.key:
-            if order.stp_mode != "cancel_maker" or not _within(exchange, order, maker.px or ZERO):
+            if order.stp_mode != "cancel_maker" or not _within(order, maker.px or ZERO, limit):
                 return
         elif not (maker.reduce_only and maker.account in seen):
             yield Offer(maker.px or ZERO, maker.remaining, maker)
