@@ -10,6 +10,7 @@ import pytest
 from tests.simulator.core import SPOT, SWAP, Core, told
 from trading.simulator.decimals import ZERO, plain
 from trading.simulator.requests import Params
+from trading.simulator.settings import set_leverage
 from trading.simulator.state import Account, Order
 
 RICH = {"USDT": "900000000"}
@@ -246,3 +247,26 @@ def test_a_spot_size_is_cut_to_the_balance_only_for_the_depth_of_the_book() -> N
     assert told(order)[0] == "filled"
     assert size < order.sz == order.filled < size + 1
     assert ZERO <= cut.balances["USDT"] < second * Decimal("0.00000001")
+
+
+@pytest.mark.parametrize("ord_type", ["market", "fok"])
+def test_an_order_that_losses_left_unpaid_is_canceled_in_its_turn(ord_type: str) -> None:
+    core = Core()
+    loser = core.open("loser", USDT="2500")
+    lever = {"instId": SWAP, "mgnMode": "cross", "lever": "10"}
+    set_leverage(core.exchange, loser, Params(lever))
+    core.order(loser, sz="10")
+    unpaid = core.order(loser, instId=SPOT, sz="0.013", px="64000")
+    core.market.pin(SWAP, Decimal(44000), core.clock.ms())
+    core.order(loser, side="sell", sz="10")
+    seller = core.open("seller", BTC="1")
+    terms = {"px": "63999.9"} if ord_type == "fok" else {}
+
+    order = core.order(
+        seller, instId=SPOT, side="sell", sz="0.01", ordType=ord_type, tgtCcy="base_ccy", **terms
+    )
+
+    assert told(unpaid) == ("canceled", "0", "0")
+    assert told(order)[0] == "filled"
+    assert core.fills(seller, order)[0].px == Decimal("63999.9")
+    assert "BTC" not in loser.balances

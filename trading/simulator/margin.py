@@ -179,6 +179,27 @@ def order_margin(account: Account, order: Order, opening: Decimal, price: Decima
     return divide(abs(listed.value(opening, price)), lever)
 
 
+def cash_needed(account: Account, order: Order, size: Decimal) -> tuple[str, Decimal]:
+    """Currency and amount that a fill of this resting order takes out of the balance.
+
+    Cross margin takes nothing: it is judged by the margin ratio.
+    """
+    listed, price = BY_ID[order.inst_id], order.px or ZERO
+    if listed.is_spot:
+        return (listed.quote, size * price) if order.side == "buy" else (listed.base, size)
+    if order.td_mode == "cross" or order.reduce_only:
+        return listed.settle, ZERO
+    opening = max(size - closable(account, order), ZERO)
+    fee = abs(listed.value(opening, price)) * SWAP_MAKER
+    return listed.settle, order_margin(account, order, opening, price) + fee
+
+
+def cash_left(account: Account, ccy: str, market: Market) -> Decimal:
+    """What may be spent of the balance: not what losses of cross positions have used up."""
+    cash = account.balances.get(ccy, ZERO)
+    return min(cash, cross_health(account, ccy, market).equity)
+
+
 def closable(account: Account, order: Order) -> Decimal:
     """How much of the order would close a position instead of opening one."""
     position = account.positions.get((order.inst_id, order.td_mode, order.pos_side))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from trading.simulator import fills
 from trading.simulator.decimals import ZERO, floor_to
 from trading.simulator.instruments import BY_ID
-from trading.simulator.margin import closable
+from trading.simulator.margin import cash_left, cash_needed, closable
 from trading.simulator.state import Account, Order
 
 if TYPE_CHECKING:
@@ -143,11 +143,25 @@ def fill_reached(exchange: Exchange, inst_id: str) -> None:
             if price is None or (price < reach if side == "buy" else price > reach):
                 break
             account = exchange.state.accounts[order.account]
-            size = wanted(account, order, price)
-            if size:
-                fills.reached(exchange, account, order, size)
-            else:
-                exchange.end(account, order, "17")
+            if _stands(exchange, account, order):
+                fills.reached(exchange, account, order, wanted(account, order, price))
+
+
+def _stands(exchange: Exchange, owner: Account, order: Order) -> bool:
+    """Whether a resting order can still be filled; it is canceled when it cannot.
+
+    A close-only one needs its position; spot coins and isolated margin have to be
+    paid, and losses may have used the money up meanwhile.
+    """
+    size = wanted(owner, order, order.px or ZERO)
+    if not size:
+        exchange.end(owner, order, "17")
+        return False
+    ccy, needed = cash_needed(owner, order, size)
+    if needed and needed > cash_left(owner, ccy, exchange.market):
+        exchange.end(owner, order, "0")
+        return False
+    return True
 
 
 def _part(exchange: Exchange, account: Account, order: Order, slices: int) -> Decimal:
@@ -169,14 +183,12 @@ def _levels(exchange: Exchange, order: Order) -> Iterator[Offer]:
 
 
 def _customer(exchange: Exchange, order: Order) -> Offer | None:
-    """The customer's order next in turn; a close-only one without a position is ended."""
+    """The customer's order next in turn."""
     while maker := exchange.state.resting.best(order.inst_id, OPPOSITE[order.side]):
         owner = exchange.state.accounts[maker.account]
-        price = maker.px or ZERO
-        size = wanted(owner, maker, price)
-        if size:
-            return Offer(price, size, maker)
-        exchange.end(owner, maker, "17")
+        if owner.key == order.account or _stands(exchange, owner, maker):
+            price = maker.px or ZERO
+            return Offer(price, wanted(owner, maker, price), maker)
     return None
 
 
@@ -208,15 +220,25 @@ def _offers(exchange: Exchange, account: Account, order: Order) -> Iterator[Offe
 def _customers(
     exchange: Exchange, account: Account, order: Order, limit: Decimal
 ) -> Iterator[Offer]:
-    """A close-only order behind another order of its owner may be gone by then: not counted."""
-    seen = set()
+    """Orders that their owners can surely fill.
+
+    A close-only order behind another order of its owner may be gone by then: it is not counted.
+    """
+    spent: dict[tuple[str, str], Decimal] = {}
     for maker in exchange.state.resting.walk(order.inst_id, OPPOSITE[order.side]):
         if maker.account == account.key:
             if order.stp_mode != "cancel_maker" or not _within(order, maker.px or ZERO, limit):
                 return
-        elif not (maker.reduce_only and maker.account in seen):
+            continue
+        owner = exchange.state.accounts[maker.account]
+        ccy, needed = cash_needed(owner, maker, maker.remaining)
+        before = spent.get((owner.key, ccy))
+        if maker.reduce_only and before is not None:
+            continue
+        total = (before or ZERO) + needed
+        spent[owner.key, ccy] = total
+        if not needed or total <= cash_left(owner, ccy, exchange.market):
             yield Offer(maker.px or ZERO, maker.remaining, maker)
-        seen.add(maker.account)
 
 
 def _fills_wholly(exchange: Exchange, account: Account, order: Order) -> bool:

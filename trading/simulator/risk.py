@@ -27,7 +27,9 @@ LIQUIDATION: Final = Decimal(1)
 
 _CAUTION: Final = Decimal("0.999999")
 _STALE: Final = 1000
-_HARMLESS: Final = frozenset(("request", "answer", "order", "cancel", "amend", "price"))
+_HARMLESS: Final = frozenset(
+    ("request", "answer", "order", "cancel", "amend", "price", "algo", "algo_change", "attach")
+)
 
 Bucket = tuple[str, str | PositionKey]
 Trigger = tuple[Decimal, int, Bucket, int]

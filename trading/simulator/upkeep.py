@@ -23,8 +23,7 @@ class BadUpkeepError(ValueError):
 
 def free(exchange: Exchange, account: Account, ccy: str) -> Decimal:
     """What may leave the account: never borrowed, never what orders and positions hold."""
-    available = funds(account, ccy, exchange.market).available
-    return max(min(available, account.balances.get(ccy, ZERO)), ZERO)
+    return funds(account, ccy, exchange.market).available_cash
 
 
 def deposit(exchange: Exchange, account: Account, ccy: str, amount: Decimal) -> None:
