@@ -56,6 +56,7 @@ FAULTS: Final = (
 )
 # A slope is told from the last half; before, histories fill.
 WARM: Final = 1 / 2
+MEMORY_GROWS: Final = "memory grows"
 LARGEST_SLOPE_KB_S: Final = 100.0
 
 
@@ -86,7 +87,7 @@ async def soak(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         *([f"ended with {report_code}"] if report_code else []),
         *([f"standard error: {told[-4000:]}"] if told else []),
         *report["ledger"].pop("wrong"),
-        *(["memory grows"] if report["memory"]["slope_kb_s"] > LARGEST_SLOPE_KB_S else []),
+        *([MEMORY_GROWS] if report["memory"]["slope_kb_s"] > LARGEST_SLOPE_KB_S else []),
     ]
     return report
 

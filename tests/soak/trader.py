@@ -62,7 +62,7 @@ class Trader:
         """Follow the private channels, send operations, connect again when cut off."""
         while True:
             try:
-                async with self.http.ws_connect(url, receive_timeout=20) as socket:
+                async with self.http.ws_connect(url) as socket:
                     await socket.send_json(self.client.login())
                     await socket.send_json({"op": "subscribe", "args": CHANNELS})
                     await self._follow(socket)
