@@ -142,6 +142,19 @@ def test_a_triggered_order_is_sent_once_whatever_the_ledger_ends_with() -> None:
     assert len(again.account.orders) == 2
 
 
+def test_a_stop_loss_comes_before_liquidation() -> None:
+    """One jump passes both; the price was at the stop first."""
+    world = World()
+    upkeep.deposit(world.exchange, world.account, "USDT", Decimal(-7_000_000))
+    world.order(sz="12000")
+    world.algo(slTriggerPx="63000", slOrdPx="-1", sz="12000")
+
+    world.move("39300")
+
+    assert {order.category for order in world.account.orders.values()} == {"normal"}
+    assert world.held == 0
+
+
 @pytest.mark.parametrize(("tag", "left"), [("", []), ("t1", ["", "t2"])])
 def test_a_countdown_cancels_the_orders_it_is_for(tag: str, left: list[str]) -> None:
     world = World()

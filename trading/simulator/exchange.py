@@ -171,12 +171,15 @@ class Exchange:
         return moved
 
     def follow(self, moved: Sequence[str]) -> None:
-        """What new prices of these instruments bring about."""
+        """What new prices of these instruments bring about.
+
+        Stop orders come before liquidation: on the way there the price has passed them.
+        """
         for inst_id in moved:
             matching.fill_reached(self, inst_id)
-        self._risk.look()
         for watcher in self.watchers:
             watcher(moved, self.clock.ms())
+        self._risk.look()
 
     def _replay(self) -> None:
         for entry in self.ledger.read():
