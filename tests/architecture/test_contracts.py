@@ -16,6 +16,7 @@ NOT_MONEY = {
     for name in (
         "faults",
         *(f"simulator/{part}" for part in ("__main__", "clock", "faults", "limits", "settings")),
+        *(f"simulator/{part}" for part in ("actions", "scenario_file")),
     )
 }
 
