@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,35 @@ NEEDS_GETTEXT = "whether every string is translated: gettext is not installed"
 NEEDS_BROWSER = "the browser tests: Chromium is not installed"
 NEEDS_CURL = "the guide's examples: curl is not installed"
 COUNTED = ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
+SLOW = ("browser", "services", "simulator", "slow")
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 
 def pytest_report_header() -> str:
     session = os.environ.get("TEST_SESSION", "SQLite")
     return f"copydesk: {session} (SQLite library {sqlite3.sqlite_version})"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Files in the order in which two workers take them: what waits longest begins first.
+
+    A journey begun last would leave the other worker without work. Files of one folder stay
+    together, since they share what the folder starts; the last ones are many and short.
+    """
+    if not hasattr(config, "workerinput"):
+        return  # a run in one process
+    files = Counter(item.path for item in items)
+    folders = Counter(item.path.parent for item in items)
+    waits = {item.path for item in items if item.get_closest_marker("journey")}
+    slow = {item.path.parent for item in items if any(map(item.get_closest_marker, SLOW))}
+
+    def place(item: pytest.Item) -> tuple[bool, bool, int, Path, int, Path]:
+        path, folder = item.path, item.path.parent
+        calm = folder not in slow
+        return path not in waits, calm, -folders[folder], folder, -files[path], path
+
+    items.sort(key=place)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -106,6 +106,7 @@ def run_session(
         told = {"TEST_SESSION": label, "TEST_REPORT": report.name}
         print(f"\n=== {label}: pytest -m {expression!r}", flush=True)
         pytest = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile"]
+        pytest += ["--no-loadscope-reorder"]  # tests/conftest.py orders the files
         process = subprocess.Popen(
             [*pytest, "-m", expression, *arguments],
             env=inherited | environment | told,

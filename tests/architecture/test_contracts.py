@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,6 +31,12 @@ def relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    """A source as its syntax; several tests walk through all of them."""
+    return ast.parse(path.read_text())
+
+
 def is_float(node: ast.AST) -> bool:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         return node.func.id == "float"
@@ -53,7 +60,7 @@ def test_money_is_never_a_float() -> None:
         f"{relative(path)}:{node.lineno}"
         for path in sources(*MONEY)
         if relative(path) not in NOT_MONEY
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree(path))
         if is_float(node)
     ]
 
@@ -65,7 +72,7 @@ def test_events_are_connected_on_one_page() -> None:
         relative(path)
         for path in sources(*APPS)
         if relative(path) != "config/flow.py"
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.Attribute)
         and node.attr == "connect"
         and isinstance(node.value, ast.Name)
@@ -85,7 +92,7 @@ def test_modules_say_what_they_are_for() -> None:
     silent = [
         relative(path)
         for path in sources(*APPS)
-        if path.read_text().strip() and ast.get_docstring(ast.parse(path.read_text())) is None
+        if path.read_text().strip() and ast.get_docstring(tree(path)) is None
     ]
 
     assert silent == []

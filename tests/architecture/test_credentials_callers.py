@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from tests.architecture.test_contracts import APPS, relative, sources
+from tests.architecture.test_contracts import APPS, relative, sources, tree
 
 CALLERS = {"trading/endpoints.py"}
 HARMLESS = {"NoKey"}
@@ -55,18 +55,12 @@ def test_the_test_sees_every_import(code: str, found: bool) -> None:
 
 
 def test_only_the_senders_of_orders_and_the_check_read_keys() -> None:
-    found = {
-        relative(path)
-        for path in sources(*APPS)
-        if imports_credentials(ast.parse(path.read_text()))
-    }
+    found = {relative(path) for path in sources(*APPS) if imports_credentials(tree(path))}
 
     assert found <= CALLERS
 
 
 def test_nobody_reads_a_key_past_the_diary() -> None:
-    found = {
-        relative(path) for path in sources(*APPS) if reveals_a_key(ast.parse(path.read_text()))
-    }
+    found = {relative(path) for path in sources(*APPS) if reveals_a_key(tree(path))}
 
     assert found == {"customers/credentials.py"}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.architecture.test_contracts import APPS, relative, sources
+from tests.architecture.test_contracts import APPS, relative, sources, tree
 
 # What can reach another machine.
 CLIENTS = {
@@ -69,8 +69,7 @@ def test_nothing_else_opens_a_connection() -> None:
     opening = {
         relative(path): sorted(found)
         for path in sources(*APPS)
-        if (found := set(opened(ast.parse(path.read_text()))))
-        and not relative(path).startswith(FOLDERS)
+        if (found := set(opened(tree(path)))) and not relative(path).startswith(FOLDERS)
     }
 
     assert {path: found for path, found in opening.items() if path not in ALLOWED} == {}
