@@ -4,6 +4,8 @@ the ledger tells the whole state, and the same seed gives the same ledger."""
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.simulator.sessions import (
     Session,
@@ -63,3 +65,10 @@ def test_a_long_session_keeps_every_promise(seed: int) -> None:
         again.act()
 
     assert ledger_bytes(session) == ledger_bytes(again)
+
+
+@pytest.mark.long
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**9))
+def test_sessions_nobody_has_seen_keep_every_promise(seed: int) -> None:
+    run(seed, 150)
