@@ -62,6 +62,8 @@ def count_orders(
     venue: Venue, account: Account, bucket: str, items: list[Any], now_ms: int
 ) -> None:
     """Per user and instrument; one order counts as a single call, more as a batch."""
+    if not venue.limiter.enabled:
+        return
     limit = SINGLE_LIMIT if len(items) == 1 else BATCH_LIMIT
     size = "single" if len(items) == 1 else "batch"
     take = venue.limiter.take
