@@ -83,7 +83,7 @@ chaos: install ## Faults and deaths while sending, judged by the exchange's ledg
 	@$(PYTHON) -m tests.chaos.rounds --rounds $(or $(CHAOS_ROUNDS),5)
 
 .PHONY: soak
-soak: install ## A day at the simulated exchange in two and a half minutes: 50 random traders, faults (args=...)
+soak: install ## Two days at the simulated exchange in five minutes: 50 random traders, faults (args=...)
 	@$(PYTHON) -m tests.soak $(args)
 
 .PHONY: check

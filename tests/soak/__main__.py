@@ -1,10 +1,11 @@
-"""A day at the exchange: random traders, prices at 600 times their pace, a fault now and then.
+"""Two days at the exchange: random traders, prices at 600 times their pace, faults now and then.
 
-    python -m tests.soak [--seconds 144] [--speed 600] [--traders 50] [--seed 1]
+    python -m tests.soak [--seconds 288] [--speed 600] [--traders 50] [--seed 1]
 
 Afterwards the process must have written nothing to its standard error, the money in it must
 add up to what was deposited, a replay of its ledger must give the accounts it reported, and
-its memory must not have grown. Prints one JSON object; ends with 1 when something is wrong.
+its memory must not have grown on the second day. Prints one JSON object; ends with 1 when
+something is wrong.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ FAULTS: Final = (
     "ws_reorder:3",
     "ws_delay:200",
 )
-# A slope is told from the last half; before, histories fill.
+# A slope is told from the second day; on the first, histories and windows fill.
 WARM: Final = 1 / 2
 MEMORY_GROWS: Final = "memory grows"
 LARGEST_SLOPE_KB_S: Final = 100.0
@@ -62,7 +63,7 @@ LARGEST_SLOPE_KB_S: Final = 100.0
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("seconds", 144), ("speed", 600), ("traders", 50), ("seed", 1)):
+    for name, default in (("seconds", 288), ("speed", 600), ("traders", 50), ("seed", 1)):
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
     setcontext(EXACT.copy())
