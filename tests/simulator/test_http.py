@@ -80,6 +80,33 @@ def test_a_body_may_come_in_chunks(still: Simulator, client: Client) -> None:
     assert body_of(answer)["data"][0]["clOrdId"] == "chunked"
 
 
+def test_chunks_may_come_byte_by_byte(still: Simulator, client: Client) -> None:
+    body = json.dumps(order(clOrdId="crumbs")).encode()
+    head = signed(client, body) + b"Transfer-Encoding: chunked\r\n\r\n"
+    chunks = b"".join(b"1\r\n%c\r\n" % each for each in body) + b"0\r\n\r\n"
+    sent = chunks + TIME + CLOSE + b"\r\n"
+
+    answer = talk(still, head, *(sent[at : at + 1] for at in range(len(sent))))
+
+    first, second = answer.split(b"HTTP/1.1 ")[1:]
+    assert body_of(first)["data"][0]["clOrdId"] == "crumbs"
+    assert body_of(second)["code"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}"), (b'[{"a":', b"}]")]
+)
+@pytest.mark.parametrize("levels", [33, 300, 900, 20_000])
+def test_bodies_nested_too_deeply_are_not_json(
+    client: Client, opening: bytes, closing: bytes, levels: int
+) -> None:
+    body = opening * levels + b'"x"' + closing * levels
+
+    answer = client.call("POST", "/api/v5/trade/order", body)
+
+    assert (answer.status, answer.code) == (400, "50002")
+
+
 def test_a_client_may_ask_before_it_sends_the_body(still: Simulator, client: Client) -> None:
     body = json.dumps(order()).encode()
     head = signed(client, body) + CLOSE + b"Expect: 100-continue\r\n"
@@ -167,6 +194,7 @@ def test_paths_are_taken_as_they_are(still: Simulator, path: str) -> None:
         (TIME + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
         (TIME + b"Transfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n", 400),
         (TIME + b"Transfer-Encoding: chunked\r\n\r\n" + b"1" * 5000, 400),
+        (TIME + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"a: b\r\n" * 2000, 400),
         (TIME + b"Transfer-Encoding: chunked\r\n\r\nFFFFFFFF\r\n", 413),
         (TIME + b"Content-Length: 1048577\r\n\r\n", 413),
         (TIME + b"Long: " + b"x" * 33_000 + b"\r\n\r\n", 431),

@@ -64,6 +64,13 @@ def test_candles_are_rows_of_texts(still: Simulator, path: str, size: int) -> No
     assert [row[-1] for row in rows] == ["0", "1", "1"]
 
 
+@pytest.mark.parametrize("kind", ["", "&instType=", "&instType=ANY", "&instType=SWAP"])
+def test_one_mark_price_needs_no_type(still: Simulator, kind: str) -> None:
+    (row,) = get(still, "public/mark-price", f"instId={SWAP}{kind}").data
+
+    assert (row["instId"], row["instType"]) == (SWAP, "SWAP")
+
+
 def test_underlyings_are_one_list(still: Simulator) -> None:
     (names,) = get(still, "public/underlying", "instType=SWAP").data
 
@@ -81,6 +88,8 @@ def test_underlyings_are_one_list(still: Simulator) -> None:
         ("public/underlying", "instType=SPOT", "51000"),
         ("public/mark-price", "", "50014"),
         ("public/mark-price", "instType=X", "51000"),
+        ("public/mark-price", "instType=ANY", "51000"),
+        ("public/mark-price", "instType=ANY&instId=NO-USDT", "51001"),
         ("public/price-limit", "", "50014"),
         ("public/price-limit", "instId=NO-USDT", "51001"),
         ("public/funding-rate", "", "50014"),

@@ -148,6 +148,12 @@ async def test_a_second_login_is_refused(connect: OpenSocket, client: Client) ->
         ("public", '{"op": "subscribe", "args": [{"channel": "\\ud800"}]}', "60018"),
         ("public", '{"op": NaN}', "60012"),
         ("public", "[" * 30_000, "60012"),
+        ("public", '{"op": "subscribe", "args": ' + "[" * 400 + "]" * 400 + "}", "60012"),
+        (
+            "public",
+            '{"op": "subscribe", "args": [{"channel": "tickers", "instId": "' + "x" * 101 + '"}]}',
+            "60013",
+        ),
     ],
 )
 async def test_bad_frames_are_answered_and_the_connection_stays(

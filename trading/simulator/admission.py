@@ -16,6 +16,7 @@ ACCOUNT_ORDERS: Final = 1000
 SINGLE_LIMIT: Final = 60
 BATCH_LIMIT: Final = 300
 WINDOW_MS: Final = 2000
+_LONGEST_NAME: Final = 128  # what is kept of a name that may be anything
 
 
 def check_expiry(text: str, now_ms: int, code: str) -> None:
@@ -50,7 +51,7 @@ def instruments_of(items: list[Any]) -> list[str]:
 
 def client_ids_of(items: list[Any]) -> list[str]:
     made = [item.get("clOrdId") for item in items if isinstance(item, dict)]
-    return [each for each in made if isinstance(each, str) and each]
+    return [each[:_LONGEST_NAME] for each in made if isinstance(each, str) and each]
 
 
 def sides_of(items: list[Any]) -> list[str]:
@@ -83,7 +84,7 @@ def _instrument_of(item: Any) -> str:
     code, inst_id = item.get("instIdCode"), item.get("instId")
     if isinstance(code, str) and code in BY_CODE:
         return BY_CODE[code].inst_id
-    return inst_id if isinstance(inst_id, str) else ""
+    return inst_id[:_LONGEST_NAME] if isinstance(inst_id, str) else ""
 
 
 def _names_one_twice(items: list[Any]) -> bool:

@@ -54,6 +54,7 @@ _TYPED: Final = frozenset(("orders", "positions", "liquidation-warning", *ALGO))
 _BY_TYPE: Final = frozenset(("instruments", "liquidation-orders", "adl-warning"))
 _NAMES: Final = ("channel", "instType", "instFamily", "instId", "ccy")
 _REGULAR_MS: Final = 5000
+_LONGEST_VALUE: Final = 100
 _INTERVALS: Final = {
     "positions": {"0": 0, "2000": 2000, "3000": 3000, "4000": 4000},
     "account": {"0": 0},
@@ -110,6 +111,8 @@ def read_subscription(url: str, arg: Any) -> Subscription:
     channel = values["channel"]
     if not channel:
         raise OkxError("60027", "channel")
+    if max(map(len, values.values())) > _LONGEST_VALUE:
+        raise OkxError("60013")
     if channel not in OFFERED[url]:
         raise _elsewhere(url, values)
     if values.pop("uly"):

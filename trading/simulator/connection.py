@@ -20,9 +20,9 @@ from typing import Any, Final
 from trading.simulator.received import (
     LARGEST_BODY,
     BadRequestError,
+    ChunkedBody,
     Received,
     read_head,
-    take_chunked,
 )
 
 JSON: Final = "application/json"
@@ -32,6 +32,8 @@ PAGE: Final = "<!DOCTYPE html><html><head><title>{0}</title></head><body>{0}</bo
 _HEAD_END: Final = b"\r\n\r\n"
 _LARGEST_HEAD: Final = 32 * 1024
 _LARGEST_WAITING: Final = LARGEST_BODY + _LARGEST_HEAD
+_LONGEST_REQUEST_S: Final = 60
+_LONGEST_IDLE_S: Final = 600
 _PHRASES: Final = {each.value: each.phrase for each in HTTPStatus}
 _BODILESS: Final = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 _log = logging.getLogger(__name__)
@@ -52,9 +54,11 @@ class Connection(asyncio.Protocol):
         self._others = others
         self._waiting = b""
         self._head: Received | None = None
+        self._chunks: ChunkedBody | None = None
         self._current: Received | None = None
         self._paused = False
         self._last = False
+        self._since = time.monotonic()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: Any = transport
@@ -67,6 +71,8 @@ class Connection(asyncio.Protocol):
         self._last = True
 
     def data_received(self, data: bytes) -> None:
+        if not self._waiting and self._head is None:
+            self._since = time.monotonic()
         self._waiting = self._waiting + data if self._waiting else data
         if self._current is None:
             self._next()
@@ -129,6 +135,7 @@ class Connection(asyncio.Protocol):
     def finish(self) -> None:
         """The answer is complete: the next request may come."""
         self._current = None
+        self._since = time.monotonic()
         if self._last:
             self._transport.close()
         elif self._waiting:
@@ -145,6 +152,17 @@ class Connection(asyncio.Protocol):
         """Close now when idle, else after the answer that is being worked on."""
         self._last = True
         if self._current is None:
+            self._transport.close()
+
+    def expire(self, now: float) -> None:
+        """End it when a request takes too long to come, or none has come for long."""
+        if self._current is not None or self._transport.is_closing():
+            return
+        waited = now - self._since
+        if self._waiting or self._head is not None:
+            if waited > _LONGEST_REQUEST_S:
+                self._refuse(408)
+        elif waited > _LONGEST_IDLE_S:
             self._transport.close()
 
     def _next(self) -> None:
@@ -171,18 +189,26 @@ class Connection(asyncio.Protocol):
         head = self._head or self._take_head()
         if head is None:
             return None
-        data = self._waiting
-        if head.is_chunked:
-            taken = take_chunked(data)
-        else:
-            length = head.length
-            taken = (data[:length], data[length:]) if len(data) >= length else None
-        if taken is None:
-            self._head = head
-            return None
-        self._head = None
-        head.body, self._waiting = taken
-        return head
+        whole = self._take_chunks(head) if head.is_chunked else self._take_body(head)
+        self._head = None if whole else head
+        return head if whole else None
+
+    def _take_body(self, head: Received) -> bool:
+        """Whether all of it has come."""
+        length, data = head.length, self._waiting
+        if len(data) < length:
+            return False
+        head.body, self._waiting = data[:length], data[length:]
+        return True
+
+    def _take_chunks(self, head: Received) -> bool:
+        if self._chunks is None:
+            self._chunks = ChunkedBody()
+        chunks = self._chunks
+        self._waiting = chunks.take(self._waiting)
+        if chunks.is_whole:
+            head.body, self._chunks = chunks.body, None
+        return chunks.is_whole
 
     def _take_head(self) -> Received | None:
         """The next head; its body may still be on its way."""
@@ -215,7 +241,8 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, status: int) -> None:
         """What is not a request gets a page, as from the server in front of an exchange."""
-        self._current = Received("", "", {}, keep_alive=False)
+        method = self._current.method if self._current is not None else ""
+        self._current = Received(method, "", {}, keep_alive=False)
         page = PAGE.format(f"{status} {_PHRASES[status]}")
         self.respond(status, page.encode(), HTML)
 

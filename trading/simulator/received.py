@@ -85,6 +85,72 @@ class Received:
         return int(self.headers.get("content-length", "0"))
 
 
+class ChunkedBody:
+    """A body that comes in chunks. What was read once is kept and not looked at again."""
+
+    def __init__(self) -> None:
+        self.is_whole = False
+        self._kept = bytearray()
+        self._missing = 0
+        self._trailed: int | None = None
+
+    @property
+    def body(self) -> bytes:
+        return bytes(self._kept)
+
+    def take(self, data: bytes) -> bytes:
+        """What is left of `data` after what belongs to this body and can be read by now."""
+        at = 0
+        while not self.is_whole:
+            reached = self._piece(data, at) if self._missing else self._line(data, at)
+            if reached == at:
+                break
+            at = reached
+        return data[at:]
+
+    def _line(self, data: bytes, at: int) -> int:
+        """A chunk's size, or a trailer, which is skipped; an empty one ends the body."""
+        end = data.find(_LINE_END, at)
+        if end < 0:
+            if len(data) - at > _LONGEST_LINE:
+                raise BadRequestError
+            return at
+        if self._trailed is None:
+            self._begin(_CHUNK_SIZE.fullmatch(data, at, end))
+        else:
+            self._trailed += end - at
+            if self._trailed > _LONGEST_LINE:
+                raise BadRequestError
+            self.is_whole = end == at
+        return end + len(_LINE_END)
+
+    def _begin(self, size: re.Match[bytes] | None) -> None:
+        if size is None:
+            raise BadRequestError
+        length = int(size[1], 16)
+        if len(self._kept) + length > LARGEST_BODY:
+            raise BadRequestError(413)
+        if length:
+            self._missing = length + len(_LINE_END)
+        else:
+            self._trailed = 0
+
+    def _piece(self, data: bytes, at: int) -> int:
+        """More of a chunk, whose end is taken as a whole with the line that closes it."""
+        length = self._missing - len(_LINE_END)
+        part = data[at : at + length]
+        self._kept += part
+        self._missing -= len(part)
+        at += len(part)
+        end = data[at : at + len(_LINE_END)]
+        if len(part) < length or len(end) < len(_LINE_END):
+            return at
+        if end != _LINE_END:
+            raise BadRequestError
+        self._missing = 0
+        return at + len(_LINE_END)
+
+
 def read_head(data: bytes) -> Received:
     """The request line and headers, without the empty line that ends them."""
     line, _, text = data.decode("utf-8", "surrogateescape").partition("\r\n")
@@ -102,32 +168,6 @@ def read_head(data: bytes) -> Received:
     wanted = headers.get("connection", "").lower()
     keep_alive = "close" not in wanted if minor else "keep-alive" in wanted
     return Received(method, raw_path, headers, keep_alive)
-
-
-def take_chunked(data: bytes) -> tuple[bytes, bytes] | None:
-    """The whole body and what follows it, or None while chunks are missing."""
-    parts: list[bytes] = []
-    at = total = 0
-    while True:
-        end = data.find(_LINE_END, at)
-        if end < 0:
-            _check_line(data, at)
-            return None
-        size = _CHUNK_SIZE.fullmatch(data, at, end)
-        if size is None:
-            raise BadRequestError
-        length, at = int(size[1], 16), end + 2
-        if not length:
-            return _after_trailers(data, at, b"".join(parts))
-        total += length
-        if total > LARGEST_BODY:
-            raise BadRequestError(413)
-        if len(data) < at + length + 2:
-            return None
-        if data[at + length : at + length + 2] != _LINE_END:
-            raise BadRequestError
-        parts.append(data[at : at + length])
-        at += length + 2
 
 
 def _read_line(line: str) -> tuple[str, str, int]:
@@ -154,21 +194,3 @@ def _check_framing(headers: dict[str, str]) -> None:
         raise BadRequestError
     if len(length) > len(str(LARGEST_BODY)) or int(length) > LARGEST_BODY:
         raise BadRequestError(413)
-
-
-def _after_trailers(data: bytes, at: int, body: bytes) -> tuple[bytes, bytes] | None:
-    """Trailers are skipped; an empty line ends them."""
-    while True:
-        end = data.find(_LINE_END, at)
-        if end < 0:
-            _check_line(data, at)
-            return None
-        if end == at:
-            return body, data[end + 2 :]
-        at = end + 2
-
-
-def _check_line(data: bytes, at: int) -> None:
-    """Lines around chunks are short, whatever is still missing of this one."""
-    if len(data) - at > _LONGEST_LINE:
-        raise BadRequestError

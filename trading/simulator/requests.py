@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -21,6 +22,7 @@ PRICED_TYPES: Final = ("limit", "post_only", "fok", "ioc")
 _CLIENT_ID: Final = re.compile(r"[A-Za-z0-9]{1,32}", re.ASCII)
 _TAG: Final = re.compile(r"[A-Za-z0-9]{1,16}", re.ASCII)
 _LONGEST_NUMBER: Final = 26
+_DEEPEST: Final = 32
 _LONGEST_EXPONENT: Final = 3
 
 
@@ -119,24 +121,33 @@ def decode(text: str | bytes) -> Any:
     except ValueError:
         pass  # what it refuses, such as half of a surrogate pair, the other one may take
     try:
-        return _EXACT_JSON.decode(text if isinstance(text, str) else _text(text))
+        read = _EXACT_JSON.decode(text if isinstance(text, str) else _text(text))
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+    _holds_numbers(read)
+    return read
 
 
 def _text(data: bytes) -> str:
     return data.decode(json.detect_encoding(data), "surrogatepass")
 
 
-def _holds_numbers(value: Any) -> bool:
-    """Texts first: they are what almost everything is."""
+def _holds_numbers(value: Any, levels: int = _DEEPEST) -> bool:
+    """Texts first: they are what almost everything is. Too many levels are ValueError,
+    since what is read here must also be written somewhere."""
     if isinstance(value, str) or value is None or isinstance(value, bool):
         return False
+    if not levels:
+        raise ValueError("nested too deeply")
     if isinstance(value, dict):
-        return any(type(each) is not str and _holds_numbers(each) for each in value.values())
-    if isinstance(value, list):
-        return any(type(each) is not str and _holds_numbers(each) for each in value)
-    return True
+        inside: Iterable[Any] = value.values()
+    elif isinstance(value, list):
+        inside = value
+    else:
+        return True
+    # All of them, so that the depth of each is looked at.
+    found = [_holds_numbers(each, levels - 1) for each in inside if type(each) is not str]
+    return any(found)
 
 
 def read_order(params: Params) -> OrderRequest:

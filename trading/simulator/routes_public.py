@@ -77,8 +77,8 @@ def _tickers(call: Call) -> list[Any]:
 
 
 def _mark_price(call: Call) -> list[Any]:
-    """By type or by instrument: ccxt asks for one instrument without its type."""
-    if call.params.has("instId") and not call.params.has("instType"):
+    """By type or by instrument: ccxt asks for one without its type, others for any type."""
+    if call.params.has("instId") and call.params.text("instType") in ("", "ANY"):
         return [rows.mark_price_row(_quote(call), call.now_ms)]
     inst_type = instrument_type(call.params).replace("MARGIN", "SPOT")
     values = {name: call.params.text(name) for name in ("instId", "instFamily", "uly")}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import ssl
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from trading.simulator import control, control_scenario, opening, rest, websocket
 from trading.simulator.clock import Clock
@@ -33,6 +36,7 @@ _STEP_S: Final = 0.25
 _REFRESH_S: Final = 0.1
 _BACKLOG: Final = 4096
 _PATIENCE_S: Final = 0.4
+_LOOK_S: Final = 5
 _MOMENT_S: Final = 0.02
 
 WebHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -79,6 +83,7 @@ async def serve(options: Options, ready: Callable[[dict[str, Any]], None]) -> No
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopped.set)
+    logging.getLogger("aiohttp.server").addFilter(_is_ours)
     hub = build(options)
     await hub.venue.ledger.flush()
     doors = _Doors(hub)
@@ -92,6 +97,7 @@ async def serve(options: Options, ready: Callable[[dict[str, Any]], None]) -> No
         beats = [
             asyncio.ensure_future(_refresh(hub)),
             asyncio.ensure_future(_beat(hub, moving=options.moving)),
+            asyncio.ensure_future(doors.expire()),
         ]
         ready(addresses)
         if options.scenario is not None:
@@ -100,6 +106,12 @@ async def serve(options: Options, ready: Callable[[dict[str, Any]], None]) -> No
         for each in beats:
             each.cancel()
         await asyncio.gather(*(_say_goodbye(session) for session in list(hub.sessions)))
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether an error is one of this program: what clients send wrongly they are told."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)
 
 
 def _addresses(options: Options, port: int, control_port: int) -> dict[str, Any]:
@@ -166,6 +178,14 @@ class _Doors:
         is_socket = path.startswith("/ws/v5/") and path.rpartition("/")[2] in websocket.URLS
         server = self._sockets.server
         return server() if is_socket and server is not None else None
+
+    async def expire(self) -> None:
+        """Nobody holds a connection for ever without asking anything."""
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            now = time.monotonic()
+            for each in list(self._connections):
+                each.expire(now)
 
     async def _finish(self) -> None:
         """Answers on their way still leave, within the usual patience."""

@@ -35,7 +35,10 @@ async def handle(hub: Hub, request: web.Request) -> web.StreamResponse:
     if fault is not None:
         return web.Response(status=fault.number)
     socket = web.WebSocketResponse(max_msg_size=_LARGEST_FRAME + 1, timeout=1, autoping=False)
-    await socket.prepare(_without_takeover(request))
+    try:
+        await socket.prepare(_as_offered(request))
+    except ConnectionError:
+        return web.Response(status=400)  # gone before the handshake was done
     session = Session(socket, request, url)
     hub.open(session)
     try:
@@ -45,13 +48,16 @@ async def handle(hub: Hub, request: web.Request) -> web.StreamResponse:
     return socket
 
 
-def _without_takeover(request: web.Request) -> web.Request:
-    """The request as if its offers of compression asked us to keep no state."""
-    extensions = request.headers.get(hdrs.SEC_WEBSOCKET_EXTENSIONS)
-    if not extensions:
-        return request
+def _as_offered(request: web.Request) -> web.Request:
+    """The request as if its offers of compression asked us to keep no state.
+
+    Subprotocols are left out: there are none, and a client may live with that.
+    """
     headers = request.headers.copy()
-    headers[hdrs.SEC_WEBSOCKET_EXTENSIONS] = offered(extensions)
+    headers.popall(hdrs.SEC_WEBSOCKET_PROTOCOL, None)
+    extensions = headers.get(hdrs.SEC_WEBSOCKET_EXTENSIONS)
+    if extensions:
+        headers[hdrs.SEC_WEBSOCKET_EXTENSIONS] = offered(extensions)
     return request.clone(headers=headers)
 
 
