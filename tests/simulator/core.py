@@ -24,9 +24,14 @@ class Core:
     """An exchange whose market stands still until it is pinned, unless it is `moving`."""
 
     def __init__(
-        self, ledger: Ledger | None = None, *, seed: int = 3, moving: bool = False
+        self,
+        ledger: Ledger | None = None,
+        *,
+        seed: int = 3,
+        moving: bool = False,
+        now: int = STARTED_NS,
     ) -> None:
-        self.now = STARTED_NS
+        self.now = now
         self.clock = Clock(lambda: self.now)
         self.market = Market(seed, self.clock.ms(), moving=moving)
         self.exchange = Exchange(self.clock, self.market, ledger or Ledger())

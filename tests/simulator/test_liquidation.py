@@ -9,7 +9,7 @@ import pytest
 
 from tests.simulator.core import COIN, SPOT, SWAP, Core, told
 from trading.simulator import margin
-from trading.simulator.decimals import ZERO, plain
+from trading.simulator.decimals import ZERO, floor_to, plain
 from trading.simulator.requests import Params
 from trading.simulator.rows_account import detail_row, position_row
 from trading.simulator.settings import set_leverage
@@ -224,3 +224,40 @@ def test_only_accounts_that_a_price_may_have_reached_are_judged(
         core.pin(price)
 
     assert judged == []
+
+
+def step_down(core: Core, price: Decimal, *, until: Decimal) -> Decimal:
+    """Pin lower and lower; the first price at which somebody is liquidated."""
+    while price >= until:
+        core.pin(plain(price))
+        if any(forced(core, each) for each in core.state.accounts.values()):
+            return price
+        price -= Decimal("0.1")
+    raise AssertionError("nobody was liquidated")
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [],
+        [{"instId": "ETH-USDT-SWAP", "sz": "20"}],
+        [{"side": "sell", "sz": "40", "posSide": "short"}],
+        [{"tdMode": "isolated", "sz": "1", "side": "sell", "posSide": "short"}],
+    ],
+)
+def test_liquidation_comes_at_the_price_that_is_shown(others: list[dict[str, str]]) -> None:
+    """Whatever else the account holds: at most a tick after the shown price, never before it."""
+    core = Core()
+    hedged = any("posSide" in each for each in others)
+    account = core.open("a", USDT="4000", mode="long_short_mode" if hedged else "net_mode")
+    lever(core, account, "50")
+    core.order(account, sz="60", **({"posSide": "long"} if hedged else {}))
+    for each in others:
+        core.order(account, **each)
+    (position,) = [each for each in account.open_positions() if each.qty == 60]
+
+    shown = margin.liquidation_price(account, position, core.market)
+
+    assert shown is not None
+    fell = step_down(core, floor_to(shown, Decimal("0.1")) + 1, until=shown - 2)
+    assert shown - Decimal("0.1") <= fell <= shown

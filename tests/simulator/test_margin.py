@@ -88,6 +88,19 @@ def test_margin_is_added_and_taken_back() -> None:
     assert [bill.sub_type for bill in account.bills][-2:] == ["160", "161"]
 
 
+def test_the_leverage_that_is_set_already_moves_no_margin() -> None:
+    core = Core()
+    account = core.open("mover")
+    lever(core, account, "10", "isolated")
+    core.order(account, tdMode="isolated", sz="10")
+    assert move(core, account, "add", "50") == "0"
+    held, cash = account.positions[ISOLATED].margin, account.balances["USDT"]
+
+    assert lever(core, account, "10", "isolated") == "0"
+
+    assert (account.positions[ISOLATED].margin, account.balances["USDT"]) == (held, cash)
+
+
 def test_margin_stays_while_closing_orders_rest() -> None:
     core = Core()
     account = core.open("mover")

@@ -291,6 +291,7 @@ _CHANGES: Final[dict[str, Callable[[State, Entry], None]]] = {
     "transfer": apply_account.transfer,
     "amend": _amend,
     "funding": apply_margin.pay_funding,
+    "funded": apply_margin.end_funding,
     "margin": apply_margin.move_margin,
     "cover": apply_margin.cover_loss,
     "algo": algo_apply.add,

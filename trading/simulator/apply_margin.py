@@ -12,7 +12,9 @@ def pay_funding(state: State, entry: Entry) -> None:
     """Isolated positions pay out of their margin, cross positions out of the balance."""
     account = state.accounts[entry["account"]]
     amount, ccy = Decimal(entry["amount"]), settle_of(entry["inst_id"])
-    position = account.positions[(entry["inst_id"], entry["mgn_mode"], entry["pos_side"])]
+    key = (entry["inst_id"], entry["mgn_mode"], entry["pos_side"])
+    position = account.positions[key]
+    state.funded.add((account.key, key, entry["at"]))
     position.funding += amount
     position.u_time = account.u_time = entry["ts"]
     if entry["mgn_mode"] == "isolated":
@@ -20,6 +22,12 @@ def pay_funding(state: State, entry: Entry) -> None:
     else:
         _add(account.balances, ccy, amount)
     _add(state.house, ccy, -amount)
+
+
+def end_funding(state: State, entry: Entry) -> None:
+    """Everybody has paid for the funding times up to `at`."""
+    state.funded_until = entry["at"]
+    state.funded.clear()
 
 
 def move_margin(state: State, entry: Entry) -> None:

@@ -41,13 +41,14 @@ class Countdowns:
         return {"triggerTime": str(at // 1000), "tag": tag, "ts": str(now // 1000)}
 
     def _check(self, _moved: Sequence[str], now_ms: int) -> None:
+        """The countdown is over when its orders are canceled: not earlier, should we crash."""
         due = [key for key, at in self.exchange.state.countdowns.items() if at <= now_ms]
         for key, tag in due:
-            self._record(key, tag, 0)
             account = self.exchange.state.accounts[key]
             for order in list(account.pending.values()):
                 if not tag or order.tag == tag:
                     self.exchange.end(account, order, COUNTDOWN_ENDED)
+            self._record(key, tag, 0)
 
     def _record(self, key: str, tag: str, at: int) -> None:
         self.exchange.record(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 
-from trading.simulator import amending, buying_power, checks, funding, matching
+from trading.simulator import amending, buying_power, checks, funding, matching, recovery
 from trading.simulator.apply import apply, order_entry
 from trading.simulator.book import Level
 from trading.simulator.clock import Clock, IdSource
@@ -44,9 +44,10 @@ class Exchange:
         self.on_account: AccountListener = _ignore_account
         self.watchers: list[TickWatcher] = []
         market.resting = self.resting_levels
-        self._replay()
+        last = self._replay()
         self.on_warning: WarningListener = _ignore_warning
         self._risk = RiskWatch(self)
+        recovery.resume(self, last)
 
     def resting_levels(self, inst_id: str, side: str) -> Iterator[Level]:
         """Customers' orders of one side of the book, for the public picture of it."""
@@ -181,7 +182,9 @@ class Exchange:
             watcher(moved, self.clock.ms())
         self._risk.look()
 
-    def _replay(self) -> None:
+    def _replay(self) -> Entry | None:
+        """Fold what an earlier run has left; returns the last of its entries."""
+        entry = None
         for entry in self.ledger.read():
             apply(self.state, entry)
             self.market.replay(entry)
@@ -191,6 +194,7 @@ class Exchange:
                 self.ids.seen(entry["algo_id"])
             if entry.get("bill_id"):
                 self.ids.seen(entry["bill_id"])
+        return entry
 
     def _new_order(self, account: Account, request: OrderRequest, pos_side: str) -> Order:
         listed = request.listed

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
 from trading.simulator.decimals import plain, round_money
 from trading.simulator.instruments import BY_ID
 from trading.simulator.market import FundingDue
+from trading.simulator.state import Payment
 
 if TYPE_CHECKING:
     from trading.simulator.exchange import Exchange
@@ -15,16 +17,25 @@ if TYPE_CHECKING:
 def settle_due(exchange: Exchange) -> None:
     """Longs pay shorts when the rate is positive; the exchange's own account takes the difference.
 
-    The market tells each funding time once, and not what an earlier run has settled.
+    An entry says until when all is settled: whoever was not reached when an earlier
+    run was killed in the middle pays now, and nobody pays twice.
     """
-    for due in exchange.market.funding_due(exchange.clock.ms()):
-        settle(exchange, due)
+    state, now = exchange.state, exchange.clock.ms()
+    due = exchange.market.funding_due(now)
+    for each in due:
+        settle(exchange, each, frozenset(state.funded))
+    if due or not state.funded_until:
+        at = due[-1].at_ms if due else now
+        exchange.record({"kind": "funded", "ts": now, "at": at})
 
 
-def settle(exchange: Exchange, due: FundingDue) -> None:
+def settle(exchange: Exchange, due: FundingDue, paid: Container[Payment] = ()) -> None:
+    """Every holder pays or receives, but for those that have `paid` already."""
     listed = BY_ID[due.inst_id]
     mark = exchange.market.quote(due.inst_id).mark
     for account_key, key in list(exchange.state.holders.get(due.inst_id, ())):
+        if (account_key, key, due.at_ms) in paid:
+            continue
         account = exchange.state.accounts[account_key]
         position = account.positions[key]
         value = abs(listed.value(position.qty, mark))

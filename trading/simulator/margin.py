@@ -217,20 +217,26 @@ def fee_rate(inst_id: str, exec_type: str) -> Decimal:
 
 
 def liquidation_price(account: Account, position: Position, market: Market) -> Decimal | None:
-    """Where equity would fall to maintenance margin plus the closing fee."""
+    """Where equity would fall to maintenance margin plus the closing fee.
+
+    Other cross positions of the instrument move along; those of other instruments stand still.
+    """
     listed = BY_ID[position.inst_id]
     mark = market.quote(position.inst_id).mark
+    judged, held = health(account, position, market), [position]
     if position.mgn_mode == "cross":
-        view = funds(account, listed.settle, market)
-        equity = view.cross_eq - (view.mmr - maintenance(position, market))
-    else:
-        equity = position.margin + unrealized(position, market)
-    rate = tier_for(listed, position.qty).mmr + SWAP_TAKER
-    coins = position.qty * listed.ct_val
+        cross = cross_positions(account, listed.settle)
+        held = [each for each in cross if each.inst_id == position.inst_id]
+    equity = judged.equity - judged.needed + sum((_needed(each, market) for each in held), ZERO)
+    coins, cost = ZERO, ZERO
+    for each in held:
+        coins += each.qty * listed.ct_val
+        rate = tier_for(listed, each.qty).mmr + SWAP_TAKER
+        cost += rate * abs(each.qty) * listed.ct_val
     if listed.is_inverse:
-        above, below = coins + rate * abs(coins), equity + divide(coins, mark)
+        above, below = coins + cost, equity + divide(coins, mark)
     else:
-        above, below = coins * mark - equity, coins - rate * abs(coins)
+        above, below = coins * mark - equity, coins - cost
     price = divide(above, below) if below else ZERO
     return price if price > 0 else None
 

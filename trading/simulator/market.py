@@ -136,6 +136,7 @@ class Market:
         self.now: Callable[[], int] = lambda: now_ms
         self._started = self._funded_until = now_ms
         self._recorded_until = 0
+        self._is_settled = False
         self.quotes = {
             listed.inst_id: _first_quote(self, listed, now_ms)
             for listed in instruments.BY_ID.values()
@@ -225,10 +226,14 @@ class Market:
     def replay(self, entry: Entry) -> None:
         """Take in one entry of an earlier run, in order: prices set and trades made then.
 
-        Funding times of an earlier run are settled; those since its last entry are due.
+        Funding times are due from the last that an earlier run has settled to its end;
+        before the first of them, from its last entry.
         """
-        self._recorded_until = max(self._recorded_until, entry["ts"])
-        self._funded_until = self._recorded_until
+        if entry["kind"] == "funded":
+            self._funded_until, self._is_settled = entry["at"], True
+        elif not self._is_settled:
+            self._recorded_until = max(self._recorded_until, entry["ts"])
+            self._funded_until = self._recorded_until
         if entry["kind"] == "price":
             change = self.pin if entry.get("held", True) else self.walk_from
             change(entry["inst_id"], Decimal(entry["px"]), entry["ts"])

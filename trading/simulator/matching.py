@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 OPPOSITE: Final = {"buy": "sell", "sell": "buy"}
 _FOK: Final = "13"
-_SOURCES: Final = {"market": "27", "optimal_limit_ioc": "14", "ioc": "14", "fok": _FOK}
+IMMEDIATE: Final = {"market": "27", "optimal_limit_ioc": "14", "ioc": "14", "fok": _FOK}
 
 
 @dataclass(slots=True)
@@ -44,8 +44,8 @@ def arrive(exchange: Exchange, account: Account, order: Order, slices: int) -> N
     take(exchange, account, order, slices)
     if not order.is_open:
         return
-    if order.ord_type in _SOURCES:
-        exchange.end(account, order, _SOURCES[order.ord_type])
+    if order.ord_type in IMMEDIATE:
+        exchange.end(account, order, IMMEDIATE[order.ord_type])
     elif not order.filled:
         exchange.on_account(account, "ordered")
 

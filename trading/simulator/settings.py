@@ -44,10 +44,11 @@ def set_leverage(exchange: Exchange, account: Account, params: Params) -> Row:
     if account.acct_lv == "1":
         raise OkxError("51010")
     pos_side = _lever_side(account, params, mgn_mode)
+    margin: dict[str, Decimal] = {}
     if lever != account.lever(listed.inst_id, mgn_mode, pos_side):
         _refuse_pending(account, listed.inst_id, mgn_mode, pos_side)
         _refuse_tier(account, listed, mgn_mode, lever)
-    margin = _margin_moves(exchange, account, (listed.inst_id, mgn_mode, pos_side), lever)
+        margin = _margin_moves(exchange, account, (listed.inst_id, mgn_mode, pos_side), lever)
     exchange.record(
         {
             "kind": "setting",

@@ -21,6 +21,7 @@ HISTORY_KEPT: Final = 5_000
 TRANSFERS_KEPT: Final = 500
 OPEN_STATES: Final = ("live", "partially_filled")
 PositionKey = tuple[str, str, str]
+Payment = tuple[str, PositionKey, int]
 
 
 @dataclass(slots=True)
@@ -226,7 +227,8 @@ class State:
 
     `holders` are the open positions by instrument, `algos` the live ones; `countdowns`
     are the times at which orders of an account and tag (or of all tags) are canceled;
-    `kept` is how many ended orders, fills, closed positions and bills an account keeps.
+    `kept` is how many ended orders, fills, closed positions and bills an account keeps;
+    `funded` are the funding payments since the time until which all are settled.
     """
 
     kept: int = HISTORY_KEPT
@@ -237,6 +239,8 @@ class State:
     countdowns: dict[tuple[str, str], int] = field(default_factory=dict)
     resting: Resting = field(default_factory=Resting)
     holders: dict[str, dict[tuple[str, PositionKey], None]] = field(default_factory=dict)
+    funded: set[Payment] = field(default_factory=set)
+    funded_until: int = 0
 
     def held(self, account: Account, key: PositionKey) -> None:
         """Keep the list of who holds which instrument, after the position changed."""
