@@ -25,6 +25,18 @@ def test_the_oldest_ended_orders_are_forgotten() -> None:
     assert 10 <= len(account.closed) <= 12
 
 
+def test_names_of_forgotten_orders_stay_taken_where_a_name_is_used_once_only() -> None:
+    core = Core()
+    core.state.kept, core.state.keeps_names = 2, True
+    core.exchange.rules.dup_clordid = "ever"
+    account = core.open("a")
+    for at in range(6):
+        core.order(account, clOrdId=f"n{at}")
+
+    assert (SWAP, "n0") not in account.by_client_id
+    assert core.refused(account, clOrdId="n0") == "51016"
+
+
 def test_a_replay_keeps_as_much_as_it_is_told() -> None:
     ledger = Ledger()
     core = Core(ledger)

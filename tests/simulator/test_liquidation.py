@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.simulator.core import COIN, SPOT, SWAP, Core, told
-from trading.simulator import margin
+from trading.simulator import margin, risk
 from trading.simulator.decimals import ZERO, floor_to, plain
 from trading.simulator.requests import Params
 from trading.simulator.rows_account import detail_row, position_row
@@ -224,6 +224,22 @@ def test_only_accounts_that_a_price_may_have_reached_are_judged(
         core.pin(price)
 
     assert judged == []
+
+
+def test_a_crash_liquidates_so_many_at_a_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(risk, "MOST_AT_ONCE", 2)
+    core = Core()
+    accounts = [leveraged(core, f"risky{number}") for number in range(5)]
+    counts = []
+
+    core.pin("62200")
+    for _ in range(4):
+        counts.append(sum(bool(forced(core, each)) for each in accounts))
+        core.exchange.tick(moving=False)
+
+    assert counts == [2, 4, 5, 5]
+    assert all(len(forced(core, each)) == 1 for each in accounts)
+    balanced(core)
 
 
 def step_down(core: Core, price: Decimal, *, until: Decimal) -> Decimal:

@@ -131,6 +131,16 @@ def test_an_instrument_may_be_named_by_its_code(client: Client) -> None:
     assert client.get("account/positions").row["instId"] == SWAP
 
 
+def test_a_client_id_names_one_order_of_a_batch(client: Client) -> None:
+    """Though the first has ended when the second comes; one that was refused took nothing."""
+    rows = [order(clOrdId="twin", sz="100000"), *(order(clOrdId="twin") for _ in range(2))]
+
+    answer = client.post("trade/batch-orders", rows)
+
+    assert [row["sCode"] for row in answer.data] == ["51202", "0", "51016"]
+    assert (answer.code, client.get("account/positions").row["pos"]) == ("2", "1")
+
+
 def test_a_client_id_is_taken_only_while_its_order_is_pending(client: Client) -> None:
     first = client.order(**LIMIT, clOrdId="same").row
     second = client.order(**LIMIT, clOrdId="same").row

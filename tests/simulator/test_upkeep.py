@@ -144,6 +144,10 @@ def test_the_account_mode_changes_only_when_nothing_is_open(kept: Client) -> Non
 
     assert ask(kept, "PATCH", "", {"acct_lv": "1"}).body["field"] == "acct_lv"
     ask(kept, "POST", "/reset")
+    waits = {"instId": SWAP, "tdMode": "cross", "side": "buy", "sz": "1", "orderPx": "-1"}
+    kept.post("trade/order-algo", waits | {"ordType": "trigger", "triggerPx": "66000"})
+    assert ask(kept, "PATCH", "", {"acct_lv": "1"}).body["field"] == "acct_lv"
+    ask(kept, "POST", "/reset")
     assert ask(kept, "PATCH", "", {"acct_lv": "1"}).body["acct_lv"] == "1"
     assert kept.order().row["sCode"] == "51010"
 

@@ -51,6 +51,7 @@ def _turn_limits(venue: Venue, wanted: Row) -> None:
         venue.limiter.enabled = wanted["mode"] == "okx"
     if "dup_clordid" in wanted:
         venue.exchange.rules.dup_clordid = wanted["dup_clordid"]
+        venue.exchange.state.keeps_names = wanted["dup_clordid"] == "ever"
     for name, setting in _SETTINGS.items():
         if name in wanted:
             setting.turn(venue, wanted[name])

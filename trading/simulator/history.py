@@ -13,7 +13,7 @@ def ended(state: State, account: Account, order: Order) -> None:
     """An order has ended: the oldest of too many is forgotten."""
     account.ended.append(order.ord_id)
     if len(account.ended) > state.kept:
-        _forget(account, account.orders[account.ended.popleft()])
+        _forget(state, account, account.orders[account.ended.popleft()])
 
 
 def trim(rows: list[Any], kept: int) -> None:
@@ -22,7 +22,7 @@ def trim(rows: list[Any], kept: int) -> None:
         del rows[:-kept]
 
 
-def _forget(account: Account, order: Order) -> None:
+def _forget(state: State, account: Account, order: Order) -> None:
     if any(algo.parent == order.ord_id for algo in account.live_algos.values()):
         account.ended.append(order.ord_id)
         return
@@ -30,4 +30,5 @@ def _forget(account: Account, order: Order) -> None:
     name = (order.inst_id, order.cl_ord_id)
     if account.by_client_id.get(name) is order:
         del account.by_client_id[name]
-        account.client_ids.discard(order.cl_ord_id)
+        if not state.keeps_names:
+            account.client_ids.discard(order.cl_ord_id)

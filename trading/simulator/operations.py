@@ -42,8 +42,17 @@ def run(
     single: bool,
     slices: int = 1,
 ) -> Answer:
-    """One row per item in request order; code 0 all, 1 none, 2 some of them."""
-    rows = [_one(venue, operation, account, item, slices) for item in items]
+    """One row per item in request order; code 0 all, 1 none, 2 some of them.
+
+    A client order id names one order of a batch, even when that has ended by then.
+    """
+    rows: list[Row] = []
+    for item in items:
+        if operation is place and _repeats(venue, item, rows):
+            code = "51016"
+            rows.append(failed_row(place, item, code, message_of(code), venue.clock.ms()))
+        else:
+            rows.append(_one(venue, operation, account, item, slices))
     failed = sum(row["sCode"] != "0" for row in rows)
     if operation is place and single and not failed:
         rows[0]["sMsg"] = "Order placed"
@@ -85,6 +94,13 @@ def _one(venue: Venue, operation: Operation, account: Account, item: Any, slices
         venue.algos.catch_up()
     row |= {"ts": str(now), "sCode": "0", "sMsg": ""}
     return row if operation is cancel else row | {"subCode": ""}
+
+
+def _repeats(venue: Venue, item: Any, rows: list[Row]) -> bool:
+    name = _echo(item, "clOrdId") if isinstance(item, dict) else ""
+    if not name or venue.exchange.rules.dup_clordid == "never":
+        return False
+    return any(row["sCode"] == "0" and row["clOrdId"] == name for row in rows)
 
 
 def _echo(item: Row, name: str) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 WARNING: Final = Decimal(3)
 LIQUIDATION: Final = Decimal(1)
+MOST_AT_ONCE: Final = 500
 
 _CAUTION: Final = Decimal("0.999999")
 _STALE: Final = 1000
@@ -55,6 +56,7 @@ class RiskWatch:
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._changed: dict[str, None] = dict.fromkeys(exchange.state.accounts)
+        self._due: dict[Bucket, None] = {}
         self._triggers: dict[str, _Triggers] = {}
         self._versions: dict[Bucket, int] = {}
         self._warned: set[Bucket] = set()
@@ -66,17 +68,23 @@ class RiskWatch:
             self._changed[entry["account"]] = None
 
     def look(self) -> None:
-        """Judge every bucket whose verdict may have changed; what that changes is judged too."""
-        due = dict.fromkeys(self._reached())
-        while due or self._changed:
+        """Judge every bucket whose verdict may have changed; what that changes is judged too.
+
+        After some hundred liquidations the rest waits for the next heartbeat and is
+        judged by the prices of then: a crash must not hold up the exchange.
+        """
+        accounts, allowed = self._exchange.state.accounts, MOST_AT_ONCE
+        self._due.update(dict.fromkeys(self._reached()))
+        while self._due or self._changed:
             changed, self._changed = self._changed, {}
-            for key in changed:
-                account = self._exchange.state.accounts.get(key)
-                if account is not None:
-                    due.update(dict.fromkeys(_buckets(account)))
-            for bucket in due:
-                self._judge(bucket)
-            due = {}
+            for account in (accounts[key] for key in changed if key in accounts):
+                self._due.update(dict.fromkeys(_buckets(account)))
+            due, self._due = list(self._due), {}
+            for number, bucket in enumerate(due):
+                if not allowed:
+                    self._due = dict.fromkeys(due[number:])
+                    return
+                allowed -= self._judge(bucket)
 
     def _reached(self) -> Iterator[Bucket]:
         for inst_id, triggers in self._triggers.items():
@@ -85,23 +93,25 @@ class RiskWatch:
                 if self._versions.get(bucket) == version:
                     yield bucket
 
-    def _judge(self, bucket: Bucket) -> None:
+    def _judge(self, bucket: Bucket) -> bool:
+        """Whether it was liquidated."""
         account = self._exchange.state.accounts.get(bucket[0])
         self._versions.pop(bucket, None)
         if account is None:
-            return
+            return False
         positions, health = self._health(account, bucket[1])
         if health.ratio is None:
             self._warned.discard(bucket)
             if health.equity < 0 and isinstance(bucket[1], str):
                 liquidation.cover(self._exchange, account, bucket[1])
-            return
+            return False
         if health.ratio <= LIQUIDATION:
             self._warned.discard(bucket)
             liquidation.liquidate(self._exchange, account, bucket[1])
-            return
+            return True
         self._warn(account, bucket, positions, warned=health.ratio <= WARNING)
         self._arm(bucket, positions, health)
+        return False
 
     def _health(self, account: Account, what: str | PositionKey) -> tuple[list[Position], Health]:
         market = self._exchange.market

@@ -228,6 +228,7 @@ class State:
     `holders` are the open positions by instrument, `algos` the live ones; `countdowns`
     are the times at which orders of an account and tag (or of all tags) are canceled;
     `kept` is how many ended orders, fills, closed positions and bills an account keeps;
+    with `keeps_names` the client order ids of those it forgets stay taken;
     `funded` are the funding payments since the time until which all are settled.
     """
 
@@ -241,6 +242,7 @@ class State:
     holders: dict[str, dict[tuple[str, PositionKey], None]] = field(default_factory=dict)
     funded: set[Payment] = field(default_factory=set)
     funded_until: int = 0
+    keeps_names: bool = False
 
     def held(self, account: Account, key: PositionKey) -> None:
         """Keep the list of who holds which instrument, after the position changed."""

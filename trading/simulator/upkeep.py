@@ -72,7 +72,8 @@ def reset(
 def change(exchange: Exchange, account: Account, changes: Mapping[str, str | bool]) -> None:
     """New permissions, address, environment, mode, label, or frozen, all at once."""
     mode = changes.get("acct_lv", account.acct_lv)
-    if mode != account.acct_lv and (account.pending or account.open_positions()):
+    busy = account.pending or account.live_algos or account.open_positions()
+    if mode != account.acct_lv and busy:
         raise BadUpkeepError("acct_lv", "close all orders and positions first")
     exchange.record(
         {
