@@ -15,10 +15,12 @@ from trading.simulator.decimals import ZERO, plain
 from trading.simulator.instruments import BY_ID
 from trading.simulator.margin_moves import move_margin
 from trading.simulator.requests import Params
+from trading.simulator.rows_account import closed_row, position_row
 from trading.simulator.settings import set_leverage
 from trading.simulator.state import Account
 
 ISOLATED = (SWAP, "isolated", "net")
+CROSS_COIN = (COIN, "cross", "net")
 
 
 def lever(core: Core, account: Account, value: str, mode: str = "cross", inst: str = SWAP) -> str:
@@ -99,6 +101,27 @@ def test_the_leverage_that_is_set_already_moves_no_margin() -> None:
     assert lever(core, account, "10", "isolated") == "0"
 
     assert (account.positions[ISOLATED].margin, account.balances["USDT"]) == (held, cash)
+
+
+def test_average_prices_of_inverse_contracts_agree_with_the_profit() -> None:
+    """Coins are averaged, not prices: 7 contracts each of 100 USD at three prices."""
+    core = Core()
+    account = core.open("coin", BTC="1")
+    shown = []
+    for price in ("64000.1", "60000.3", "51234.7"):
+        core.pin(price, COIN)
+        core.order(account, instId=COIN, sz="7")
+        shown.append(position_row(account, account.positions[CROSS_COIN], core.market)["avgPx"])
+    core.order(account, instId=COIN, sz="21", side="sell")
+
+    row = closed_row(account, account.closed[-1])
+
+    coins = sum(700 / Decimal(price) for price in ("64000.2", "60000.4", "51234.8"))
+    opened, closed = Decimal(row["openAvgPx"]), Decimal(row["closeAvgPx"])
+    assert (shown[0], shown[2]) == ("64000.2", row["openAvgPx"])
+    assert abs(opened - 2100 / coins) < Decimal("0.000001")
+    assert abs(2100 / opened - 2100 / closed - Decimal(row["pnl"])) < Decimal("1e-12")
+    assert closed == Decimal("51234.6")
 
 
 def test_margin_stays_while_closing_orders_rest() -> None:

@@ -73,6 +73,30 @@ def test_an_interrupted_order_that_cannot_be_paid_any_more_is_canceled() -> None
     assert account.balances == {"USDT": 650}
 
 
+def test_a_trade_has_both_sides_after_a_crash_between_them() -> None:
+    """The maker's closing orders beyond what it still holds go as well."""
+    core = Core()
+    maker, taker = core.open("maker"), core.open("taker")
+    core.order(maker, sz="3")
+    stays = core.order(maker, side="sell", px="64010", sz="2", reduceOnly="true")
+    core.order(maker, side="sell", px="64000", sz="2")
+    core.order(taker, sz="2")
+    cut = [each["kind"] for each in core.exchange.ledger.entries].index("fill", 7) + 1
+    assert core.exchange.ledger.entries[cut - 1]["account"] == "taker"
+
+    again = killed(core, cut)
+
+    for key in ("maker", "taker"):
+        there, here = again.state.accounts[key], core.state.accounts[key]
+        assert there.balances == here.balances
+        assert [told(each) for each in there.orders.values()] == [
+            told(each) for each in here.orders.values()
+        ]
+    assert told(stays) == ("canceled", "22", "0")
+    trade_ids = [each["trade_id"] for each in again.exchange.ledger.entries if "trade_id" in each]
+    assert trade_ids[-1] == trade_ids[-2]
+
+
 def test_an_interrupted_liquidation_is_judged_anew() -> None:
     core = Core()
     risky(core)

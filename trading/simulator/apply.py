@@ -11,6 +11,7 @@ from typing import Final
 from trading.simulator import algo_apply, apply_account, apply_margin, bills, history
 from trading.simulator.algo_state import written
 from trading.simulator.decimals import ZERO, plain
+from trading.simulator.instruments import BY_ID
 from trading.simulator.state import (
     Account,
     Entry,
@@ -208,7 +209,7 @@ def _move_position(account: Account, fill: Fill, entry: Entry) -> None:
     closed_fee = Decimal(entry["closed_fee"])
     if closing:
         position.closed += closing
-        position.closed_cost += closing * fill.px
+        position.closed_cost += BY_ID[fill.inst_id].value(closing, fill.px)
         position.pnl += fill.pnl
         position.fee += closed_fee
         position.closed_by = account.orders[fill.ord_id].category
@@ -221,7 +222,7 @@ def _move_position(account: Account, fill: Fill, entry: Entry) -> None:
         position = _reopened(account, key, position) if closing else position
         position.fee += fill.fee - closed_fee
         position.opened += opening
-        position.opened_cost += opening * fill.px
+        position.opened_cost += BY_ID[fill.inst_id].value(opening, fill.px)
     position.largest = max(position.largest, abs(position.qty))
     if position.qty:
         position.direction = "long" if position.qty > 0 else "short"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from trading.simulator import settle
 from trading.simulator.decimals import ZERO, floor_to, plain
 from trading.simulator.instruments import BY_ID
 from trading.simulator.margin import closable
-from trading.simulator.state import Account, Fill, Order
+from trading.simulator.state import Account, Entry, Fill, Order
 
 if TYPE_CHECKING:
     from trading.simulator.exchange import Exchange
@@ -18,6 +18,13 @@ PARTIAL_LIQUIDATION: Final = "partial_liquidation"
 FULL_LIQUIDATION: Final = "full_liquidation"
 ADL: Final = "adl"
 FORCED: Final = (PARTIAL_LIQUIDATION, FULL_LIQUIDATION)
+
+
+class _Trade(NamedTuple):
+    price: Decimal
+    size: Decimal
+    trade_id: str
+    maker: Order | None = None
 
 
 def execute(
@@ -36,16 +43,27 @@ def execute(
     market, now = exchange.market, exchange.clock.ms()
     if maker is None:
         trade_id = market.taken(order.inst_id, order.side, price, size, now)
-        told = [(account, order, _record(exchange, account, order, (price, size), trade_id, "T"))]
+        trade = _Trade(price, size, trade_id)
+        told = [(account, order, _record(exchange, account, order, trade, "T"))]
     else:
         trade_id = market.traded(order.inst_id, order.side, price, size, now)
+        trade = _Trade(price, size, trade_id, maker)
         owner = exchange.state.accounts[maker.account]
         told = [
-            (account, order, _record(exchange, account, order, (price, size), trade_id, "T")),
-            (owner, maker, _record(exchange, owner, maker, (price, size), trade_id, "M")),
+            (account, order, _record(exchange, account, order, trade, "T")),
+            (owner, maker, _record(exchange, owner, maker, trade, "M")),
         ]
     for who, filled, fill in told:
         _tell(exchange, who, filled, fill)
+
+
+def complete(exchange: Exchange, taken: Entry) -> None:
+    """A crash came between the two sides of a trade: give the maker what the taker took."""
+    owner = exchange.state.accounts[taken["maker"]["account"]]
+    maker = owner.orders[taken["maker"]["ord_id"]]
+    trade_id = taken["trade_id"].removeprefix("-")
+    trade = _Trade(Decimal(taken["px"]), Decimal(taken["sz"]), trade_id)
+    _tell(exchange, owner, maker, _record(exchange, owner, maker, trade, "M"))
 
 
 def take_over(exchange: Exchange, account: Account, order: Order) -> None:
@@ -56,7 +74,8 @@ def take_over(exchange: Exchange, account: Account, order: Order) -> None:
     price = order.px or ZERO
     size = min(order.remaining, closable(account, order))
     trade_id = exchange.market.quote(order.inst_id).take_trade_id()
-    _tell(exchange, account, order, _record(exchange, account, order, (price, size), trade_id, "T"))
+    trade = _Trade(price, size, trade_id)
+    _tell(exchange, account, order, _record(exchange, account, order, trade, "T"))
 
 
 def reached(exchange: Exchange, account: Account, order: Order, size: Decimal) -> None:
@@ -65,7 +84,8 @@ def reached(exchange: Exchange, account: Account, order: Order, size: Decimal) -
     taker_side = "sell" if order.side == "buy" else "buy"
     now = exchange.clock.ms()
     trade_id = exchange.market.traded(order.inst_id, taker_side, price, size, now)
-    _tell(exchange, account, order, _record(exchange, account, order, (price, size), trade_id, "M"))
+    trade = _Trade(price, size, trade_id)
+    _tell(exchange, account, order, _record(exchange, account, order, trade, "M"))
 
 
 def trim_closing(exchange: Exchange, account: Account, filled: Order) -> None:
@@ -91,18 +111,20 @@ def _record(
     exchange: Exchange,
     account: Account,
     order: Order,
-    trade: tuple[Decimal, Decimal],
-    trade_id: str,
+    trade: _Trade,
     exec_type: str,
 ) -> Fill:
-    price, size = trade
+    """A taker's entry names the maker, whose own entry follows it."""
+    price, size, trade_id, maker = trade
     quote = exchange.market.quote(order.inst_id)
     if quote.instrument.is_spot:
         terms = settle.spot_terms(order, size, price, exec_type)
     else:
         terms = settle.swap_terms(account, order, size, price, exec_type)
     printed = quote.tape.trades[-1].trade_id == trade_id
-    unprinted = {} if printed else {"printed": False}
+    more: Entry = {} if printed else {"printed": False}
+    if maker is not None and maker is not order:
+        more["maker"] = {"account": maker.account, "ord_id": maker.ord_id}
     exchange.record(
         {
             "kind": "fill",
@@ -123,7 +145,7 @@ def _record(
             "mark": plain(quote.mark),
             **terms,
             "order_state": "filled" if _is_done(order, price, size) else "partially_filled",
-            **unprinted,
+            **more,
         }
     )
     return account.fills[-1]

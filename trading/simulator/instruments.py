@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from trading.simulator.decimals import divide, plain, round_money
+from trading.simulator.decimals import EXACT, divide, plain, round_money
 from trading.simulator.tiers import Tier, tiers_of
 
 INST_TYPES: Final = ("SPOT", "MARGIN", "SWAP", "FUTURES", "OPTION")
@@ -65,9 +65,13 @@ class Instrument:
         return quantity * (price if self.is_spot else self.ct_val)
 
     def price_of(self, quantity: Decimal, value: Decimal) -> Decimal:
-        """The price at which `quantity` has this `value`."""
+        """The price at which `quantity` has this `value`.
+
+        Values of inverse contracts are rounded: what that adds behind the tick is no price.
+        """
         if self.is_inverse:
-            return divide(-quantity * self.ct_val, value)
+            price = divide(-quantity * self.ct_val, value)
+            return price.quantize(self.tick.scaleb(-5), context=EXACT)
         return divide(value, quantity * self.ct_val)
 
     def usd_notional(self, quantity: Decimal, price: Decimal) -> Decimal:

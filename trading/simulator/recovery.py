@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trading.simulator import buying_power, matching
+from trading.simulator import buying_power, fills, matching
 from trading.simulator.codes import OkxError
 from trading.simulator.state import Account, Entry, Order
 
@@ -17,16 +17,30 @@ _BY_SYSTEM = "0"
 def resume(exchange: Exchange, last: Entry | None) -> None:
     """Run them against the market; `last` is the last entry of the ledger.
 
+    Before that a trade gets its second side, and close-only orders are trimmed.
     Only an order that is the last entry, or never rests, can have been interrupted.
     What the exchange itself had sent to liquidate is judged anew.
     """
+    if last is not None and "maker" in last:
+        fills.complete(exchange, last)
     newest = last["ord_id"] if last is not None and last["kind"] == "order" else ""
     for account in exchange.state.accounts.values():
+        _trim(exchange, account)
         for order in list(account.pending.values()):
             if order.category != "normal":
                 exchange.end(account, order, _BY_SYSTEM)
             elif order.ord_type in matching.IMMEDIATE or order.ord_id == newest:
                 _arrive(exchange, account, order)
+
+
+def _trim(exchange: Exchange, account: Account) -> None:
+    closing = {
+        (order.inst_id, order.td_mode, order.pos_side): order
+        for order in account.pending.values()
+        if order.reduce_only and order.category == "normal"
+    }
+    for order in closing.values():
+        fills.trim_closing(exchange, account, order)
 
 
 def _arrive(exchange: Exchange, account: Account, order: Order) -> None:

@@ -177,14 +177,15 @@ def closed_row(account: Account, position: Position) -> Row:
     listed = BY_ID[position.inst_id]
     realized = position.pnl + position.fee + position.funding
     direction = closed_direction(position)
-    opened = divide(position.opened_cost, position.opened) if position.opened else ZERO
-    closed = divide(position.closed_cost, position.closed) if position.closed else ZERO
+    opened, closed = position.opened, position.closed
+    opened_at = listed.price_of(opened, position.opened_cost) if opened else ZERO
+    closed_at = listed.price_of(closed, position.closed_cost) if closed else ZERO
     lever = account.lever(position.inst_id, position.mgn_mode, position.pos_side)
-    put_in = divide(abs(listed.value(position.opened, opened)), lever) if opened else ZERO
+    put_in = divide(abs(position.opened_cost), lever)
     return {
         "cTime": str(position.c_time),
         "ccy": listed.settle,
-        "closeAvgPx": plain(closed),
+        "closeAvgPx": plain(closed_at),
         "closeTotalPos": plain(position.closed),
         "direction": direction,
         "fee": plain(position.fee),
@@ -195,7 +196,7 @@ def closed_row(account: Account, position: Position) -> Row:
         "liqPenalty": "0",
         "mgnMode": position.mgn_mode,
         "nonSettleAvgPx": "",
-        "openAvgPx": plain(opened),
+        "openAvgPx": plain(opened_at),
         "openMaxPos": plain(position.largest),
         "pnl": plain(position.pnl),
         "pnlRatio": _ratio(realized, put_in),

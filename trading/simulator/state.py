@@ -151,7 +151,10 @@ class Transfer:
 
 @dataclass(slots=True)
 class Position:
-    """`qty` is signed in every mode (short is negative); `cost` is its signed value."""
+    """`qty` is signed in every mode (short is negative); `cost` is its signed value.
+
+    `opened_cost` and `closed_cost` are values of all that was opened and closed.
+    """
 
     inst_id: str
     mgn_mode: str
