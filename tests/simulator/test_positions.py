@@ -90,6 +90,18 @@ def test_long_short_mode_needs_a_side_and_something_to_close(
     assert hedged.order(**terms).row["sCode"] == code
 
 
+def test_available_is_what_resting_closing_orders_leave(client: Client, hedged: Client) -> None:
+    client.order(sz="5")
+    assert position(client)["availPos"] == ""
+
+    hedged.order(posSide="short", side="sell", sz="5")
+    assert position(hedged)["availPos"] == "5"
+    hedged.order(posSide="short", side="sell", ordType="limit", px="66000", sz="1")
+    hedged.order(posSide="short", side="buy", ordType="limit", px="62000", sz="2")
+
+    assert (position(hedged)["availPos"], position(hedged)["pos"]) == ("3", "5")
+
+
 def test_closing_more_than_the_position_is_refused(hedged: Client) -> None:
     hedged.order(posSide="long", sz="2")
 

@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 _GREEKS = "deltaBS deltaPA gammaBS gammaPA thetaBS thetaPA vegaBS vegaPA"
 _EMPTY_POSITION = (
-    "availPos baseBal baseBorrowed baseInterest bizRefId bizRefType clSpotInUseAmt hedgedPos liab"
+    "baseBal baseBorrowed baseInterest bizRefId bizRefType clSpotInUseAmt hedgedPos liab"
     " liabCcy maxSpotInUseAmt optVal posCcy quoteBal quoteBorrowed quoteInterest spotInUseAmt"
     " spotInUseCcy nonSettleAvgPx settledPnl"
 )
@@ -134,6 +134,7 @@ def position_row(account: Account, position: Position, market: Market) -> Row:
         **fill_in(_GREEKS, ""),
         **fill_in(_EMPTY_POSITION, ""),
         "adl": "1",
+        "availPos": _available(account, position),
         "avgPx": average(position),
         "bePx": break_even(position),
         "cTime": str(position.c_time),
@@ -170,6 +171,23 @@ def position_row(account: Account, position: Position, market: Market) -> Row:
         "uplRatioLastPx": _ratio(upl_last, at_entry),
         "usdPx": plain(market.usd_price(listed.settle)),
     }
+
+
+def _available(account: Account, position: Position) -> str:
+    """What may still be closed of a long or short position; net positions do not say."""
+    if position.pos_side == "net":
+        return ""
+    resting = sum(
+        (
+            each.remaining
+            for each in account.pending.values()
+            if each.reduce_only
+            and (each.inst_id, each.td_mode, each.pos_side)
+            == (position.inst_id, position.mgn_mode, position.pos_side)
+        ),
+        ZERO,
+    )
+    return plain(max(abs(position.qty) - resting, ZERO))
 
 
 def closed_row(account: Account, position: Position) -> Row:
