@@ -109,9 +109,9 @@ async def serve(options: Options, ready: Callable[[dict[str, Any]], None]) -> No
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-    """Whether an error is one of this program: what clients send wrongly they are told."""
+    """Whether an error is one of this program, and not of a client that erred or left."""
     error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, HttpProcessingError)
+    return not isinstance(error, HttpProcessingError | ConnectionError)
 
 
 def _addresses(options: Options, port: int, control_port: int) -> dict[str, Any]:
