@@ -34,7 +34,7 @@ class World:
     def __init__(self, ledger: Ledger | None = None, now_ms: int = STARTED_MS) -> None:
         self.now_ms = now_ms
         clock = Clock(lambda: self.now_ms * 1_000_000)
-        self.market = Market(3, STARTED_MS)
+        self.market = Market(3, now_ms)
         self.ledger = ledger or Ledger()
         self.exchange = Exchange(clock, self.market, self.ledger)
         if ledger is None:
@@ -321,6 +321,7 @@ def check_steps(taken: list[Any]) -> None:
         trader.take(step)
 
     world = trader.world
+    world.engine.catch_up()
     for algo in world.account.algos.values():
         assert len(algo.ord_ids) == (1 if algo.state == "effective" else 0)
     if not world.held:

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.simulator.core import COIN, SPOT, SWAP, Core, told
+from trading.simulator import algo_orders
 from trading.simulator.algo_engine import AlgoEngine
 from trading.simulator.countdown import Countdowns
 from trading.simulator.decimals import ZERO
@@ -95,6 +96,27 @@ def test_a_trade_has_both_sides_after_a_crash_between_them() -> None:
     assert told(stays) == ("canceled", "22", "0")
     trade_ids = [each["trade_id"] for each in again.exchange.ledger.entries if "trade_id" in each]
     assert trade_ids[-1] == trade_ids[-2]
+
+
+def test_a_price_that_was_set_just_before_the_crash_has_its_consequences() -> None:
+    core = Core()
+    engine = AlgoEngine(core.exchange)
+    account = core.open("a")
+    core.order(account, sz="2")
+    resting = core.order(account, px="61000", sz="1")
+    waits = {"instId": SWAP, "tdMode": "cross", "side": "sell", "sz": "1", "reduceOnly": "true"}
+    stop = waits | {"ordType": "conditional", "slTriggerPx": "62000", "slOrdPx": "-1"}
+    algo_orders.place(engine, account, Params(stop))
+    core.pin("60000")
+
+    again = killed(core, kinds(core).index("price") + 1)
+    AlgoEngine(again.exchange)
+
+    there = again.state.accounts["a"]
+    assert told(there.orders[resting.ord_id]) == ("filled", "", "1")
+    assert [algo.state for algo in there.algos.values()] == ["effective"]
+    assert there.positions[(SWAP, "cross", "net")].qty == 2
+    balanced(again)
 
 
 def test_an_interrupted_liquidation_is_judged_anew() -> None:

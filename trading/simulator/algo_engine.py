@@ -266,6 +266,7 @@ class AlgoEngine:
                     self._ended.append((account, order))
             for algo in account.live_algos.values():
                 self._touched[account.key, algo.key] = account
+                self._fresh.append((account, algo))
         self.catch_up()
 
 

@@ -137,14 +137,25 @@ def fill_reached(exchange: Exchange, inst_id: str) -> None:
     An order is reached when the price touched it since the step before.
     """
     quote = exchange.market.quote(inst_id)
-    for side, reach in (("buy", quote.low), ("sell", quote.high)):
-        while (order := exchange.state.resting.best(inst_id, side)) is not None:
-            price = order.px
-            if price is None or (price < reach if side == "buy" else price > reach):
-                break
-            account = exchange.state.accounts[order.account]
-            if _stands(exchange, account, order):
-                fills.reached(exchange, account, order, wanted(account, order, price))
+    _fill_from(exchange, inst_id, "buy", quote.low)
+    _fill_from(exchange, inst_id, "sell", quote.high)
+
+
+def fill_passed(exchange: Exchange) -> None:
+    """After a restart: no resting order can lie beyond the market's best price."""
+    for inst_id, quote in exchange.market.quotes.items():
+        _fill_from(exchange, inst_id, "buy", quote.ask)
+        _fill_from(exchange, inst_id, "sell", quote.bid)
+
+
+def _fill_from(exchange: Exchange, inst_id: str, side: str, reach: Decimal) -> None:
+    while (order := exchange.state.resting.best(inst_id, side)) is not None:
+        price = order.px
+        if price is None or (price < reach if side == "buy" else price > reach):
+            return
+        account = exchange.state.accounts[order.account]
+        if _stands(exchange, account, order):
+            fills.reached(exchange, account, order, wanted(account, order, price))
 
 
 def _stands(exchange: Exchange, owner: Account, order: Order) -> bool:

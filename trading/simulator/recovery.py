@@ -19,7 +19,8 @@ def resume(exchange: Exchange, last: Entry | None) -> None:
 
     Before that a trade gets its second side, and close-only orders are trimmed.
     Only an order that is the last entry, or never rests, can have been interrupted.
-    What the exchange itself had sent to liquidate is judged anew.
+    What the exchange itself had sent to liquidate is judged anew. Then resting orders
+    are filled that the price has passed.
     """
     if last is not None and "maker" in last:
         fills.complete(exchange, last)
@@ -31,6 +32,7 @@ def resume(exchange: Exchange, last: Entry | None) -> None:
                 exchange.end(account, order, _BY_SYSTEM)
             elif order.ord_type in matching.IMMEDIATE or order.ord_id == newest:
                 _arrive(exchange, account, order)
+    matching.fill_passed(exchange)
 
 
 def _trim(exchange: Exchange, account: Account) -> None:
