@@ -91,3 +91,16 @@ async def test_candle_channels(
 
     assert push["arg"] == arg
     assert len(push["data"][0]) == size
+
+
+@pytest.mark.parametrize("bar", ["1s", "1m"])
+def test_only_the_newest_1440_candles_are_recent_ones(client: Client, bar: str) -> None:
+    """And what lies before them is not looked through, back to the day of listing."""
+    (newest,) = client.get("market/candles", {"instId": SWAP, "bar": bar, "limit": "1"}).data
+    older = {"instId": SWAP, "bar": bar, "limit": "3"}
+    inside = str(int(newest[0]) - 1400 * BARS[bar])
+    outside = str(int(newest[0]) - 1440 * BARS[bar])
+
+    assert len(client.get("market/candles", older | {"after": inside}).data) == 3
+    assert client.get("market/candles", older | {"after": outside}).data == []
+    assert len(client.get("market/history-candles", older | {"after": outside}).data) == 3

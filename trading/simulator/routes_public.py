@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any, Final
 
 from trading.simulator import bars
@@ -131,7 +131,8 @@ def _bars(call: Call, quote: Quote, kind: str, largest: int, kept: int | None) -
     starts = bars.starts(quote, bar, window, call.now_ms)
     if kept is not None:
         newest = bars.bucket(call.now_ms, bar)
-        starts = (each for each in starts if newest - each < kept * bars.BARS[bar])
+        oldest = newest - kept * bars.BARS[bar]
+        starts = takewhile(lambda start: start > oldest, starts)
     wanted = islice(starts, page_size(call.params, largest))
     return [bars.candle(quote, bar, start, call.now_ms, kind) for start in wanted]
 
