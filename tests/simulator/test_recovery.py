@@ -10,14 +10,15 @@ from tests.simulator.core import COIN, SPOT, SWAP, Core, told
 from trading.simulator import algo_orders
 from trading.simulator.algo_engine import AlgoEngine
 from trading.simulator.countdown import Countdowns
-from trading.simulator.decimals import ZERO
-from trading.simulator.ledger import Ledger
+from trading.simulator.decimals import ZERO, plain
+from trading.simulator.ledger import DamagedLedgerError, Ledger
 from trading.simulator.matching import IMMEDIATE
 from trading.simulator.requests import Params
 from trading.simulator.settings import set_leverage
 from trading.simulator.state import Account
 
 HOURS_8 = 8 * 3_600_000
+NEWER = ("seq", "stp_mode", "bill_id", "maker")
 
 
 def killed(core: Core, after: int) -> Core:
@@ -221,3 +222,29 @@ def test_after_every_entry_a_restart_balances_and_leaves_nothing_half_done() -> 
         bills = [entry["bill_id"] for entry in again.exchange.ledger.entries if "bill_id" in entry]
         assert len(set(bills)) == len(bills)
         assert all(cash >= Decimal(0) for cash in account.balances.values())
+
+
+def test_a_ledger_of_the_first_release_is_read() -> None:
+    """Its orders have no way to prevent self-trades, its deposits and settings no bills."""
+    core = Core()
+    core.order(core.open("a"), px="60000")
+    ledger = Ledger()
+    for entry in core.exchange.ledger.entries:
+        older = {name: value for name, value in entry.items() if name not in NEWER}
+        ledger.append(older)
+
+    account = Core(ledger).state.accounts["a"]
+
+    (order,) = account.pending.values()
+    assert (order.stp_mode, plain(account.balances["USDT"])) == ("cancel_maker", "100000")
+
+
+def test_an_entry_that_lacks_something_is_named() -> None:
+    core = Core()
+    core.order(core.open("a"), px="60000")
+    ledger = Ledger()
+    for entry in core.exchange.ledger.entries:
+        ledger.append({name: entry[name] for name in entry if name not in ("seq", "side")})
+
+    with pytest.raises(DamagedLedgerError, match=r"line 3 of the ledger cannot be applied: .*side"):
+        Core(ledger)

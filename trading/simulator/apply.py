@@ -123,7 +123,7 @@ def _add_order(state: State, entry: Entry) -> None:
         c_time=entry["ts"],
         u_time=entry["ts"],
         fee_ccy=entry["fee_ccy"],
-        stp_mode=entry["stp_mode"],
+        stp_mode=entry.get("stp_mode", "cancel_maker"),
     )
     algo_apply.ordered(state, account, order, entry)
     account.orders[order.ord_id] = order

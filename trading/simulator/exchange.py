@@ -11,7 +11,7 @@ from trading.simulator.book import Level
 from trading.simulator.clock import Clock, IdSource
 from trading.simulator.codes import OkxError
 from trading.simulator.decimals import plain
-from trading.simulator.ledger import Ledger
+from trading.simulator.ledger import DamagedLedgerError, Ledger
 from trading.simulator.market import Market
 from trading.simulator.requests import OrderRequest, Params
 from trading.simulator.risk import RiskWatch
@@ -183,18 +183,28 @@ class Exchange:
         self._risk.look()
 
     def _replay(self) -> Entry | None:
-        """Fold what an earlier run has left; returns the last of its entries."""
+        """Fold what an earlier run has left; returns the last of its entries.
+
+        Raises DamagedLedgerError at an entry that lacks what it should tell.
+        """
         entry = None
-        for entry in self.ledger.read():
-            apply(self.state, entry)
-            self.market.replay(entry)
-            if entry["kind"] == "order":
-                self.ids.seen(entry["ord_id"])
-            if entry["kind"] == "algo":
-                self.ids.seen(entry["algo_id"])
-            if entry.get("bill_id"):
-                self.ids.seen(entry["bill_id"])
+        for number, entry in enumerate(self.ledger.read(), 1):
+            try:
+                self._take_in(entry)
+            except (ArithmeticError, KeyError, TypeError, ValueError) as error:
+                problem = f"line {number} of the ledger cannot be applied: {error!r}"
+                raise DamagedLedgerError(problem) from error
         return entry
+
+    def _take_in(self, entry: Entry) -> None:
+        apply(self.state, entry)
+        self.market.replay(entry)
+        if entry["kind"] == "order":
+            self.ids.seen(entry["ord_id"])
+        if entry["kind"] == "algo":
+            self.ids.seen(entry["algo_id"])
+        if entry.get("bill_id"):
+            self.ids.seen(entry["bill_id"])
 
     def _new_order(self, account: Account, request: OrderRequest, pos_side: str) -> Order:
         listed = request.listed
