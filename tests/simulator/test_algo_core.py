@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.simulator.core import Core
 from trading.simulator import algo_orders, fills, upkeep
 from trading.simulator.algo_engine import AlgoEngine
 from trading.simulator.clock import Clock
@@ -140,6 +141,40 @@ def test_a_triggered_order_is_sent_once_whatever_the_ledger_ends_with() -> None:
     (algo,) = again.account.algos.values()
     assert (algo.state, algo.ord_ids) == ("effective", [list(again.account.orders)[-1]])
     assert len(again.account.orders) == 2
+
+
+def stopped(*, below: bool) -> tuple[str, bool]:
+    """What a stop at the low of a step (or below) became, and whether the step ended higher."""
+    twin, core = Core(moving=True), Core(moving=True)
+    quote = twin.market.quote(SWAP)
+    dips = False
+    while not dips:
+        for each in (twin, core):
+            each.wait(250)
+        before = quote.last
+        twin.exchange.tick()
+        dips = quote.low < min(quote.last, before)
+        if not dips:
+            core.exchange.tick()
+    engine = AlgoEngine(core.exchange)
+    account = core.open("a")
+    core.order(account)
+    price = quote.low - (quote.instrument.tick if below else 0)
+    terms = {"instId": SWAP, "tdMode": "cross", "side": "sell", "sz": "1", "reduceOnly": "true"}
+    stop = {"ordType": "conditional", "slTriggerPx": plain(price), "slOrdPx": "-1"}
+    algo_orders.place(engine, account, Params(terms | stop))
+    engine.catch_up()
+    assert len(account.live_algos) == 1
+
+    core.exchange.tick()
+
+    (algo,) = account.algos.values()
+    return algo.state, core.market.quote(SWAP).last > price
+
+
+def test_a_price_that_was_touched_within_a_step_triggers() -> None:
+    assert stopped(below=False) == ("effective", True)
+    assert stopped(below=True) == ("live", True)
 
 
 def test_a_stop_loss_comes_before_liquidation() -> None:

@@ -33,7 +33,7 @@ class AlgoEngine:
         self.on_algo: AlgoListener = _ignore
         self._ended: list[tuple[Account, Order]] = []
         self._touched: dict[tuple[str, PositionKey], Account] = {}
-        self._fresh: list[tuple[Account, Algo]] = []
+        self._fresh: list[tuple[Account, Algo, bool]] = []
         self._near: dict[str, algo_trigger.Nearest] = {}
         self._busy = False
         exchange.order_listeners.append(self._order_changed)
@@ -43,7 +43,7 @@ class AlgoEngine:
     def look_at(self, account: Account, algo: Algo) -> None:
         """Have the prices compared with this algo order at the next `catch_up`."""
         self._near.pop(algo.inst_id, None)
-        self._fresh.append((account, algo))
+        self._fresh.append((account, algo, False))
 
     def catch_up(self) -> None:
         """Do what ended orders, changed positions and new algo orders bring about."""
@@ -55,8 +55,8 @@ class AlgoEngine:
                 self._follow_orders()
                 self._follow_positions()
                 fresh, self._fresh = self._fresh, []
-                for account, algo in fresh:
-                    self._evaluate(account, algo)
+                for account, algo, moved in fresh:
+                    self._evaluate(account, algo, moved=moved)
         finally:
             self._busy = False
 
@@ -64,7 +64,7 @@ class AlgoEngine:
         accounts = self.exchange.state.accounts
         for inst_id in moved:
             for algo in self._concerned(inst_id):
-                self._fresh.append((accounts[algo.account], algo))
+                self._fresh.append((accounts[algo.account], algo, True))
         self.catch_up()
 
     def _concerned(self, inst_id: str) -> list[Algo]:
@@ -156,14 +156,14 @@ class AlgoEngine:
             if strict:
                 raise
 
-    def _evaluate(self, account: Account, algo: Algo) -> None:
+    def _evaluate(self, account: Account, algo: Algo, *, moved: bool) -> None:
         if not algo.is_live:
             return
         quote = self.exchange.market.quote(algo.inst_id)
         if algo.ord_type == "move_order_stop":
             self._trail(account, algo, quote.last)
             return
-        reached = algo_trigger.due(algo, quote)
+        reached = algo_trigger.due(algo, quote, moved=moved)
         if reached is not None:
             self._fire(account, algo, *reached)
 
@@ -266,7 +266,7 @@ class AlgoEngine:
                     self._ended.append((account, order))
             for algo in account.live_algos.values():
                 self._touched[account.key, algo.key] = account
-                self._fresh.append((account, algo))
+                self._fresh.append((account, algo, False))
         self.catch_up()
 
 

@@ -18,6 +18,13 @@ def price_of(quote: Quote, px_type: str) -> Decimal:
     return {"last": quote.last, "mark": quote.mark, "index": quote.index}[px_type]
 
 
+def farthest(quote: Quote, px_type: str, *, rising: bool) -> Decimal:
+    """How far the newest step went towards a trigger; mark and index are those of its end."""
+    if px_type == "last":
+        return quote.high if rising else quote.low
+    return price_of(quote, px_type)
+
+
 def rises(name: str, side: str) -> bool:
     """Whether a tp or sl of this closing side waits for a higher price."""
     return (name == "tp") == (side == "sell")
@@ -38,8 +45,12 @@ class Nearest:
 
     def is_reached(self, quote: Quote) -> bool:
         return any(
-            price_of(quote, px_type) >= trigger for px_type, trigger in self.above.items()
-        ) or any(price_of(quote, px_type) <= trigger for px_type, trigger in self.below.items())
+            farthest(quote, px_type, rising=True) >= trigger
+            for px_type, trigger in self.above.items()
+        ) or any(
+            farthest(quote, px_type, rising=False) <= trigger
+            for px_type, trigger in self.below.items()
+        )
 
 
 def nearest(algos: Iterable[Algo]) -> Nearest:
@@ -55,10 +66,16 @@ def nearest(algos: Iterable[Algo]) -> Nearest:
     return made
 
 
-def due(algo: Algo, quote: Quote) -> tuple[str, Leg] | None:
-    """The leg whose price is reached; of two at once the stop loss, never both."""
+def due(algo: Algo, quote: Quote, *, moved: bool = False) -> tuple[str, Leg] | None:
+    """The leg whose price is reached; of two at once the stop loss, never both.
+
+    With `moved` the whole newest step counts, not only where it ended.
+    """
     for name, leg, trigger, rising in _waits(algo):
-        if _reached(price_of(quote, leg.px_type), trigger, rising=rising):
+        price = price_of(quote, leg.px_type)
+        if moved:
+            price = farthest(quote, leg.px_type, rising=rising)
+        if _reached(price, trigger, rising=rising):
             return name, leg
     return None
 
