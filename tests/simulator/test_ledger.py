@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 import pytest
 
@@ -188,3 +190,24 @@ def test_the_ledger_is_read_from_any_entry(tmp_path: Path, *, named: bool) -> No
     assert (last, ledger.last_seq, ledger.page(1500, None)[1]) == (1025, 1500, 1500)
     assert len(ledger.entries) == 1500
     ledger.close()
+
+
+def test_text_that_is_not_text_does_not_damage_the_ledger(tmp_path: Path) -> None:
+    """Bytes outside UTF-8, and halves of surrogate pairs, in what anybody may send."""
+    path = tmp_path / "ledger"
+    simulator = run(path)
+    client = simulator.account("halves")
+    address = urlparse(simulator.rest)
+    with socket.create_connection((address.hostname, address.port), timeout=3) as line:
+        line.sendall(b"GET /\xff HTTP/1.1\r\nConnection: close\r\nOK-ACCESS-KEY: \xfe\r\n\r\n")
+        assert line.recv(20).startswith(b"HTTP/1.1 404")
+    refused = client.order(clOrdId="\ud800", tag="\udfff")
+    assert (refused.row["sCode"], refused.row["clOrdId"]) == ("51000", "?")
+    told = simulator.entries()
+    assert simulator.stop() == 0
+
+    simulator = run(path)
+
+    assert simulator.entries() == told
+    assert simulator.account("halves").balance()["cashBal"] == "100000"
+    assert simulator.stop() == 0

@@ -63,7 +63,7 @@ class Ledger:
         """
         for number, line in enumerate(self._read(after, limit), max(after, 0) + 1):
             try:
-                yield orjson.loads(line)
+                yield _read_line(line)
             except ValueError as error:
                 raise DamagedLedgerError(f"line {number} of the ledger cannot be read") from error
 
@@ -71,7 +71,7 @@ class Ledger:
         """The entries with a greater number as a JSON array, without secrets, and the
         number of the last of them (`after` when there are none)."""
         lines = [_without_secrets(line) for line in self._read(after, limit)]
-        last = orjson.loads(lines[-1])["seq"] if lines else after
+        last = _read_line(lines[-1])["seq"] if lines else after
         return b"[" + b",".join(lines) + b"]", last
 
     def when_written(self, callback: Callable[[], None]) -> None:
@@ -148,8 +148,17 @@ def _line(entry: Entry) -> bytes:
         return json.dumps(entry, separators=(",", ":")).encode() + b"\n"
 
 
+def _read_line(line: bytes) -> Entry:
+    """As `_line` wrote it: the faster reader does not take half of a surrogate pair."""
+    try:
+        read: Entry = orjson.loads(line)
+    except ValueError:
+        read = json.loads(line)
+    return read
+
+
 def _without_secrets(line: bytes) -> bytes:
     if not any(mark in line for mark in _MARKS_OF_SECRETS):
         return line
-    entry = json.loads(line)
+    entry = _read_line(line)
     return _line({name: value for name, value in entry.items() if name not in _SECRETS})
