@@ -21,7 +21,10 @@ SWAP, SPOT, COIN = "BTC-USDT-SWAP", "BTC-USDT", "BTC-USD-SWAP"
 
 
 class Core:
-    """An exchange whose market stands still until it is pinned, unless it is `moving`."""
+    """An exchange whose market stands still until it is pinned, unless it is `moving`.
+
+    With the ledger of another it is that one after a restart, or what its ledger tells.
+    """
 
     def __init__(
         self,
@@ -30,11 +33,14 @@ class Core:
         seed: int = 3,
         moving: bool = False,
         now: int = STARTED_NS,
+        resumed: bool = True,
     ) -> None:
         self.now = now
         self.clock = Clock(lambda: self.now)
         self.market = Market(seed, self.clock.ms(), moving=moving)
         self.exchange = Exchange(self.clock, self.market, ledger or Ledger())
+        if resumed:
+            self.exchange.resume()
 
     @property
     def state(self) -> Any:

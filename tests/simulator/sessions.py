@@ -256,7 +256,7 @@ def check_never_flipped(entries: list[Entry]) -> None:
 
 def check_replay(core: Core) -> None:
     """The state that the ledger tells is the live one, field by field, in the same order."""
-    again = Core(core.exchange.ledger)
+    again = Core(core.exchange.ledger, resumed=False)
     for each in fields(core.state):
         assert getattr(again.state, each.name) == getattr(core.state, each.name), each.name
     for key, account in core.state.accounts.items():

@@ -44,10 +44,17 @@ class Exchange:
         self.on_account: AccountListener = _ignore_account
         self.watchers: list[TickWatcher] = []
         market.resting = self.resting_levels
-        last = self._replay()
+        self._last = self._replay()
         self.on_warning: WarningListener = _ignore_warning
         self._risk = RiskWatch(self)
-        recovery.resume(self, last)
+
+    def resume(self) -> None:
+        """Finish what the end of an earlier run interrupted; once, before anything else happens.
+
+        Until then the state is what the ledger tells, and nothing but that.
+        """
+        recovery.resume(self, self._last)
+        self._last = None
 
     def resting_levels(self, inst_id: str, side: str) -> Iterator[Level]:
         """Customers' orders of one side of the book, for the public picture of it."""

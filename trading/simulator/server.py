@@ -68,6 +68,7 @@ def build(options: Options) -> Hub:
     market = Market(options.seed, clock.ms(), speed=options.speed, moving=options.moving)
     ledger = Ledger(options.ledger, fsync=options.fsync)
     exchange = Exchange(clock, market, ledger, options.history)
+    exchange.resume()
     for wanted in options.accounts:
         opening.open_account(exchange, wanted)
     limiter = Limiter(enabled=options.limits)
