@@ -17,7 +17,7 @@ from trading.endpoints import client_of, keys_of
 from trading.exchange.runner import exchange_loop
 from trading.models import Cycle, Decision, Fill, Order, Position
 
-SETTLED_S = 15
+SETTLED_S = 40
 Found = dict[str, list[Any]]
 
 
@@ -38,6 +38,8 @@ def judge(demo: Any, signals: Sequence[str], since: int) -> tuple[Found, dict[st
                 "lane_at", "signal_id", "leg_number", "slice_number"
             )
         )
+        # What a socket missed while its process was dead is read again within half a minute.
+        _eventually(lambda: [each for each in _fills(orders, entries).values() if each])
         broken = {
             **_orders(orders, entries),
             **_fills(orders, entries),
