@@ -18,6 +18,7 @@ from trading.simulator import guard
 from trading.simulator.decimals import EXACT, parse_whole
 from trading.simulator.ledger import DamagedLedgerError
 from trading.simulator.opening import BadAccountError, Opening, parse_account
+from trading.simulator.recording import BadRecordingError, check_recording
 from trading.simulator.scenario_file import BadScenarioError, Scenario, read_scenario
 from trading.simulator.server import Options, serve
 from trading.simulator.state import HISTORY_KEPT
@@ -45,6 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"what control calls must bear; needed off loopback; default: ${_TOKEN}",
     )
     parser.add_argument("--scenario", type=_scenario, default=None, metavar="FILE")
+    parser.add_argument(
+        "--replay",
+        type=_recording,
+        default=None,
+        metavar="CSV",
+        help="play these prices: columns time, inst_id, price",
+    )
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument(
         "--speed", type=_speed, default=1, help="how many times as fast prices walk"
@@ -106,6 +114,7 @@ def _options(given: argparse.Namespace) -> Options:
         control_host=given.control_host,
         control_token=given.control_token,
         scenario=given.scenario,
+        recording=given.replay,
     )
 
 
@@ -125,6 +134,15 @@ def _scenario(path: str) -> Scenario:
     except (OSError, UnicodeDecodeError) as error:
         raise argparse.ArgumentTypeError(f"cannot read {path}: {error}") from error
     except BadScenarioError as error:
+        raise argparse.ArgumentTypeError(f"{path}: {error}") from error
+
+
+def _recording(path: str) -> Path:
+    try:
+        return check_recording(Path(path))
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"cannot read {path}: {error}") from error
+    except BadRecordingError as error:
         raise argparse.ArgumentTypeError(f"{path}: {error}") from error
 
 

@@ -35,13 +35,7 @@ def _prices(hub: Hub, wanted: dict[str, PriceOf]) -> Row:
     made = {
         inst_id: price_of(exchange.market.quote(inst_id)) for inst_id, price_of in wanted.items()
     }
-    for inst_id, (price, held) in made.items():
-        now = hub.venue.clock.ms()
-        change = exchange.market.pin if held else exchange.market.walk_from
-        change(inst_id, price, now)
-        entry = {"kind": "price", "ts": now, "inst_id": inst_id, "px": plain(price)}
-        exchange.record(entry if held else {**entry, "held": False})
-    exchange.follow(list(made))
+    exchange.set_prices(made)
     hub.prices_moved(made)
     return {"prices": {inst_id: plain(price) for inst_id, (price, _) in made.items()}}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from trading.simulator import amending, buying_power, checks, funding, matching, recovery
@@ -188,6 +188,16 @@ class Exchange:
         for watcher in self.watchers:
             watcher(moved, self.clock.ms())
         self._risk.look()
+
+    def set_prices(self, wanted: Mapping[str, tuple[Decimal, bool]]) -> None:
+        """Set all these prices, to be held or to walk on from, then everything that follows."""
+        now = self.clock.ms()
+        for inst_id, (price, held) in wanted.items():
+            change = self.market.pin if held else self.market.walk_from
+            change(inst_id, price, now)
+            entry = {"kind": "price", "ts": now, "inst_id": inst_id, "px": plain(price)}
+            self.record(entry if held else {**entry, "held": False})
+        self.follow(list(wanted))
 
     def _replay(self) -> Entry | None:
         """Fold what an earlier run has left; returns the last of its entries.

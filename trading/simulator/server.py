@@ -28,6 +28,7 @@ from trading.simulator.limits import Limiter
 from trading.simulator.market import Market
 from trading.simulator.opening import Opening
 from trading.simulator.received import LARGEST_BODY, Received
+from trading.simulator.recording import Player
 from trading.simulator.scenario_file import Scenario
 from trading.simulator.state import HISTORY_KEPT
 from trading.simulator.venue import Venue
@@ -61,6 +62,7 @@ class Options:
     control_host: str = "127.0.0.1"
     control_token: str = ""
     scenario: Scenario | None = None
+    recording: Path | None = None
 
 
 def build(options: Options) -> Hub:
@@ -97,7 +99,7 @@ async def serve(options: Options, ready: Callable[[dict[str, Any]], None]) -> No
             addresses["tls"] = await _listen_secured(stack, doors, options, options.tls)
         beats = [
             asyncio.ensure_future(_refresh(hub)),
-            asyncio.ensure_future(_beat(hub, moving=options.moving)),
+            asyncio.ensure_future(_beat(hub, options)),
             asyncio.ensure_future(doors.expire()),
         ]
         ready(addresses)
@@ -230,10 +232,14 @@ async def _listen_control(stack: contextlib.AsyncExitStack, hub: Hub, options: O
     return int(runner.addresses[0][1])
 
 
-async def _beat(hub: Hub, *, moving: bool) -> None:
+async def _beat(hub: Hub, options: Options) -> None:
+    exchange = hub.venue.exchange
+    player = Player(exchange, options.recording) if options.recording else None
     while True:
         await asyncio.sleep(_STEP_S)
-        hub.venue.exchange.tick(moving=moving)
+        exchange.tick(moving=options.moving)
+        if player is not None:
+            hub.prices_moved(player.play())
         hub.market_beat()
         await hub.venue.ledger.flush()
 
