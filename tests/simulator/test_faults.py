@@ -33,6 +33,17 @@ def placed(client: Client) -> int:
     return len(client.simulator.entries(kind="order", account=client.key))
 
 
+def lands(client: Client, name: str) -> bool:
+    """Whether the order is there and filled within a few seconds."""
+    asked = {"instId": SWAP, "clOrdId": name}
+    until = time.monotonic() + 5
+    while (answer := client.get("trade/order", asked)).code == "51603":
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return bool(answer.row["state"] == "filled")
+
+
 @pytest.mark.parametrize(
     ("fault", "error", "orders"),
     [
@@ -135,9 +146,7 @@ def test_a_late_order_lands_after_its_answer(client: Client) -> None:
 
     assert (answer.status, answer.code) == (400, "50004")
     assert placed(client) == 0
-    time.sleep(0.4)
-    asked = {"instId": SWAP, "clOrdId": "late"}
-    assert client.get("trade/order", asked).row["state"] == "filled"
+    assert lands(client, "late")
 
 
 def test_a_late_order_still_honors_its_expiry(client: Client) -> None:
@@ -156,9 +165,7 @@ def test_a_late_order_may_come_without_any_answer(client: Client) -> None:
     with pytest.raises((ConnectionError, HTTPException)):
         client.order(clOrdId="mute")
 
-    time.sleep(0.3)
-    asked = {"instId": SWAP, "clOrdId": "mute"}
-    assert client.get("trade/order", asked).row["state"] == "filled"
+    assert lands(client, "mute")
 
 
 def test_a_late_order_of_a_deleted_key_never_lands(client: Client) -> None:

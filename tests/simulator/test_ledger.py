@@ -127,9 +127,8 @@ def test_only_a_line_that_was_cut_off_is_dropped(tmp_path: Path) -> None:
     damaged.close()
 
 
-def test_a_nameless_ledger_forgets_its_older_half(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trading.simulator.ledger._LARGEST_NAMELESS", 100_000)
-    ledger = Ledger()
+def test_a_nameless_ledger_forgets_its_older_half() -> None:
+    ledger = Ledger(largest=100_000)
     for _ in range(20_000):
         ledger.append({"kind": "request", "path": "/"})
 

@@ -130,7 +130,7 @@ class AlgoEngine:
             accepted = self.accept(account, algo)
             self.rest_profit(account, accepted, strict=False)
             self.on_algo(account, accepted)
-            key = (order.inst_id, order.td_mode, order.pos_side)
+            key = order.position_key
             self._touched[account.key, key] = account
 
     def accept(self, account: Account, algo: Algo) -> Algo:

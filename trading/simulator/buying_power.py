@@ -152,7 +152,7 @@ def _ladder(exchange: Exchange, account: Account, order: Order) -> list[tuple[De
 def _room_in_tier(account: Account, order: Order) -> Decimal:
     """How many contracts may be added before the position outgrows its leverage's tier."""
     listed = BY_ID[order.inst_id]
-    key = (order.inst_id, order.td_mode, order.pos_side)
+    key = order.position_key
     position = account.positions.get(key)
     held = position.qty if position else ZERO
     ahead = (held if order.side == "buy" else -held) + _committed(account, order)

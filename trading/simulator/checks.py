@@ -69,7 +69,7 @@ def check_closing(account: Account, order: Order, pos_mode: str) -> None:
     if not order.reduce_only:
         return
     free = closable(account, order)
-    position = account.positions.get((order.inst_id, order.td_mode, order.pos_side))
+    position = account.positions.get(order.position_key)
     if position is None or not position.qty:
         raise OkxError("51169")
     if not free:

@@ -32,9 +32,15 @@ class Ledger:
     the older half of it is forgotten.
     """
 
-    def __init__(self, path: Path | None = None, *, fsync: bool = False) -> None:
-        """Raises BlockingIOError when another process uses the file."""
+    def __init__(
+        self, path: Path | None = None, *, fsync: bool = False, largest: int = _LARGEST_NAMELESS
+    ) -> None:
+        """`largest` bytes of a file without a name are kept, up to twice as many for a while.
+
+        Raises BlockingIOError when another process uses the file.
+        """
         self._is_named = path is not None
+        self._largest = largest
         self._fsync = fsync
         self._pages = [Pages(path)]
         self._waiting: list[bytes] = []
@@ -122,7 +128,7 @@ class Ledger:
             return False
         self._pages[-1].write(self._waiting)
         self._waiting = []
-        if not self._is_named and self._pages[-1].size > _LARGEST_NAMELESS:
+        if not self._is_named and self._pages[-1].size > self._largest:
             self._turn_over()
         return True
 

@@ -117,7 +117,7 @@ def _cancel_orders(exchange: Exchange, account: Account, what: str | PositionKey
         if isinstance(what, str):
             concerned = what in (listed.settle, listed.quote if listed.is_spot else "")
         else:
-            concerned = (order.inst_id, order.td_mode, order.pos_side) == what
+            concerned = order.position_key == what
         if concerned and order.is_open:
             exchange.end(account, order, _RISK)
 

@@ -50,10 +50,6 @@ class Funds:
         return self.cash + self.upl + self.iso_eq
 
     @property
-    def cross_eq(self) -> Decimal:
-        return self.cash + self.upl
-
-    @property
     def frozen(self) -> Decimal:
         return self.imr + self.ord_frozen + self.iso_eq
 
@@ -202,7 +198,7 @@ def cash_left(account: Account, ccy: str, market: Market) -> Decimal:
 
 def closable(account: Account, order: Order) -> Decimal:
     """How much of the order would close a position instead of opening one."""
-    position = account.positions.get((order.inst_id, order.td_mode, order.pos_side))
+    position = account.positions.get(order.position_key)
     if position is None:
         return ZERO
     closes = (position.qty > 0) == (order.side == "sell")

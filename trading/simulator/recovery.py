@@ -37,7 +37,7 @@ def resume(exchange: Exchange, last: Entry | None) -> None:
 
 def _trim(exchange: Exchange, account: Account) -> None:
     closing = {
-        (order.inst_id, order.td_mode, order.pos_side): order
+        order.position_key: order
         for order in account.pending.values()
         if order.reduce_only and order.category == "normal"
     }

@@ -71,7 +71,7 @@ def swap_terms(
 
 
 def _position_of(account: Account, order: Order) -> Position:
-    key = (order.inst_id, order.td_mode, order.pos_side)
+    key = order.position_key
     return account.positions.get(key) or Position(*key, pos_id="", c_time=0, u_time=0)
 
 

@@ -72,8 +72,9 @@ class Order:
         return self.sz - self.filled
 
     @property
-    def signed_remaining(self) -> Decimal:
-        return self.remaining if self.side == "buy" else -self.remaining
+    def position_key(self) -> PositionKey:
+        """The position that it opens, closes or changes."""
+        return self.inst_id, self.td_mode, self.pos_side
 
 
 @dataclass(frozen=True, slots=True)
