@@ -169,6 +169,9 @@ def _context(
         open_positions=facts.open_positions,
         used_daily_notional=facts.used_today,
         limits=effective_limits(_limits(facts, signal.inst_id)),
+        **facts.guards.context(
+            account_id=account.pk, market=account.market, inst_id=signal.inst_id
+        ),
     )
 
 

@@ -15,6 +15,7 @@ from signals.enums import Direction, Unit
 from signals.models import Signal
 from trading.copying.links import Link
 from trading.enums import Leg, OrderState
+from trading.guards import Guards, read_guards
 from trading.models import (
     Balance,
     Cycle,
@@ -61,6 +62,7 @@ class Facts:
     open_positions: int
     used_today: Decimal
     equity: Decimal | None
+    guards: Guards
 
     @property
     def is_net(self) -> bool:
@@ -93,6 +95,7 @@ def read_facts(signal: Signal, links: Sequence[Link], now: datetime) -> list[Fac
     positions = _read_open_positions(accounts, signal.inst_id)
     used = _read_used_today(accounts, signal.tenant.day_start(now))
     equities = _read_equities(accounts, markets) if signal.unit == Unit.PERCENT_EQUITY else {}
+    guards = read_guards(account_ids=accounts, markets=markets, inst_ids={signal.inst_id}, now=now)
     return [
         Facts(
             link=link,
@@ -105,6 +108,7 @@ def read_facts(signal: Signal, links: Sequence[Link], now: datetime) -> list[Fac
             open_positions=positions.get(link.account.pk, 0),
             used_today=used.get(link.account.pk, Decimal(0)),
             equity=equities.get(link.account.pk),
+            guards=guards,
         )
         for link in links
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from trading.exchange.types import (
     MarkPriceReport,
     OrderLookup,
     OrderReport,
+    Placement,
     PlaceRequest,
     PositionMode,
     PositionReport,
@@ -44,6 +46,13 @@ class ExchangeClient(Protocol):
         self, credentials: Credentials, request: PlaceRequest, *, exp_at_ms: int
     ) -> SendOutcome:
         """Send once. `exp_at_ms` goes out as given: after it the exchange refuses the order."""
+        ...
+
+    async def place_orders(
+        self, placements: Sequence[Placement], done: Callable[[int, SendOutcome], None]
+    ) -> None:
+        """Send many at once, of any accounts. Calls `done` with each one's place in the list and
+        its outcome as it comes, exactly once for each, also when it never left."""
         ...
 
     async def cancel_order(

@@ -126,6 +126,15 @@ class PlaceRequest:
     target_currency: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One order of one account, with the deadline that goes out with it."""
+
+    credentials: Credentials
+    request: PlaceRequest
+    exp_at_ms: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelRequest:
     inst_id: str

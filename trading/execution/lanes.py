@@ -8,11 +8,14 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from trading.enums import OrderState
+from trading.enums import OrderState, OrderType
 from trading.models import Order
 from trading.models.orders import OPEN_STATES
 
 _NOT_YET = (OrderState.NEW, OrderState.READY)
+# What rests at the exchange has been sent and answered: it may rest for days, and holds nobody up.
+RESTING_TYPES = (OrderType.LIMIT, OrderType.POST_ONLY)
+_RESTING = Q(state__in=(OrderState.LIVE, OrderState.PARTIALLY_FILLED), order_type__in=RESTING_TYPES)
 LANE_ORDER = ("lane_at", "signal_id", "leg_number", "slice_number")
 
 
@@ -39,6 +42,7 @@ def lane_heads(lane_keys: Iterable[str]) -> dict[str, UUID]:
     left: dict[str, UUID] = {}
     rows = (
         Order.objects.filter(lane_key__in=list(lane_keys), state__in=OPEN_STATES)
+        .exclude(_RESTING)
         .order_by("lane_key", *LANE_ORDER)
         .values_list("lane_key", "id", "state")
     )

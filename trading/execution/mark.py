@@ -32,6 +32,7 @@ from trading.enums import (
 from trading.execution.clock import clock_of
 from trading.execution.lanes import ready_heads
 from trading.faults import faultpoint
+from trading.guards import Guards, read_guards
 from trading.leases import db_now
 from trading.models import Instrument, MarketPrice, Order, OrderAttempt
 from trading.positions_held import NOTHING, Holding, base_of, read_holdings, rules_of
@@ -68,6 +69,7 @@ class _Seen:
     mark_times: Mapping[tuple[str, str], datetime | None]
     holdings: Mapping[uuid.UUID, Holding]
     close_ended: Mapping[uuid.UUID, bool]
+    guards: Guards
 
 
 @retried
@@ -142,6 +144,12 @@ def _look(heads: Sequence[Order], now: datetime) -> _Seen:
         mark_times={(p.market, p.inst_id): p.mark_at for p in prices},
         holdings=read_holdings(cycles, bases),
         close_ended=_flat_after(closes, bases),
+        guards=read_guards(
+            account_ids={order.account_id for order in heads},
+            markets=markets,
+            inst_ids=inst_ids,
+            now=now,
+        ),
     )
 
 
@@ -241,6 +249,9 @@ def _context(order: Order, seen: _Seen) -> RiskContext:
         leverage=order.leverage,
         order=OrderNumbers(order.quantity, notional, position_notional_after=notional),
         limits=effective_limits([*limits_of_account(account), *board.limits_for(covered)]),
+        **seen.guards.context(
+            account_id=order.account_id, market=order.market, inst_id=order.inst_id
+        ),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from uuid import UUID
 
 from django.db import transaction
@@ -13,6 +15,7 @@ from trading.execution.cancel import cancel_requested
 from trading.execution.lanes import LANE_ORDER, lane_heads
 from trading.execution.resolve import resolve_due
 from trading.execution.run import send_orders
+from trading.faults import InjectedFaultError
 from trading.leases import db_now
 from trading.models import Order
 from trading.transition import Change, retried, transition
@@ -20,16 +23,30 @@ from trading.transition import Change, retried, transition
 BATCH = 1000
 MOST_READ = 10_000
 
+log = logging.getLogger(__name__)
+
 
 def sweep() -> dict[str, int]:
-    """One round over unfinished orders: ask about the unknown, cancel, send the ready."""
+    """One round over everything unfinished, in the order of `STEPS`, then send what is ready.
+
+    A step that fails is tried again in the next round and stops nobody else's.
+    """
+    done: dict[str, int] = {}
     with all_tenants("the sweep of unfinished orders"):
-        resolved = resolve_due()
-        canceled = cancel_requested()
-        expired = expire_overdue()
+        for name, step in STEPS:
+            done[name] = _safely(name, step)
         ready = due_orders()
-    sent = send_orders(ready)
-    return {"asked": resolved, "canceled": canceled, "expired": expired, "sent": sent}
+    return done | {"sent": send_orders(ready)}
+
+
+def _safely(name: str, step: Callable[[], int]) -> int:
+    try:
+        return step()
+    except InjectedFaultError:
+        raise
+    except Exception:
+        log.exception("a step of the sweep failed: %s", name)
+        return 0
 
 
 @retried
@@ -65,3 +82,10 @@ def due_orders() -> list[UUID]:
         first.setdefault(lane, order)
     heads = lane_heads(first)
     return [order for lane, order in first.items() if heads.get(lane) == order][:BATCH]
+
+
+STEPS: tuple[tuple[str, Callable[[], int]], ...] = (
+    ("asked", resolve_due),
+    ("canceled", cancel_requested),
+    ("expired", expire_overdue),
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,6 +29,7 @@ from trading.exchange.types import (
     OrderLookup,
     OrderReport,
     Outcome,
+    Placement,
     PlaceRequest,
     PositionMode,
     PositionReport,
@@ -87,6 +88,22 @@ class OkxClient:
         return await self._judge(
             answer, credentials, classify.PLACE, client_order_id=request.client_order_id
         )
+
+    async def place_orders(
+        self, placements: Sequence[Placement], done: Callable[[int, SendOutcome], None]
+    ) -> None:
+        async def place(index: int, one: Placement) -> None:
+            outcome = SendOutcome(kind=Outcome.UNKNOWN, excerpt="the request was not finished")
+            try:
+                outcome = await self.place_order(
+                    one.credentials, one.request, exp_at_ms=one.exp_at_ms
+                )
+            except Exception as error:  # noqa: BLE001 - whatever happened, it may have been placed
+                outcome = SendOutcome(kind=Outcome.UNKNOWN, excerpt=type(error).__name__)
+            finally:
+                done(index, outcome)
+
+        await asyncio.gather(*(place(index, one) for index, one in enumerate(placements)))
 
     async def cancel_order(self, credentials: Credentials, request: CancelRequest) -> SendOutcome:
         try:
