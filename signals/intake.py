@@ -11,6 +11,7 @@ from signals.enums import Intent, SignalReason, SignalStatus, SourceStatus, Unit
 from signals.models import LeaderPosition, Signal, SignalSource
 from signals.parsing import ParsedSignal, ParseError
 from signals.ports import InstrumentFacts, market_book
+from signals.protection import check_protection, is_protected
 from signals.quantities import in_unit, needs_price
 from signals.storing import (
     Call,
@@ -116,6 +117,11 @@ def dedupe_hash_of(parsed: ParsedSignal) -> str:
         _written(parsed.reference_price),
         _written(parsed.leverage),
         "" if parsed.ttl is None else str(int(parsed.ttl.total_seconds())),
+        *(
+            f"{name}={_written(price)}"
+            for name, price in (("tp", parsed.take_profit), ("sl", parsed.stop_loss))
+            if price is not None
+        ),
     )
     return hash_identity("content:" + "|".join(map(str, said)))
 
@@ -135,6 +141,8 @@ def _signal(call: Call, parsed: ParsedSignal) -> Signal:
         quantity_value=None if quantity is None else quantity.value,
         reference_price=parsed.reference_price,
         leverage=parsed.leverage,
+        take_profit=parsed.take_profit,
+        stop_loss=parsed.stop_loss,
         account=call.account,
         created_by=call.created_by,
         raw=call.raw,
@@ -157,6 +165,9 @@ def _judge(signal: Signal, call: Call, parsed: ParsedSignal) -> None:
             signal.reference_price = _reference_price(call, parsed, instrument)
             signal.quantity, unit = in_unit(parsed.quantity, instrument, signal.reference_price)
             signal.unit = _agreed_unit(signal, unit)
+        if is_protected(parsed):
+            price = signal.reference_price or _mark_price(call, parsed)
+            check_protection(parsed, instrument, price)
     except ParseError as error:
         raise _Refusal(SignalReason.INVALID, error.field, error.reason) from error
 
@@ -177,6 +188,10 @@ def _reference_price(
 ) -> Decimal | None:
     if parsed.reference_price is not None or not needs_price(parsed.quantity, instrument):
         return parsed.reference_price
+    return _mark_price(call, parsed)
+
+
+def _mark_price(call: Call, parsed: ParsedSignal) -> Decimal | None:
     mark = market_book().mark_price(_market(call), parsed.inst_id)
     if mark is None or call.received_at - mark.at > REFERENCE_PRICE_AGE:
         return None

@@ -37,6 +37,8 @@ def enter_manual_signal(  # noqa: PLR0913 - the fields of a form
     quantity: Quantity | None = None,
     reference_price: Decimal | None = None,
     leverage: Decimal | None = None,
+    take_profit: Decimal | None = None,
+    stop_loss: Decimal | None = None,
     external_id: str = "",
 ) -> Received:
     """Trade on one account, by the same road as every other signal.
@@ -55,6 +57,8 @@ def enter_manual_signal(  # noqa: PLR0913 - the fields of a form
         else {"mode": str(quantity.mode), "value": _written(quantity.value)},
         "reference_price": _written(reference_price),
         "leverage": _written(leverage),
+        "take_profit": _written(take_profit),
+        "stop_loss": _written(stop_loss),
     }
     raw = json.dumps({name: value for name, value in payload.items() if value is not None})
     received = receive_signal(

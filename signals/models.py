@@ -134,6 +134,8 @@ class Signal(TenantModel):
     unit = models.CharField(max_length=16, choices=Unit, default=Unit.CONTRACTS)
     reference_price = ExactDecimalField(_("reference price"), null=True)
     leverage = ExactDecimalField(_("leverage"), null=True)
+    take_profit = ExactDecimalField(_("take profit"), null=True)
+    stop_loss = ExactDecimalField(_("stop loss"), null=True)
     account = models.ForeignKey(
         "customers.ExchangeAccount",
         verbose_name=_("only for account"),

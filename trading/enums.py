@@ -80,6 +80,42 @@ class EventSource(TextChoices):
     STAFF = "staff", _("Staff")
 
 
+class OrderCause(TextChoices):
+    """What an order comes from: a decision of ours, or a protection that was triggered."""
+
+    SIGNAL = "signal", _("Signal")
+    TAKE_PROFIT = "take_profit", _("Take profit")
+    STOP_LOSS = "stop_loss", _("Stop loss")
+
+
+class ActionKind(TextChoices):
+    """What is asked of something that rests at the exchange."""
+
+    CANCEL = "cancel", _("Cancel the order")
+    AMEND = "amend", _("Change the order")
+    PROTECT = "protect", _("Place a protection")
+    MOVE = "move", _("Move a protection")
+    UNPROTECT = "unprotect", _("Cancel a protection")
+
+
+class ActionState(TextChoices):
+    """How far an action is; the table of its steps is in `trading.actions`."""
+
+    WAITING = "waiting", _("Waiting")
+    SENDING = "sending", _("Sending")
+    UNKNOWN = "unknown", _("To be looked up")
+    DONE = "done", _("Done")
+    REFUSED = "refused", _("Not done")
+
+
+class ProtectionState(TextChoices):
+    WAITING = "waiting", _("Waits for its order")
+    LIVE = "live", pgettext_lazy("protection", "Live")
+    TRIGGERED = "triggered", _("Triggered")
+    CANCELED = "canceled", _("Canceled")
+    FAILED = "failed", _("Failed")
+
+
 class DecisionOutcome(TextChoices):
     COPIED = "copied", _("Copied")
     SKIPPED = "skipped", _("Not copied")
@@ -182,5 +218,6 @@ class Reason(TextChoices):
     EXCHANGE_REJECTED = "EXCHANGE_REJECTED", _("Refused by the exchange")
     EXCHANGE_CANCELED = "EXCHANGE_CANCELED", _("Canceled by the exchange")
     CANCELED_BY_SIGNAL = "CANCELED_BY_SIGNAL", _("Canceled by a signal")
+    CANCELED_BY_STAFF = "CANCELED_BY_STAFF", _("Canceled by staff")
     UNDERFILLED = "UNDERFILLED", _("Only partly filled")
     POISON = "POISON", _("Set aside after repeated failures")

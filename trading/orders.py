@@ -38,6 +38,12 @@ def client_order_id(
     return deployment_code + _base32(digest)
 
 
+def client_algo_id(*, deployment_code: str, key: bytes, identity: str) -> str:
+    """The id of a take profit and stop loss: of an order's, from the order's own client id."""
+    digest = hmac.new(key, f"algo|{identity}".encode(), hashlib.sha256).digest()
+    return deployment_code + _base32(digest)
+
+
 def is_ours(cl_ord_id: str, deployment_code: str) -> bool:
     """Does the id have the shape this deployment gives? (No proof: look the order up.)"""
     code, rest = cl_ord_id[:-_DIGEST_LETTERS], cl_ord_id[-_DIGEST_LETTERS:]

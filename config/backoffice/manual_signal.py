@@ -38,6 +38,13 @@ class ManualSignalForm(forms.Form):
     )
     mode = forms.ChoiceField(label=_("Counted in"), choices=QuantityMode.choices)
     leverage = forms.DecimalField(label=_("Leverage"), required=False, min_value=Decimal(1))
+    take_profit = forms.DecimalField(
+        label=_("Take profit"),
+        required=False,
+        min_value=Decimal(0),
+        help_text=_("A price. The exchange closes what this opens when it is reached."),
+    )
+    stop_loss = forms.DecimalField(label=_("Stop loss"), required=False, min_value=Decimal(0))
     external_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -72,6 +79,8 @@ def _enter(request: HttpRequest, form: ManualSignalForm) -> Any:
             direction=Direction(given["direction"]),
             quantity=None if value is None else Quantity(QuantityMode(given["mode"]), value),
             leverage=given["leverage"],
+            take_profit=given["take_profit"],
+            stop_loss=given["stop_loss"],
             external_id=str(given["external_id"]),
         )
     except ParseError as error:

@@ -41,8 +41,8 @@ class SignalSerializer(DeskSerializer):
         fields: ClassVar[tuple[str, ...]] = (
             "id", "source_id", "source_name", "external_id", "instrument", "intent", "direction",
             "quantity_mode", "quantity_value", "quantity", "unit", "reference_price", "leverage",
-            "account_id", "status", "refused_field", "reason", "reason_text", "signal_at",
-            "received_at", "expires_at", "copied_at",
+            "take_profit", "stop_loss", "account_id", "status", "refused_field", "reason",
+            "reason_text", "signal_at", "received_at", "expires_at", "copied_at",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -76,6 +76,10 @@ class SignalInput(DeskInput):
     )
     reference_price = Figure(required=False)
     leverage = Figure(required=False)
+    take_profit = Figure(
+        required=False, help_text="A price; for `open`, `add`, `flip` and `target`, not on spot."
+    )
+    stop_loss = Figure(required=False, help_text="The same on the other side of the market.")
     ttl_seconds = serializers.IntegerField(
         required=False, min_value=1, max_value=MAX_TTL_SECONDS, help_text="Openings expire after."
     )

@@ -13,7 +13,8 @@ MAX_LEVERAGE = 1000
 MAX_TTL_SECONDS = 3600
 MAX_PERCENT = 100
 
-UNSUPPORTED = ("stop_loss", "take_profit")
+PROTECTIONS = ("stop_loss", "take_profit")
+PROTECTED = frozenset({Intent.OPEN, Intent.ADD, Intent.FLIP, Intent.TARGET})
 FIELDS = frozenset(
     {
         "id",
@@ -25,6 +26,7 @@ FIELDS = frozenset(
         "reference_price",
         "leverage",
         "ttl_seconds",
+        *PROTECTIONS,
     }
 )
 WITHOUT_QUANTITY = frozenset({Intent.CLOSE, Intent.CANCEL})
@@ -40,9 +42,6 @@ def parse(raw: bytes) -> ParsedSignal:
 
 def read(payload: fields.Fields) -> ParsedSignal:
     """The same of an object that strict JSON was made into, by a door that asks no secret."""
-    for name in UNSUPPORTED:
-        if name in payload:
-            raise ParseError(name, "not supported: attached orders are not placed")
     fields.refuse_unknown(payload, FIELDS)
     external_id, time = payload.get("id"), payload.get("time")
     if external_id is None and time is None:
@@ -51,6 +50,7 @@ def read(payload: fields.Fields) -> ParsedSignal:
         payload.get(name) for name in ("reference_price", "leverage", "ttl_seconds")
     )
     intent = fields.choice(fields.required(payload, "intent"), "intent", Intent)
+    stop_loss, take_profit = (_protection(payload, name, intent) for name in PROTECTIONS)
     return ParsedSignal(
         external_id="" if external_id is None else fields.identifier(external_id, "id"),
         signal_at=None if time is None else fields.aware_time(time, "time"),
@@ -60,6 +60,8 @@ def read(payload: fields.Fields) -> ParsedSignal:
         quantity=None if intent in WITHOUT_QUANTITY else _quantity(payload, intent),
         reference_price=None if price is None else fields.positive(price, "reference_price"),
         leverage=None if leverage is None else _leverage(leverage),
+        take_profit=take_profit,
+        stop_loss=stop_loss,
         ttl=None if ttl is None else _ttl(ttl),
     )
 
@@ -93,6 +95,15 @@ def _leverage(value: object) -> Decimal:
     if leverage > MAX_LEVERAGE:
         raise ParseError("leverage", f"must not be above {MAX_LEVERAGE}")
     return leverage
+
+
+def _protection(payload: fields.Fields, name: str, intent: Intent) -> Decimal | None:
+    price = payload.get(name)
+    if price is None:
+        return None
+    if intent not in PROTECTED:
+        raise ParseError(name, "valid for open, add, flip and target only")
+    return fields.positive(price, name)
 
 
 def _ttl(value: object) -> timedelta:

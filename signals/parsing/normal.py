@@ -46,4 +46,6 @@ class ParsedSignal:
     quantity: Quantity | None = None
     reference_price: Decimal | None = None
     leverage: Decimal | None = None
+    take_profit: Decimal | None = None
+    stop_loss: Decimal | None = None
     ttl: timedelta | None = None

@@ -125,7 +125,7 @@ def test_a_key_is_needed_and_bounded(programs: Programs, key: str | None) -> Non
         ({"instrument": "NOPE-USDT-SWAP"}, "instrument"),
         ({"intent": "buy"}, "intent"),
         ({"leverage": "0.5"}, "leverage"),
-        ({"stop_loss": "1"}, "stop_loss"),
+        ({"take_profit": "1"}, "take_profit"),
         ({"account_id": "x"}, "account_id"),
     ],
 )

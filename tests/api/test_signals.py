@@ -99,7 +99,7 @@ def test_a_refused_signal_is_stored_and_its_id_stays_free(programs: Programs) ->
         ({"intent": "buy"}, "intent"),
         ({"instrument": "DOGE-USDT-SWAP"}, "instrument"),
         ({"time": "2099-01-01T00:00:00Z"}, "time"),
-        ({"stop_loss": "1"}, "stop_loss"),
+        ({"take_profit": "1"}, "take_profit"),
         ({"secret": "hunter2"}, "secret"),
         ({"account_id": "x"}, "account_id"),
         ({"tenant": 1}, "tenant"),

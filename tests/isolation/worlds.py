@@ -29,10 +29,14 @@ from tests import factories as make
 from tests.world import World, make_world
 from trading.enums import LimitKind, Scope, TradingMode
 from trading.models import (
+    Action,
+    ActionAttempt,
     Cycle,
     ExternalOrder,
     Instrument,
     MarketPrice,
+    Order,
+    Protection,
     QuarantinedReport,
     StreamLease,
 )
@@ -41,7 +45,7 @@ from trading.switch import set_limit, set_mode
 STAFF = (Role.OWNER, Role.TRADER, Role.RISK, Role.SUPPORT, Role.AUDITOR)
 OUTSIDERS = (Role.CUSTOMER, Role.INTEGRATOR)
 # What these hold is structure, not text: codes, hashes and keys that the database compares.
-STRUCTURAL = {"scope_key", "active_key", "dedupe_hash", "token_hash", "key_fingerprint",
+STRUCTURAL = {"scope_key", "active_key", "open_key", "dedupe_hash", "token_hash", "key_fingerprint",
               "nonce_hash", "lane_key", "dedup_key"}  # fmt: skip
 TEXTS = (models.CharField, models.TextField)
 SHORTEST = 10
@@ -185,11 +189,49 @@ def _fill(world: World) -> None:
         account=account, exchange_order_id=f"77{tenant.pk}", inst_id="ETH-USDT-SWAP", side="sell",
         quantity=1, state="live", seen_at=now,
     ).save()  # fmt: skip
+    for order in world.orders[:2]:
+        kept = protect(order)
+        for action in (ask_cancel(order), ask_unprotect(kept)):
+            ActionAttempt(
+                action=action, number=1, started_at=now, code="51400", message="Gone", excerpt="{}"
+            ).save()
     for stream in ("orders", "attention"):
         LiveStream(audience="staff", stream=stream, last_seq=1, heard_at=now).save()
         LiveEvent(
             audience="staff", stream=stream, seq=1, kind="order", object_id=str(tenant.uid), at=now
         ).save()
+
+
+def protect(order: Order) -> Protection:
+    """A stop loss that came with the order."""
+    kept = Protection(
+        account=order.account, inst_id=order.inst_id, side="sell", position_side="net",
+        margin_mode="cross", link_uid=order.link_uid, order=order, stop_loss=1, quantity=1,
+        client_algo_id=f"a{order.client_order_id}"[:32],
+        exchange_algo_id=f"9{order.pk.int % 10**9}",
+        reason="Not armed yet", state="live", created_at=order.created_at,
+        checked_at=order.created_at,
+    )  # fmt: skip
+    kept.save()
+    return kept
+
+
+def ask_cancel(order: Order) -> Action:
+    action = Action(
+        kind="cancel", account=order.account, order=order, reason="By hand", result="Gone",
+        state="done", created_at=order.created_at,
+    )  # fmt: skip
+    action.save()
+    return action
+
+
+def ask_unprotect(kept: Protection) -> Action:
+    action = Action(
+        kind="unprotect", account=kept.account, protection=kept, reason="By hand", state="waiting",
+        open_key=f"protection:{kept.pk.hex}:unprotect", created_at=kept.created_at,
+    )  # fmt: skip
+    action.save()
+    return action
 
 
 def _stain(desks: Desks) -> None:

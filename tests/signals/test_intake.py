@@ -426,3 +426,77 @@ def test_an_account_brings_its_own_market(source: SignalSource) -> None:
     assert (here.status, here.refused_field) == ("refused", "instrument")
     assert there.status == SignalStatus.ACCEPTED
     assert there.account_id == account.pk
+
+
+SHORT = replace(OPEN, direction=Direction.SHORT)
+
+
+@pytest.mark.parametrize(
+    ("parsed", "field", "words"),
+    [
+        (replace(OPEN, stop_loss=D(50_001)), "stop_loss", "must be below the reference price"),
+        (replace(OPEN, take_profit=D(50_000)), "take_profit", "must be above the reference price"),
+        (replace(SHORT, stop_loss=D(49_999)), "stop_loss", "must be above the reference price"),
+        (replace(SHORT, take_profit=D(50_001)), "take_profit", "must be below the reference price"),
+        (
+            replace(OPEN, stop_loss=D(45_000), reference_price=D(44_000)),
+            "stop_loss",
+            "must be below the reference price",
+        ),
+        (
+            replace(
+                OPEN,
+                intent=Intent.TARGET,
+                quantity=Quantity(QuantityMode.CONTRACTS, D(0)),
+                stop_loss=D(1),
+            ),
+            "stop_loss",
+            "not with a target of 0: nothing is left to protect",
+        ),
+    ],
+)
+def test_a_protection_on_the_wrong_side_is_refused_naming_its_field(
+    source: SignalSource, parsed: ParsedSignal, field: str, words: str
+) -> None:
+    signal = receive(source, parsed).signal
+
+    assert (signal.status, signal.refused_field, signal.reason_text) == ("refused", field, words)
+
+
+def test_spot_cannot_be_protected(source: SignalSource) -> None:
+    make_instrument("BTC-USDT", inst_type="SPOT")
+
+    signal = receive(source, replace(OPEN, inst_id="BTC-USDT", stop_loss=D(1))).signal
+
+    assert (signal.status, signal.refused_field) == ("refused", "stop_loss")
+    assert signal.reason_text == "not possible on spot: nothing there ends with its position"
+
+
+def test_without_any_price_the_two_are_measured_from_each_other(source: SignalSource) -> None:
+    set_price(price=50_000, at=timezone.now() - timedelta(hours=1))
+
+    crossed = receive(source, replace(OPEN, stop_loss=D(9), take_profit=D(8))).signal
+    parsed = replace(OPEN, external_id="2", stop_loss=D(8), take_profit=D(9))
+    taken = receive(source, parsed).signal
+
+    assert (crossed.refused_field, crossed.reason_text) == (
+        "stop_loss",
+        "must be below the take profit",
+    )
+    assert (taken.status, taken.stop_loss, taken.take_profit) == ("accepted", D(8), D(9))
+
+
+def test_a_protection_is_part_of_what_makes_two_deliveries_one(source: SignalSource) -> None:
+    nameless = replace(OPEN, external_id="", signal_at=timezone.now())
+
+    kinds = [
+        receive(source, each).duplicate
+        for each in (
+            nameless,
+            replace(nameless, stop_loss=D(40_000)),
+            replace(nameless, take_profit=D(60_000)),
+            replace(nameless, stop_loss=D(40_000)),
+        )
+    ]
+
+    assert kinds == [False, False, False, True]

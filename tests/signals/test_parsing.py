@@ -58,6 +58,8 @@ def test_all_a_signal_may_say() -> None:
         quantity={"mode": "notional", "value": 1000},
         reference_price="65000.5",
         leverage=5,
+        take_profit="60000",
+        stop_loss=70000.5,
         ttl_seconds=30,
         secret="hunter2",
     )
@@ -71,6 +73,8 @@ def test_all_a_signal_may_say() -> None:
         quantity=Quantity(QuantityMode.NOTIONAL, Decimal(1000)),
         reference_price=Decimal("65000.5"),
         leverage=Decimal(5),
+        take_profit=Decimal(60000),
+        stop_loss=Decimal("70000.5"),
         ttl=timedelta(seconds=30),
     )
 
@@ -290,17 +294,19 @@ def test_decimals_are_exact(written: str, value: str) -> None:
         ("long time", {"ttl_seconds": 3601}, "ttl_seconds", "must be from 1 to 3600"),
         ("half a second", {"ttl_seconds": 1.5}, "ttl_seconds", "must be a whole number"),
         ("ttl in words", {"ttl_seconds": "60"}, "ttl_seconds", "must be a whole number"),
+        ("free stop", {"stop_loss": 0}, "stop_loss", "must be greater than 0"),
+        ("profit in words", {"take_profit": "soon"}, "take_profit", "must be a decimal number"),
         (
-            "stop loss",
-            {"stop_loss": "60000"},
+            "stop of a close",
+            {"intent": "close", "stop_loss": "60000"},
             "stop_loss",
-            "not supported: attached orders are not placed",
+            "valid for open, add, flip and target only",
         ),
         (
-            "take profit of nothing",
-            {"take_profit": None},
+            "profit of a reduction",
+            {"intent": "reduce", "take_profit": "60000"},
             "take_profit",
-            "not supported: attached orders are not placed",
+            "valid for open, add, flip and target only",
         ),
         ("typing error", {"quantty": 1}, "quantty", "unknown field"),
         ("other letters", {"ID": "1"}, "ID", "unknown field"),

@@ -40,7 +40,16 @@ near_misses = st.fixed_dictionaries(
         "quantity": quantities,
     },
     optional=dict.fromkeys(
-        ["time", "reference_price", "leverage", "ttl_seconds", "secret", "stop_loss"], anything
+        [
+            "time",
+            "reference_price",
+            "leverage",
+            "ttl_seconds",
+            "secret",
+            "stop_loss",
+            "take_profit",
+        ],
+        anything,
     ),
 )
 

@@ -162,7 +162,7 @@ BAD_PAYLOADS = [
     ("neither id nor time", body_of(id=None), "id"),
     ("a lone surrogate", body_of().replace(b"alert-1", rb"\ud800"), "id"),
     ("NUL in the id", body_of(id="a\x00b"), "id"),
-    ("stop loss", body_of(stop_loss=1), "stop_loss"),
+    ("profit below a long", body_of(take_profit=1), "take_profit"),
     ("in the future", body_of(time="2199-01-01T00:00:00Z"), "time"),
     ("unknown field", body_of(**{"x" * 300: 1}), None),
     ("emoji", body_of(intent="🚀"), "intent"),

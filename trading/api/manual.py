@@ -51,6 +51,8 @@ class ManualTradeInput(DeskInput):
     quantity = QuantityInput(required=False, allow_null=True, default=None)
     reference_price = Figure(least=Decimal(0), required=False, allow_null=True, default=None)
     leverage = Figure(least=Decimal(1), required=False, allow_null=True, default=None)
+    take_profit = Figure(required=False, allow_null=True, default=None)
+    stop_loss = Figure(required=False, allow_null=True, default=None)
 
 
 class TakenSerializer(serializers.Serializer[Any]):
@@ -96,6 +98,8 @@ class ManualTradeView(DeskView):
                 quantity=_quantity(given["quantity"]),
                 reference_price=given["reference_price"],
                 leverage=given["leverage"],
+                take_profit=given["take_profit"],
+                stop_loss=given["stop_loss"],
                 external_id=external_id(request.user.pk, key),
             )
         except ParseError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from django.conf import settings
@@ -28,6 +29,7 @@ from trading.enums import (
 from trading.models import Cycle, Decision, Order, OrderEvent
 from trading.orders import client_order_id, lane_key
 from trading.positions_held import UNSENT
+from trading.protections import protections_of, towards_market
 from trading.transition import Change, transition
 
 TAKEN_BACK = {Intent.CANCEL: (OrderState.CANCELED, Reason.CANCELED_BY_SIGNAL)}
@@ -59,6 +61,7 @@ def write_drafts(
     insert_many(decisions)
     insert_many(cycles)
     insert_many(orders)
+    insert_many(protections_of(orders))
     insert_many([_created(order, now) for order in orders])
     return orders
 
@@ -190,6 +193,7 @@ def _order(
     if signal.expires_at is not None:
         max_age = min(max_age, signal.expires_at - signal.signal_at)
     opens = leg.leg in (Leg.OPEN, Leg.ADD)
+    profit, loss = _protection(signal, facts, leg) if opens else (None, None)
     return Order(
         tenant_id=signal.tenant_id,
         signal_at=signal.signal_at,
@@ -211,9 +215,25 @@ def _order(
         reference_price=signal.reference_price or leg.price,
         notional=leg.notional,
         leader_after=leg.leader_after,
+        take_profit=profit,
+        stop_loss=loss,
         state=OrderState.READY,
         created_at=now,
         expires_at=signal.signal_at + max_age if opens else None,
+    )
+
+
+def _protection(
+    signal: Signal, facts: Facts, leg: OrderDraft
+) -> tuple[Decimal | None, Decimal | None]:
+    """The signal's prices on the tick of the follower's market."""
+    market = facts.market
+    if market is None or market.rules.spot:
+        return None, None
+    tick, rising = market.rules.tick_size, leg.direction == Direction.LONG
+    return (
+        towards_market(signal.take_profit, tick, above=rising),
+        towards_market(signal.stop_loss, tick, above=not rising),
     )
 
 

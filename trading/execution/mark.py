@@ -7,7 +7,7 @@ is about to be made. After a crash anywhere later, the row says that it may have
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -36,6 +36,7 @@ from trading.guards import Guards, read_guards
 from trading.leases import db_now
 from trading.models import Instrument, MarketPrice, Order, OrderAttempt
 from trading.positions_held import NOTHING, Holding, base_of, read_holdings, rules_of
+from trading.protections import lingering
 from trading.risk import OrderNumbers, RiskContext, check, effective_limits
 from trading.sizing import resize_at_send
 from trading.switch import (
@@ -70,6 +71,7 @@ class _Seen:
     holdings: Mapping[uuid.UUID, Holding]
     close_ended: Mapping[uuid.UUID, bool]
     guards: Guards
+    lingering: Set[uuid.UUID]
 
 
 @retried
@@ -150,6 +152,7 @@ def _look(heads: Sequence[Order], now: datetime) -> _Seen:
             inst_ids=inst_ids,
             now=now,
         ),
+        lingering=lingering(heads),
     )
 
 
@@ -190,12 +193,16 @@ def _judge(
 
 
 def _refusal(order: Order, seen: _Seen, locked: str | None) -> Change | None:
+    if order.cancel_requested:
+        return _end(order, OrderState.CANCELED, Reason.CANCELED_BY_SIGNAL)
     if order.opens and order.expires_at is not None and seen.now > order.expires_at:
         return _end(order, OrderState.EXPIRED, Reason.EXPIRED)
     if locked is not None:
         return _end(order, OrderState.DENIED, Reason.LEVERAGE_LOCKED, locked)
     if order.waits_for and not seen.close_ended.get(order.waits_for, False):
         return _drop_flip(order, seen.now)
+    if order.id in seen.lingering:
+        return Change(order, OrderState.READY, {"not_before": seen.now + RETRY_HALTED})
     verdict = check(Leg(order.leg), _context(order, seen))
     return None if verdict.passed else _refused(order, verdict.reason, seen.now)
 

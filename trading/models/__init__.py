@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from trading.models.actions import Action, ActionAttempt
 from trading.models.decisions import Cycle, Decision
 from trading.models.instruments import Instrument, MarketPrice
 from trading.models.leases import Heartbeat, JobLease, StreamLease
 from trading.models.limits import Limit, TradingState
 from trading.models.orders import ExternalOrder, Fill, Order, OrderAttempt, OrderEvent
 from trading.models.positions import Balance, EquitySnapshot, Position
+from trading.models.protections import Protection
 from trading.models.reconcile import QuarantinedReport, ReconcileRun
 
 __all__ = [
+    "Action",
+    "ActionAttempt",
     "Balance",
     "Cycle",
     "Decision",
@@ -26,6 +30,7 @@ __all__ = [
     "OrderAttempt",
     "OrderEvent",
     "Position",
+    "Protection",
     "QuarantinedReport",
     "ReconcileRun",
     "StreamLease",

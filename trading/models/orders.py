@@ -25,6 +25,7 @@ from trading.enums import (
     AttemptOutcome,
     EventSource,
     Leg,
+    OrderCause,
     OrderState,
     OrderType,
     PositionSide,
@@ -76,6 +77,9 @@ class Order(PartitionedTenantModel):
     subscription = loose_key(Subscription, _("subscription"), null=True, related="orders")
     account = loose_key(ExchangeAccount, _("account"), related="orders")
     cycle = loose_key(Cycle, _("cycle"), null=True, related="orders")
+    cause = models.CharField(
+        _("cause"), max_length=12, choices=OrderCause, default=OrderCause.SIGNAL
+    )
     link_uid = models.UUIDField(editable=False)
     leg = models.CharField(_("leg"), max_length=8, choices=Leg)
     leg_number = models.PositiveSmallIntegerField(default=0)
@@ -104,6 +108,8 @@ class Order(PartitionedTenantModel):
     reference_price = ExactDecimalField(_("reference price"), null=True)
     notional = ExactDecimalField(_("notional"), null=True)
     leader_after = ExactDecimalField(null=True, editable=False)
+    take_profit = ExactDecimalField(_("take profit"), null=True)
+    stop_loss = ExactDecimalField(_("stop loss"), null=True)
 
     # state
     state = models.CharField(_("state"), max_length=20, choices=OrderState, default=OrderState.NEW)

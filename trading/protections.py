@@ -1,0 +1,84 @@
+"""Take profits and stop losses: what orders bring along, and what an opening must wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from uuid import UUID
+
+from django.conf import settings
+
+from trading.enums import ProtectionState, Side
+from trading.models import Order, Protection
+from trading.orders import client_algo_id
+
+
+def protections_of(orders: Iterable[Order]) -> list[Protection]:
+    """The protections these new orders bring along, waiting for them to fill. Not saved yet."""
+    return [
+        Protection(
+            tenant_id=order.tenant_id,
+            account_id=order.account_id,
+            inst_id=order.inst_id,
+            side=Side.SELL if order.side == Side.BUY else Side.BUY,
+            position_side=order.position_side,
+            margin_mode=order.margin_mode,
+            link_uid=order.link_uid,
+            cycle_id=order.cycle_id,
+            order_id=order.id,
+            client_algo_id=algo_id_of(order.client_order_id),
+            take_profit=order.take_profit,
+            stop_loss=order.stop_loss,
+            quantity=order.quantity,
+            state=ProtectionState.WAITING,
+            created_at=order.created_at,
+        )
+        for order in orders
+        if order.take_profit is not None or order.stop_loss is not None
+    ]
+
+
+def algo_id_of(identity: str) -> str:
+    """The algo client id that belongs to an identity, the same at every attempt."""
+    return client_algo_id(
+        deployment_code=settings.DEPLOYMENT_CODE,
+        key=settings.ORDER_ID_KEY.encode(),
+        identity=identity,
+    )
+
+
+def towards_market(price: Decimal | None, tick: Decimal, *, above: bool) -> Decimal | None:
+    """The price on the tick, rounded to the side that is reached earlier."""
+    if price is None or tick <= 0:
+        return price
+    rounding = ROUND_FLOOR if above else ROUND_CEILING
+    return (price / tick).to_integral_value(rounding=rounding) * tick
+
+
+def lingering(orders: Sequence[Order]) -> set[UUID]:
+    """Of these orders, the openings that a stop of an earlier cycle would hit. One query.
+
+    A protection ends with its cycle; until the exchange has confirmed that, nothing is opened
+    on the same side of the same instrument.
+    """
+    opening = [order for order in orders if order.opens]
+    if not opening:
+        return set()
+    rows = Protection.objects.active().filter(
+        account_id__in={order.account_id for order in opening},
+        inst_id__in={order.inst_id for order in opening},
+    )
+    left = [
+        (account, inst_id, side, cycle)
+        for account, inst_id, side, cycle in rows.values_list(
+            "account_id", "inst_id", "position_side", "cycle_id"
+        )
+    ]
+    return {
+        order.id
+        for order in opening
+        for account, inst_id, side, cycle in left
+        if (account, inst_id, side) == (order.account_id, order.inst_id, order.position_side)
+        and cycle is not None
+        and cycle != order.cycle_id
+    }
