@@ -6,9 +6,17 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Protocol
 
+from trading.exchange.algos import (
+    AlgoAmendRequest,
+    AlgoCancelRequest,
+    AlgoLookup,
+    AlgoReport,
+    AlgoRequest,
+)
 from trading.exchange.clock import ExchangeClock
 from trading.exchange.types import (
     AccountConfigReport,
+    AmendRequest,
     BalanceReport,
     CancelRequest,
     Credentials,
@@ -26,6 +34,7 @@ from trading.exchange.types import (
     PositionReport,
     PositionSide,
     SendOutcome,
+    SystemStatusReport,
     TickerReport,
 )
 
@@ -55,9 +64,69 @@ class ExchangeClient(Protocol):
         its outcome as it comes, exactly once for each, also when it never left."""
         ...
 
+    async def amend_order(
+        self, credentials: Credentials, request: AmendRequest, *, exp_at_ms: int
+    ) -> SendOutcome:
+        """New terms for a resting order. An acknowledgement means accepted for amendment: the
+        order itself tells what became of it."""
+        ...
+
     async def cancel_order(
         self, credentials: Credentials, request: CancelRequest
     ) -> SendOutcome: ...
+
+    async def cancel_orders(
+        self, credentials: Credentials, requests: Sequence[CancelRequest]
+    ) -> tuple[SendOutcome, ...]:
+        """Many orders of one account, 20 to a request; one outcome for each, in their order."""
+        ...
+
+    async def cancel_all_after(
+        self, credentials: Credentials, timeout_s: int, *, tag: str = ""
+    ) -> SendOutcome:
+        """Have the exchange cancel all resting orders (of a tag) unless called again within 10 to
+        120 s; 0 stops the countdown. Algo orders are not promised to be among them."""
+        ...
+
+    async def place_algo_order(self, credentials: Credentials, request: AlgoRequest) -> SendOutcome:
+        """No deadline protects this: look an unknown one up before it is sent again."""
+        ...
+
+    async def amend_algo_order(
+        self, credentials: Credentials, request: AlgoAmendRequest
+    ) -> SendOutcome: ...
+
+    async def cancel_algo_orders(
+        self, credentials: Credentials, requests: Sequence[AlgoCancelRequest]
+    ) -> tuple[SendOutcome, ...]:
+        """Many of one account, 10 to a request; one outcome for each, in their order."""
+        ...
+
+    async def fetch_algo_order(
+        self,
+        credentials: Credentials,
+        *,
+        client_algo_id: str | None = None,
+        exchange_algo_id: str | None = None,
+    ) -> AlgoLookup:
+        """The latest of that client algo id, also when it came attached to an order."""
+        ...
+
+    async def fetch_open_algo_orders(
+        self, credentials: Credentials, inst_type: InstrumentType | None = None
+    ) -> tuple[AlgoReport, ...]:
+        """Take profits and stop losses that wait, all pages."""
+        ...
+
+    async def fetch_algo_order_history(
+        self,
+        credentials: Credentials,
+        inst_type: InstrumentType | None = None,
+        *,
+        begin_ms: int,
+    ) -> tuple[AlgoReport, ...]:
+        """Those created since then that were triggered, canceled or failed, newest first."""
+        ...
 
     async def close_position(
         self,
@@ -138,6 +207,10 @@ class ExchangeClient(Protocol):
     async def fetch_tickers(self, inst_type: InstrumentType) -> tuple[TickerReport, ...]: ...
 
     async def fetch_mark_prices(self, inst_type: InstrumentType) -> tuple[MarkPriceReport, ...]: ...
+
+    async def fetch_system_status(self) -> tuple[SystemStatusReport, ...]:
+        """Announced, running and past maintenance. Asked at most once in 5 seconds."""
+        ...
 
     async def fetch_time_ms(self) -> int: ...
 

@@ -12,6 +12,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from trading.exchange.protection import Protection, ProtectionReport
+
 
 class InstrumentType(StrEnum):
     SPOT = "spot"
@@ -124,6 +126,8 @@ class PlaceRequest:
     tag: str = ""
     # Spot market orders only: which currency `quantity` counts ("base_ccy" or "quote_ccy").
     target_currency: str | None = None
+    # Opening orders only: a reducing order with one is refused by the exchange.
+    protection: Protection | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +147,23 @@ class CancelRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AmendRequest:
+    """New terms of a resting order; what is None stays. `quantity` is the new *total*: at or below
+    what is filled it ends the order. `request_id` comes back in the private channel."""
+
+    inst_id: str
+    client_order_id: str | None = None
+    exchange_order_id: str | None = None
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SendOutcome:
     """`excerpt` is the start of the answer or the transport error, never a header or a secret.
 
+    `exchange_order_id` is an algo order's id when an algo order was sent, amended or canceled.
     `code` is the envelope's, `sub_code` the row's sCode; `reason_code` is the one that decides.
     """
 
@@ -216,6 +234,10 @@ class OrderReport:
     category: str = ""  # "normal", "full_liquidation", "adl", ...
     tag: str = ""
     target_currency: str = ""
+    # The algo order that this order came from, if one did, and what it brings along itself.
+    exchange_algo_id: str = ""
+    client_algo_id: str = ""
+    protections: tuple[ProtectionReport, ...] = ()
     # Only the private channel tells the fill behind an update with its own fee.
     last_fill: FillReport | None = None
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -342,3 +364,18 @@ class LeverageReport:
     margin_mode: MarginMode
     position_side: PositionSide
     leverage: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemStatusReport:
+    """Maintenance that the exchange announces. `service_type` says of what ("5" is trading)."""
+
+    title: str
+    state: str  # "scheduled", "ongoing", "pre_open", "completed" or "canceled"
+    begins_at: dt.datetime
+    ends_at: dt.datetime | None
+    pre_opens_at: dt.datetime | None
+    service_type: str
+    system: str
+    environment: str  # "1" production, "2" demo
+    link: str

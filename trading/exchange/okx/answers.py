@@ -6,10 +6,12 @@ import json
 from http import HTTPStatus
 from typing import Any
 
+from trading.exchange.algos import AlgoLookup
 from trading.exchange.errors import AuthFailed, MalformedReport, ReadFailed
 from trading.exchange.okx import codes
 from trading.exchange.okx.classify import Answer, describe
 from trading.exchange.okx.parse import parse_order
+from trading.exchange.okx.parse_algos import parse_algo
 from trading.exchange.types import LookupKind, OrderLookup
 
 _MESSAGE = 200
@@ -65,6 +67,33 @@ def lookup_of(
             kind=LookupKind.UNKNOWN, message="another order", http_status=answer.status
         )
     return OrderLookup(kind=LookupKind.FOUND, report=report, code="0", http_status=answer.status)
+
+
+def algo_lookup_of(
+    answer: Answer, *, client_algo_id: str | None, exchange_algo_id: str | None
+) -> AlgoLookup:
+    """Found only when the row is the algo order asked for, not found only when OKX says so."""
+    try:
+        report = parse_algo(row_of(answer))
+    except MalformedReport as error:
+        return AlgoLookup(kind=LookupKind.UNKNOWN, message=str(error), http_status=answer.status)
+    except ReadFailed as error:
+        missing = error.code == codes.ORDER_NOT_FOUND and answer.status == HTTPStatus.OK
+        return AlgoLookup(
+            kind=LookupKind.NOT_FOUND if missing else LookupKind.UNKNOWN,
+            code=error.code,
+            message=error.message,
+            http_status=answer.status,
+        )
+    asked = client_algo_id in (None, report.client_algo_id) and exchange_algo_id in (
+        None,
+        report.exchange_algo_id,
+    )
+    if not asked:
+        return AlgoLookup(
+            kind=LookupKind.UNKNOWN, message="another order", http_status=answer.status
+        )
+    return AlgoLookup(kind=LookupKind.FOUND, report=report, code="0", http_status=answer.status)
 
 
 def _envelope(answer: Answer) -> dict[str, Any]:

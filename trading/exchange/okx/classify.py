@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
@@ -49,20 +49,73 @@ class Answer:
     failure: BaseException | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """How one endpoint answers: which codes refuse, and what an acknowledgement must show."""
+    """How one endpoint answers: which codes refuse, and what an acknowledgement must show.
 
+    `order_id` and `client_id` are the fields in which its rows name what they are about.
+    """
+
+    path: str
     refused: frozenset[str]
     not_placed: frozenset[str] = codes.NOT_PLACED
+    duplicate: frozenset[str] = frozenset()
+    order_id: str = "ordId"
+    client_id: str = "clOrdId"
     order_id_needed: bool = False
     row_code_needed: bool = False
 
 
-PLACE = Operation(codes.PLACE_REFUSED, order_id_needed=True, row_code_needed=True)
-CANCEL = Operation(codes.CANCEL_REFUSED, row_code_needed=True)
-CLOSE = Operation(codes.CLOSE_REFUSED, not_placed=codes.CLOSE_NOT_PLACED)
-SETTING = Operation(codes.SETTING_REFUSED)
+PLACE = Operation(
+    path="trade/order",
+    refused=codes.PLACE_REFUSED,
+    duplicate=codes.DUPLICATE,
+    order_id_needed=True,
+    row_code_needed=True,
+)
+AMEND = Operation(
+    path="trade/amend-order",
+    refused=codes.AMEND_REFUSED,
+    not_placed=codes.AMEND_NOT_PLACED,
+    order_id_needed=True,
+    row_code_needed=True,
+)
+CANCEL = Operation(path="trade/cancel-order", refused=codes.CANCEL_REFUSED, row_code_needed=True)
+CANCEL_MANY = replace(CANCEL, path="trade/cancel-batch-orders")
+CLOSE = Operation(
+    path="trade/close-position", refused=codes.CLOSE_REFUSED, not_placed=codes.CLOSE_NOT_PLACED
+)
+LEVERAGE = Operation(path="account/set-leverage", refused=codes.SETTING_REFUSED)
+POSITION_MODE = Operation(path="account/set-position-mode", refused=codes.SETTING_REFUSED)
+COUNTDOWN = Operation(path="trade/cancel-all-after", refused=codes.COUNTDOWN_REFUSED)
+PLACE_ALGO = Operation(
+    path="trade/order-algo",
+    refused=codes.ALGO_REFUSED,
+    duplicate=codes.ALGO_DUPLICATE,
+    order_id="algoId",
+    client_id="algoClOrdId",
+    order_id_needed=True,
+    row_code_needed=True,
+)
+AMEND_ALGO = replace(AMEND, path="trade/amend-algos", order_id="algoId", client_id="algoClOrdId")
+CANCEL_ALGOS = replace(
+    CANCEL, path="trade/cancel-algos", order_id="algoId", client_id="algoClOrdId"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What one item of a batch is about: by the exchange's id if there is one, or by ours."""
+
+    order_id: str
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Envelope:
+    code: str
+    message: str
+    rows: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +140,58 @@ class _Verdict:
         return _text(self.row, "sMsg") or self.message
 
 
-def classify_send(
-    answer: Answer, operation: Operation = PLACE, *, client_order_id: str = ""
-) -> SendOutcome:
+def classify_send(answer: Answer, operation: Operation, *, client_id: str = "") -> SendOutcome:
     """The outcome of one request that was sent at most once."""
     if answer.failure is not None:
-        kind = Outcome.NOT_PLACED if never_left(answer.failure) else Outcome.UNKNOWN
-        return SendOutcome(kind=kind, message=describe(answer.failure), http_status=answer.status)
-    verdict = _read(answer.body, client_order_id)
-    if verdict is None:
-        return SendOutcome(
-            kind=Outcome.UNKNOWN, http_status=answer.status, excerpt=answer.body[:_EXCERPT]
-        )
+        return _not_answered(answer, answer.failure)
+    envelope = _read(answer.body)
+    if envelope is None:
+        return _unreadable(answer)
+    row = _our_row(envelope.rows, operation, client_id)
+    if envelope.rows and row is None:
+        return _unreadable(answer)
+    return _outcome(answer, _Verdict(envelope.code, envelope.message, row), operation)
+
+
+def classify_batch(
+    answer: Answer, operation: Operation, targets: Sequence[Target]
+) -> tuple[SendOutcome, ...]:
+    """One outcome for each target, by the one row that names it.
+
+    An answer without rows speaks of all alike; a target whose row is missing or doubled is unknown.
+    """
+    if answer.failure is not None:
+        return (_not_answered(answer, answer.failure),) * len(targets)
+    envelope = _read(answer.body)
+    if envelope is None:
+        return (_unreadable(answer),) * len(targets)
+    if not envelope.rows:
+        verdict = _Verdict(envelope.code, envelope.message, None)
+        return (_outcome(answer, verdict, operation),) * len(targets)
+    return tuple(
+        _unreadable(answer)
+        if (row := _row_about(envelope.rows, operation, target)) is None
+        else _outcome(answer, _Verdict(envelope.code, envelope.message, row), operation)
+        for target in targets
+    )
+
+
+def _not_answered(answer: Answer, failure: BaseException) -> SendOutcome:
+    kind = Outcome.NOT_PLACED if never_left(failure) else Outcome.UNKNOWN
+    return SendOutcome(kind=kind, message=describe(failure), http_status=answer.status)
+
+
+def _unreadable(answer: Answer) -> SendOutcome:
+    return SendOutcome(
+        kind=Outcome.UNKNOWN, http_status=answer.status, excerpt=answer.body[:_EXCERPT]
+    )
+
+
+def _outcome(answer: Answer, verdict: _Verdict, operation: Operation) -> SendOutcome:
     kind = _judge(answer, verdict, operation)
     return SendOutcome(
         kind=kind,
-        exchange_order_id=_text(verdict.row, "ordId") if kind is Outcome.ACK else "",
+        exchange_order_id=_text(verdict.row, operation.order_id) if kind is Outcome.ACK else "",
         code=verdict.code,
         sub_code=verdict.sub_code,
         message=verdict.words[:_EXCERPT],
@@ -154,7 +243,7 @@ def _acknowledges(verdict: _Verdict, operation: Operation) -> bool:
         return False
     if operation.row_code_needed and verdict.sub_code != "0":
         return False
-    return bool(_text(row, "ordId")) or not operation.order_id_needed
+    return bool(_text(row, operation.order_id)) or not operation.order_id_needed
 
 
 def _refusal(verdict: _Verdict, operation: Operation) -> Outcome:
@@ -163,17 +252,17 @@ def _refusal(verdict: _Verdict, operation: Operation) -> Outcome:
         return Outcome.NOT_PLACED
     if reason in codes.AUTH:
         return Outcome.AUTH
-    if reason in codes.DUPLICATE and operation.order_id_needed:
+    if reason in operation.duplicate:
         return Outcome.DUPLICATE
     if reason in operation.refused:
         return Outcome.REJECTED
-    if reason == codes.PARAMETER_ERROR and "clordid" not in verdict.words.lower():
+    if reason == codes.PARAMETER_ERROR and "clord" not in verdict.words.lower():
         return Outcome.REJECTED
     return Outcome.UNKNOWN
 
 
-def _read(body: str, client_order_id: str) -> _Verdict | None:
-    """The envelope, or None when this is not an answer of OKX's or not one to our request."""
+def _read(body: str) -> _Envelope | None:
+    """The envelope, or None when this is not an answer of OKX's."""
     try:
         envelope = json.loads(body)
     except (ValueError, RecursionError):
@@ -186,21 +275,26 @@ def _read(body: str, client_order_id: str) -> _Verdict | None:
         return None
     if not all(isinstance(row, dict) for row in rows):
         return None
-    row = _our_row(rows, client_order_id)
-    if rows and row is None:
-        return None
-    return _Verdict(code, _text(envelope, "msg"), row)
+    return _Envelope(code, _text(envelope, "msg"), rows)
 
 
-def _our_row(rows: list[dict[str, Any]], client_order_id: str) -> dict[str, Any] | None:
+def _our_row(
+    rows: list[dict[str, Any]], operation: Operation, client_id: str
+) -> dict[str, Any] | None:
+    name = operation.client_id
     if len(rows) == 1:
-        return rows[0] if _echoes(rows[0], client_order_id) else None
-    ours = [row for row in rows if client_order_id and row.get("clOrdId") == client_order_id]
+        echoes = not client_id or _text(rows[0], name) in ("", client_id)
+        return rows[0] if echoes else None
+    ours = [row for row in rows if client_id and row.get(name) == client_id]
     return ours[0] if len(ours) == 1 else None
 
 
-def _echoes(row: dict[str, Any], client_order_id: str) -> bool:
-    return not client_order_id or _text(row, "clOrdId") in ("", client_order_id)
+def _row_about(
+    rows: list[dict[str, Any]], operation: Operation, target: Target
+) -> dict[str, Any] | None:
+    name = operation.order_id if target.order_id else operation.client_id
+    about = [row for row in rows if row.get(name) == (target.order_id or target.client_id)]
+    return about[0] if len(about) == 1 else None
 
 
 def _text(row: dict[str, Any] | None, field: str) -> str:

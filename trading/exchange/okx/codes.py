@@ -17,7 +17,9 @@ AUTH = (
     "50041", "50059", "50060", "50119", "50120", "50121",
 }  # fmt: skip
 
-DUPLICATE = frozenset({"51011", "51016"})
+# The name is taken: maybe by an earlier attempt of the same order, or by what it brought along.
+DUPLICATE = frozenset({"51011", "51016", "51068"})
+ALGO_DUPLICATE = frozenset({"51065", "51068"})
 ORDER_NOT_FOUND = "51603"
 
 # One of ours, wrongly built.
@@ -55,13 +57,38 @@ _ORDER_REFUSED = frozenset(
 # Means a bad parameter, but may also name a client order id that is already taken.
 PARAMETER_ERROR = "51000"
 
-PLACE_REFUSED = _BAD_REQUEST | _NOT_NOW | _ORDER_REFUSED
+# Legs on the wrong side of the price, without a position, too many, or not for this order.
+_LEGS_REFUSED = frozenset(
+    {
+        *(str(code) for code in range(51076, 51087)),
+        *(str(code) for code in range(51088, 51100)),
+        *(str(code) for code in range(51175, 51179)),
+        *(str(code) for code in range(51300, 51309)),
+        *(str(code) for code in range(51325, 51334)),
+        "51058", "51250", "51252", "51260", "51261", "51275", "51276", "51299", "51317", "51415",
+    }
+) - {"51097"}  # fmt: skip
+_CHANGE_REFUSED = frozenset(
+    {
+        "51003", "51063", "51075", "51171", "51214", "51407", "51408", "51500", "51501", "51502",
+        "51503", "51514", "51532", "51536", "51537", "51538", "51539", "51543",
+        *(str(code) for code in range(51505, 51513)),
+        *(str(code) for code in range(51521, 51532)),
+    }
+)  # fmt: skip
+
+PLACE_REFUSED = _BAD_REQUEST | _NOT_NOW | _ORDER_REFUSED | _LEGS_REFUSED
+ALGO_REFUSED = PLACE_REFUSED
+AMEND_REFUSED = PLACE_REFUSED | _CHANGE_REFUSED
+# Too many amendments of one order under way: this one changed nothing, a later one may.
+AMEND_NOT_PLACED = NOT_PLACED | {"51513"}
 CANCEL_REFUSED = (
     _BAD_REQUEST
     | _NOT_NOW
     | {"51001", "51003", "51407", "51408"}
     | {"51400", "51401", "51402", "51403", "51404", "51405", "51410", "51413", "51416", "54048"}
 )
+COUNTDOWN_REFUSED = _BAD_REQUEST | {"51000", "51071"}
 SETTING_REFUSED = (
     _BAD_REQUEST
     | _NOT_NOW

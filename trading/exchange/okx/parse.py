@@ -5,13 +5,13 @@ from __future__ import annotations
 from trading.exchange.errors import MalformedReport
 from trading.exchange.okx import fields
 from trading.exchange.okx.fields import Row, as_row
+from trading.exchange.okx.parse_algos import instrument_type, parse_protections
 from trading.exchange.types import (
     AccountConfigReport,
     BalanceReport,
     CurrencyBalance,
     FillReport,
     InstrumentReport,
-    InstrumentType,
     LeverageReport,
     MarginMode,
     MarkPriceReport,
@@ -22,6 +22,7 @@ from trading.exchange.types import (
     PositionReport,
     PositionSide,
     Side,
+    SystemStatusReport,
     TickerReport,
 )
 
@@ -30,7 +31,6 @@ _POSITION_SIDES = {"": PositionSide.NET}
 # Spot lead trading is spot trading to everybody but OKX.
 _MARGIN_MODES = {"spot_isolated": MarginMode.CASH}
 _POSITION_MODES = {"net_mode": PositionMode.NET, "long_short_mode": PositionMode.LONG_SHORT}
-_INSTRUMENT_TYPES = {kind.value.upper(): kind for kind in InstrumentType}
 _LIQUIDITY = {"M": "maker", "T": "taker", "": ""}
 
 
@@ -57,7 +57,7 @@ def parse_position(row: object) -> PositionReport:
         raise MalformedReport("pos", "negative with a position side")
     return PositionReport(
         inst_id=fields.required_text(row, "instId"),
-        inst_type=_instrument_type(row),
+        inst_type=instrument_type(row),
         position_side=position_side,
         margin_mode=fields.choice(row, "mgnMode", MarginMode),
         quantity=quantity,
@@ -113,7 +113,7 @@ def parse_instrument(row: object) -> InstrumentReport:
     if contract_type not in ("", "linear", "inverse"):
         raise MalformedReport("ctType", "neither linear nor inverse")
     has_contract = bool(contract_type)
-    inst_type = _instrument_type(row)
+    inst_type = instrument_type(row)
     if inst_type is None:
         raise MalformedReport("instType", "missing or unknown")
     return InstrumentReport(
@@ -169,6 +169,21 @@ def parse_leverage(row: object) -> LeverageReport:
     )
 
 
+def parse_system_status(row: object) -> SystemStatusReport:
+    row = as_row(row)
+    return SystemStatusReport(
+        title=fields.message(row, "title"),
+        state=fields.required_text(row, "state"),
+        begins_at=fields.time(row, "begin"),
+        ends_at=fields.optional_time(row, "end"),
+        pre_opens_at=fields.optional_time(row, "preOpenBegin"),
+        service_type=fields.text(row, "serviceType"),
+        system=fields.text(row, "system"),
+        environment=fields.text(row, "env"),
+        link=fields.message(row, "href"),
+    )
+
+
 def parse_time_ms(row: object) -> int:
     return fields.milliseconds(as_row(row), "ts")
 
@@ -176,7 +191,7 @@ def parse_time_ms(row: object) -> int:
 def _order(row: Row, last_fill: FillReport | None) -> OrderReport:
     return OrderReport(
         inst_id=fields.required_text(row, "instId"),
-        inst_type=_instrument_type(row),
+        inst_type=instrument_type(row),
         client_order_id=fields.text(row, "clOrdId"),
         exchange_order_id=fields.required_text(row, "ordId"),
         state=fields.choice(row, "state", OrderState),
@@ -201,6 +216,9 @@ def _order(row: Row, last_fill: FillReport | None) -> OrderReport:
         category=fields.text(row, "category"),
         tag=fields.text(row, "tag"),
         target_currency=fields.text(row, "tgtCcy"),
+        exchange_algo_id=fields.text(row, "algoId"),
+        client_algo_id=fields.text(row, "algoClOrdId"),
+        protections=parse_protections(row),
         last_fill=last_fill,
         raw=row,
     )
@@ -238,11 +256,6 @@ def _order_type(row: Row) -> OrderType:
     wire = fields.required_text(row, "ordType")
     known = {kind.value for kind in OrderType} - {OrderType.OTHER.value}
     return OrderType(wire) if wire in known else OrderType.OTHER
-
-
-def _instrument_type(row: Row) -> InstrumentType | None:
-    """None for a type we do not know: somebody's odd position must not hide the others."""
-    return _INSTRUMENT_TYPES.get(fields.text(row, "instType"))
 
 
 def _currency_balance(row: Row) -> CurrencyBalance:
