@@ -140,6 +140,18 @@ class TradingMode(TextChoices):
     FLATTEN = "flatten", _("Flatten")
 
 
+class FlattenStep(TextChoices):
+    """How far flattening an account has come; every reading decides anew where it stands."""
+
+    CANCELING = "canceling", _("Canceling orders")
+    WAITING = "waiting", _("Waiting for orders on their way")
+    READING = "reading", _("Reading positions")
+    CLOSING = "closing", _("Closing positions")
+    VERIFYING = "verifying", _("Reading once more")
+    FLAT = "flat", _("Flat")
+    MANUAL = "manual", _("Needs a person")
+
+
 class Scope(TextChoices):
     SYSTEM = "system", _("Whole installation")
     TENANT = "tenant", _("Desk")
@@ -174,6 +186,8 @@ class Reason(TextChoices):
     CLOSE_ONLY = "CLOSE_ONLY", _("Only closes are followed")
     TRADING_HALTED = "TRADING_HALTED", _("Trading is halted")
     REDUCE_ONLY = "REDUCE_ONLY", _("Only reductions are allowed")
+    FLATTENING = "FLATTENING", _("Everything is being closed")
+    FLATTEN_OVER = "FLATTEN_OVER", _("The flatten it belonged to is over")
     NOT_IN_CYCLE = "NOT_IN_CYCLE", _("This position was not copied")
     EQUITY_UNKNOWN = "EQUITY_UNKNOWN", _("Equity is not known")
     PRICE_UNKNOWN = "PRICE_UNKNOWN", _("No fresh price")

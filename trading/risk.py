@@ -42,7 +42,8 @@ class OrderNumbers:
 class RiskContext:
     """All that is known about one leg of one account.
 
-    `modes` are the switches of every scope that covers it. `mark_age` None: no price was
+    `modes` are the switches of every scope that covers it; `flattens` says that flatten itself
+    closes with it, and then they are those that bind flatten. `mark_age` None: no price was
     ever seen. `signal_age` is measured at the check, so it may have grown since receipt.
     `leverage` is what the position would be held with. `open_positions` and
     `used_daily_notional` (quote currency) do not contain this leg. `order` is None before
@@ -50,6 +51,7 @@ class RiskContext:
     """
 
     modes: tuple[TradingMode, ...] = (TradingMode.ACTIVE,)
+    flattens: bool = False
     customer_active: bool = True
     account_enabled: bool = True
     key_verified: bool = True
@@ -90,7 +92,7 @@ Check = Callable[[Leg, RiskContext], RiskVerdict | None]
 
 def check(leg: Leg, ctx: RiskContext) -> RiskVerdict:
     """The first refusal in the fixed order of `CHECKS`, or `PASSED`."""
-    for refuses in CHECKS:
+    for refuses in FLATTEN_CHECKS if ctx.flattens else CHECKS:
         verdict = refuses(leg, ctx)
         if verdict is not None:
             return verdict
@@ -128,6 +130,15 @@ def remaining_daily_notional(ctx: RiskContext) -> Decimal | None:
     return None if limit is None else max(limit.value - ctx.used_daily_notional, Decimal(0))
 
 
+def everything_is_flattened(_leg: Leg, ctx: RiskContext) -> RiskVerdict | None:
+    # Also reductions: flatten closes what is really there, and nobody else may act on old sizes.
+    return _denied(Reason.FLATTENING) if TradingMode.FLATTEN in ctx.modes else None
+
+
+def flatten_is_over(_leg: Leg, ctx: RiskContext) -> RiskVerdict | None:
+    return None if TradingMode.FLATTEN in ctx.modes else _denied(Reason.FLATTEN_OVER)
+
+
 def trading_is_halted(_leg: Leg, ctx: RiskContext) -> RiskVerdict | None:
     # Any halt, not the strictest switch: a desk's "flatten" must not loosen a system halt.
     return _denied(Reason.TRADING_HALTED) if TradingMode.HALTED in ctx.modes else None
@@ -157,7 +168,7 @@ def instrument_is_suspended(leg: Leg, ctx: RiskContext) -> RiskVerdict | None:
 
 
 def only_reductions_are_allowed(leg: Leg, ctx: RiskContext) -> RiskVerdict | None:
-    tightened = {TradingMode.REDUCE_ONLY, TradingMode.FLATTEN} & set(ctx.modes)
+    tightened = TradingMode.REDUCE_ONLY in ctx.modes
     return _denied(Reason.REDUCE_ONLY) if tightened and leg in INCREASES else None
 
 
@@ -258,7 +269,9 @@ def order_quantity_is_above_limit(leg: Leg, ctx: RiskContext) -> RiskVerdict | N
     return _above(ctx, LimitKind.ORDER_QUANTITY, ctx.order.quantity, reason)
 
 
+FLATTEN_CHECKS: tuple[Check, ...] = (trading_is_halted, flatten_is_over, key_is_not_verified)
 CHECKS: tuple[Check, ...] = (
+    everything_is_flattened,
     trading_is_halted,
     account_is_paused,
     key_is_not_verified,

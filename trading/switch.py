@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -24,7 +25,9 @@ from accounts.tenancy import all_tenants, tenant_scope
 from customers.models import Customer, ExchangeAccount
 from strategies.models import Strategy
 from trading.enums import LimitKind, Scope, TradingMode
-from trading.models import Limit, TradingState
+from trading.events import flatten_begun
+from trading.leases import db_now
+from trading.models import FlattenRun, Limit, TradingState
 from trading.risk import STRICTNESS, LimitValue
 
 Target = Strategy | Customer | ExchangeAccount | str | None
@@ -45,10 +48,14 @@ class Covered:
     strategy_id: int | None = None
 
     def scope_keys(self) -> tuple[str, ...]:
+        return self.system_keys() + self.desk_keys()
+
+    def system_keys(self) -> tuple[str, ...]:
+        return "system", f"system|instrument|{self.inst_id}"
+
+    def desk_keys(self) -> tuple[str, ...]:
         tenant = self.tenant_id
         keys = [
-            "system",
-            f"system|instrument|{self.inst_id}",
             f"{tenant}",
             f"{tenant}|customer|{self.customer_id}",
             f"{tenant}|account|{self.account_id}",
@@ -66,8 +73,24 @@ class Switchboard:
     modes: dict[str, TradingMode] = field(default_factory=dict)
     limits: dict[str, list[LimitValue]] = field(default_factory=dict)
 
-    def modes_for(self, covered: Covered) -> tuple[TradingMode, ...]:
-        return tuple(self.modes[k] for k in covered.scope_keys() if k in self.modes)
+    def modes_for(self, covered: Covered, *, flattens: bool = False) -> tuple[TradingMode, ...]:
+        """The switches that bind an order; `flattens`: one by which flatten itself closes.
+
+        Flatten goes on over a halt of the same owner, being stricter. A desk's waits while
+        the installation is halted: whoever halted everything said that nothing may be sent.
+        """
+        if not flattens:
+            return self._set(covered.scope_keys())
+        system = self._set(covered.system_keys())
+        if TradingMode.FLATTEN in system:
+            return (TradingMode.FLATTEN,)
+        if TradingMode.HALTED in system:
+            return (TradingMode.HALTED,)
+        desk = self._set(covered.desk_keys())
+        return (TradingMode.FLATTEN,) if TradingMode.FLATTEN in desk else ()
+
+    def _set(self, keys: Iterable[str]) -> tuple[TradingMode, ...]:
+        return tuple(self.modes[key] for key in keys if key in self.modes)
 
     def limits_for(self, covered: Covered) -> list[LimitValue]:
         return [limit for key in covered.scope_keys() for limit in self.limits.get(key, [])]
@@ -139,14 +162,33 @@ def set_mode(
 ) -> TradingState:
     """Set the switch of one scope. `tenant` None means the whole installation.
 
-    Raises ValidationError without a reason, with a target that does not fit the scope,
-    or for `flatten`, which needs the engine that closes positions.
+    Raises ValidationError without a reason or with a target that does not fit the scope, and
+    TwoPersonsError for a scope that is being flattened: `leave_flatten` is the only way out.
     """
+    return _set_mode(mode, reason, actor, tenant, _scope_columns(scope, tenant, target))
+
+
+@transaction.atomic
+def leave_flatten(
+    *, state: TradingState, mode: TradingMode, reason: str, actor: User | None
+) -> TradingState:
+    """End flattening a scope, once two persons have agreed; callers see to that."""
+    if mode == TradingMode.FLATTEN:
+        raise ValidationError({"mode": _("Choose what comes after.")})
+    return _set_mode(mode, reason, actor, state.tenant, _columns_of(state), may_leave=True)
+
+
+def _set_mode(
+    mode: TradingMode,
+    reason: str,
+    actor: User | None,
+    tenant: Tenant | None,
+    keys: dict[str, Any],
+    *,
+    may_leave: bool = False,
+) -> TradingState:
     if not reason.strip():
         raise ValidationError({"reason": _("Say why: the diary keeps it.")})
-    if mode == TradingMode.FLATTEN:
-        raise ValidationError({"mode": _("Flatten is not available yet. Halt instead.")})
-    keys = _scope_columns(scope, tenant, target)
     with _scope_of(tenant):
         _bump(tenant)
         state: TradingState
@@ -155,6 +197,8 @@ def set_mode(
             defaults={**keys, "mode": mode, "reason": reason, "changed_by": actor},
         )
         before = TradingMode.ACTIVE if created else TradingMode(state.mode)
+        if before == TradingMode.FLATTEN and mode != before and not may_leave:
+            raise TwoPersonsError
         if not created:
             state.mode, state.reason, state.changed_by = mode, reason, actor
             state.save(update_fields=["mode", "reason", "changed_by", "changed_at"])
@@ -163,12 +207,43 @@ def set_mode(
             obj=state,
             before={"mode": before},
             after={"mode": mode, "scope": keys["scope_key"]},
-            level=AuditLevel.WARNING if is_tighter(mode, before) else AuditLevel.NOTICE,
+            level=_level(mode, before),
             reason=reason,
             actor=actor,
             tenant=tenant,
         )
+        _follow(state, before, actor)
     return state
+
+
+def _level(mode: TradingMode, before: TradingMode) -> AuditLevel:
+    if mode == TradingMode.FLATTEN and mode != before:
+        return AuditLevel.CRITICAL
+    return AuditLevel.WARNING if is_tighter(mode, before) else AuditLevel.NOTICE
+
+
+def _follow(state: TradingState, before: TradingMode, actor: User | None) -> None:
+    """A run begins and ends with the mode."""
+    if state.mode == before:
+        return
+    now = db_now()
+    if before == TradingMode.FLATTEN:
+        FlattenRun.objects.filter(active_key=state.scope_key).update(ended_at=now, active_key=None)
+    if state.mode == TradingMode.FLATTEN:
+        run = FlattenRun(
+            tenant_id=state.tenant_id,
+            state=state,
+            reason=state.reason,
+            started_by=actor,
+            active_key=state.scope_key,
+            started_at=now,
+        )
+        run.save(force_insert=True)
+        transaction.on_commit(partial(flatten_begun.send_robust, FlattenRun, run_id=run.pk))
+
+
+class TwoPersonsError(ValueError):
+    """The scope is being flattened: two persons must agree to end that. Nothing was changed."""
 
 
 class WouldLoosenError(ValueError):
@@ -252,6 +327,10 @@ def _bump(tenant: Tenant | None) -> None:
     )
     if rows.update(switch_version=F("switch_version") + 1) != 1:
         raise SwitchUnreadableError("the row of the installation or of the desk is missing")
+
+
+def _columns_of(state: TradingState) -> dict[str, Any]:
+    return {"scope": Scope(state.scope), "scope_key": state.scope_key}
 
 
 _TARGETS: dict[Scope, tuple[str, type]] = {

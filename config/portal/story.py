@@ -90,8 +90,11 @@ _CHANGEABLE: Final = frozenset(
 )  # fmt: skip
 # These stop reductions as well, so nothing may be promised about closing.
 _STOPS_ALL: Final = frozenset(
-    {Reason.TRADING_HALTED, Reason.ACCOUNT_DISABLED, Reason.KEY_NOT_VERIFIED, Reason.POISON}
-)
+    {
+        Reason.TRADING_HALTED, Reason.FLATTENING, Reason.ACCOUNT_DISABLED,
+        Reason.KEY_NOT_VERIFIED, Reason.POISON,
+    }
+)  # fmt: skip
 _ABOUT_HOLDING: Final = frozenset(
     {Reason.NOT_IN_CYCLE, Reason.ALREADY_FLAT, Reason.ALREADY_AT_TARGET, Reason.NOTHING_PENDING}
 )

@@ -33,6 +33,8 @@ from trading.models import (
     ActionAttempt,
     Cycle,
     ExternalOrder,
+    FlattenAccount,
+    FlattenRun,
     Instrument,
     MarketPrice,
     Order,
@@ -170,6 +172,11 @@ def _fill(world: World) -> None:
         SignalNonce(source=source, nonce_hash=f"{tenant.pk}-{number}", used_at=now).save()
     set_mode(mode=TradingMode.REDUCE_ONLY, reason="Watched", actor=owner, tenant=tenant,
              scope=Scope.ACCOUNT, target=account)  # fmt: skip
+    for inst_id in ("XRP-USDT-SWAP", "DOGE-USDT-SWAP"):
+        state = set_mode(mode=TradingMode.FLATTEN, reason="Delisted", actor=owner, tenant=tenant,
+                         scope=Scope.INSTRUMENT, target=inst_id)  # fmt: skip
+        run = FlattenRun.objects.get(state=state)
+        FlattenAccount(run=run, account=account, started_at=now, step_at=now).save()
     set_limit(kind=LimitKind.DAILY_NOTIONAL, value=9000, actor=owner, tenant=tenant,
               scope=Scope.CUSTOMER, target=world.customers[1])  # fmt: skip
     link = world.subscriptions[1]

@@ -61,11 +61,11 @@ REFUSALS: list[tuple[Check, dict[str, Any], DecisionOutcome, Reason, frozenset[L
         INCREASES,
     ),
     (
-        risk.only_reductions_are_allowed,
-        {"modes": (TradingMode.FLATTEN,)},
+        risk.everything_is_flattened,
+        {"modes": (TradingMode.ACTIVE, TradingMode.FLATTEN)},
         DENIED,
-        Reason.REDUCE_ONLY,
-        INCREASES,
+        Reason.FLATTENING,
+        ALL,
     ),
     (
         risk.customer_is_not_active,
@@ -262,10 +262,35 @@ def test_the_first_refusal_names_the_reason() -> None:
     assert check(Leg.OPEN, ctx).reason == Reason.TRADING_HALTED
 
 
-def test_a_desk_that_flattens_does_not_loosen_a_system_halt() -> None:
-    ctx = RiskContext(modes=(TradingMode.HALTED, TradingMode.FLATTEN))
+@pytest.mark.parametrize(
+    ("label", "known", "reason"),
+    [
+        ("flattening", {"modes": (TradingMode.FLATTEN,)}, Reason.NONE),
+        ("over", {"modes": ()}, Reason.FLATTEN_OVER),
+        ("the installation is halted", {"modes": (TradingMode.HALTED,)}, Reason.TRADING_HALTED),
+        (
+            "somebody else's key",
+            {"modes": (TradingMode.FLATTEN,), "key_verified": False},
+            Reason.KEY_NOT_VERIFIED,
+        ),
+        (
+            "a paused account of a customer who left",
+            {
+                "modes": (TradingMode.FLATTEN,),
+                "account_enabled": False,
+                "customer_active": False,
+                "subscription_status": SubscriptionStatus.STOPPED,
+            },
+            Reason.NONE,
+        ),
+    ],
+)
+def test_flatten_closes_whatever_else_is_switched_off(
+    label: str, known: dict[str, Any], reason: Reason
+) -> None:
+    verdict = check(Leg.CLOSE, replace(RiskContext(), flattens=True, **known))
 
-    assert check(Leg.CLOSE, ctx).reason == Reason.TRADING_HALTED
+    assert verdict.reason == reason, label
 
 
 def test_a_refusal_says_by_how_much() -> None:

@@ -72,7 +72,6 @@ def test_a_change_bumps_the_version_of_its_owner_and_is_in_the_diary(tenant: Ten
 
 REFUSALS: list[tuple[str, dict[str, Any], str]] = [
     ("no reason", {"reason": "  "}, "reason"),
-    ("flatten", {"mode": TradingMode.FLATTEN}, "mode"),
     ("the installation's scope by a desk", {"scope": Scope.SYSTEM}, "scope"),
     ("a desk with a target", {"target": BTC}, "scope"),
     ("an instrument without a name", {"scope": Scope.INSTRUMENT, "target": ""}, "target"),

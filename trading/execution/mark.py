@@ -209,7 +209,8 @@ def _refusal(order: Order, seen: _Seen, locked: str | None) -> Change | None:
 
 def _refused(order: Order, reason: Reason, now: datetime) -> Change:
     """A halt is often short, and a reduction must not be lost: both are kept and tried again."""
-    if order.opens and reason != Reason.TRADING_HALTED:
+    for_good = reason in (Reason.FLATTENING, Reason.FLATTEN_OVER)
+    if for_good or (order.opens and reason != Reason.TRADING_HALTED):
         return _end(order, OrderState.DENIED, reason)
     why = {} if reason == Reason.TRADING_HALTED else {"reason": reason}
     return Change(order, OrderState.READY, {"not_before": now + RETRY_HALTED, **why})
@@ -235,10 +236,11 @@ def _context(order: Order, seen: _Seen) -> RiskContext:
         strategy_id=subscription.strategy_id if subscription else None,
     )
     board = seen.boards[order.tenant_id]
-    modes: tuple[TradingMode, ...] = board.modes_for(covered)
+    modes: tuple[TradingMode, ...] = board.modes_for(covered, flattens=order.flattens)
     notional = order.notional or Decimal(0)
     return RiskContext(
         modes=modes,
+        flattens=order.flattens,
         customer_active=account.customer.status == CustomerStatus.ACTIVE,
         account_enabled=account.status == AccountStatus.ACTIVE,
         key_verified=account.key_status == KeyStatus.VERIFIED,
@@ -264,7 +266,7 @@ def _context(order: Order, seen: _Seen) -> RiskContext:
 
 def _quantity(order: Order, seen: _Seen) -> Decimal:
     """A reduction is sized anew from what is really filled; an opening stays as decided."""
-    if order.opens or order.cycle is None:
+    if order.opens or order.cycle is None or order.flattens:
         return Decimal(order.quantity)
     instrument = seen.instruments.get((order.market, order.inst_id))
     if instrument is None:

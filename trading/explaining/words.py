@@ -27,6 +27,10 @@ BARRED: Final[Mapping[str, Texts]] = {
     R.CLOSE_ONLY: (_("This subscription only follows closes."),),
     R.TRADING_HALTED: (_("Trading is halted. No order is sent, not even a close."),),
     R.REDUCE_ONLY: (_("Nothing new is opened. Closes and reductions go on."),),
+    R.FLATTENING: (
+        _("Every position is being closed at the market. Nothing else is sent meanwhile."),
+    ),
+    R.FLATTEN_OVER: (_("Closing everything had ended before this order was sent."),),
     R.NOT_IN_CYCLE: (
         _("The leader changed a position that you did not copy. There was nothing to follow."),
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trading.models.actions import Action, ActionAttempt
 from trading.models.decisions import Cycle, Decision
+from trading.models.flatten import FlattenAccount, FlattenRun
 from trading.models.instruments import Instrument, MarketPrice
 from trading.models.leases import Heartbeat, JobLease, StreamLease
 from trading.models.limits import Limit, TradingState
@@ -21,6 +22,8 @@ __all__ = [
     "EquitySnapshot",
     "ExternalOrder",
     "Fill",
+    "FlattenAccount",
+    "FlattenRun",
     "Heartbeat",
     "Instrument",
     "JobLease",

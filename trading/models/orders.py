@@ -125,6 +125,7 @@ class Order(PartitionedTenantModel):
     not_found_count = models.PositiveSmallIntegerField(default=0, editable=False)
     claims = models.PositiveSmallIntegerField(default=0, editable=False)
     cancel_requested = models.BooleanField(_("cancel requested"), default=False)
+    flattens = models.BooleanField(_("closes for flatten"), default=False, editable=False)
     claim_token = models.UUIDField(null=True, editable=False)
     version = models.PositiveIntegerField(default=0, editable=False)
 
