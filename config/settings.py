@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -336,6 +337,24 @@ SKEW_S = env.int("SKEW_S", default=1)
 GRACE_S = env.int("GRACE_S", default=3)
 # OKX repeats a mark price that did not change every 10 s only: less would block quiet instruments.
 MARK_STALE_AFTER_S = env.int("MARK_STALE_AFTER_S", default=15)
+
+# The most that anybody may set, and what holds without a limit of his own; None bounds nothing.
+
+
+def _limit(name: str, default: str = "") -> tuple[str, Decimal | None]:
+    given = env.str(f"LIMIT_{name}", default=default)
+    return name.lower(), Decimal(given) if given else None
+
+
+LIMITS = dict(
+    (
+        _limit("ORDER_NOTIONAL"), _limit("DAILY_NOTIONAL"), _limit("POSITION_NOTIONAL"),
+        _limit("DESK_NOTIONAL"), _limit("OPEN_POSITIONS"), _limit("LEVERAGE"),
+        _limit("ORDER_QUANTITY"), _limit("PRICE_COLLAR", "0.02"), _limit("STOP_COLLAR", "0.05"),
+        _limit("SPREAD", "0.01"), _limit("LEADER_MULTIPLE", "2"), _limit("LEGS", "4"),
+        _limit("ACCOUNT_SENDS", "10"), _limit("SYSTEM_SENDS", "5000"),
+    )
+)  # fmt: skip
 
 # Webhooks -------------------------------------------------------------------------------------
 

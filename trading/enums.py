@@ -170,6 +170,14 @@ class LimitKind(TextChoices):
     OPEN_POSITIONS = "open_positions", _("Open positions (count)")
     LEVERAGE = "leverage", _("Leverage (times)")
     ORDER_QUANTITY = "order_quantity", _("Contracts per order")
+    DESK_NOTIONAL = "desk_notional", _("Notional per instrument, whole desk")
+    PRICE_COLLAR = "price_collar", _("Distance of a limit price from the mark (ratio)")
+    STOP_COLLAR = "stop_collar", _("Distance of a stop price from the mark (ratio)")
+    SPREAD = "spread", _("Spread for market orders (ratio)")
+    LEADER_MULTIPLE = "leader_multiple", _("Order size beside the leader's position (times)")
+    LEGS = "legs", _("Legs per signal (count)")
+    ACCOUNT_SENDS = "account_sends", _("Orders per second and account (count)")
+    SYSTEM_SENDS = "system_sends", _("Orders per second, whole installation (count)")
 
 
 class Reason(TextChoices):
@@ -208,6 +216,22 @@ class Reason(TextChoices):
     DAILY_LIMIT = "DAILY_LIMIT", _("Daily limit reached")
     OPEN_POSITIONS_ABOVE_LIMIT = "OPEN_POSITIONS_ABOVE_LIMIT", _("Too many open positions")
     LEVERAGE_ABOVE_LIMIT = "LEVERAGE_ABOVE_LIMIT", _("Leverage above the limit")
+    DESK_NOTIONAL_ABOVE_LIMIT = (
+        "DESK_NOTIONAL_ABOVE_LIMIT",
+        _("Above the desk's limit per instrument"),
+    )
+    PRICE_OUTSIDE_COLLAR = "PRICE_OUTSIDE_COLLAR", _("Price too far from the market")
+    SPREAD_ABOVE_LIMIT = "SPREAD_ABOVE_LIMIT", _("Spread too wide for a market order")
+    SIZE_OUT_OF_PROPORTION = (
+        "SIZE_OUT_OF_PROPORTION",
+        _("Size out of proportion to the leader's"),
+    )
+    LEGS_ABOVE_LIMIT = "LEGS_ABOVE_LIMIT", _("Too many orders of one signal")
+    DUPLICATE_SUSPECTED = "DUPLICATE_SUSPECTED", _("Same order as a moment ago")
+    ACCOUNT_BREAKER = "ACCOUNT_BREAKER", _("Breaker of the account is open")
+    MARKET_BREAKER = "MARKET_BREAKER", _("Breaker of the market is open")
+    EXCHANGE_MAINTENANCE = "EXCHANGE_MAINTENANCE", _("The exchange is in maintenance")
+    CLOCK_OFF = "CLOCK_OFF", _("Our clock and the exchange's are too far apart")
     LEVERAGE_LOCKED = "LEVERAGE_LOCKED", _("Leverage could not be changed")
     POS_MODE_CONFLICT = "POS_MODE_CONFLICT", _("Open in the other direction")
     SHORT_NOT_POSSIBLE = "SHORT_NOT_POSSIBLE", _("Spot cannot be sold short")

@@ -13,6 +13,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import F
@@ -105,7 +106,7 @@ def read_switchboard(tenant_id: int) -> Switchboard:
                 "scope_key", "mode"
             )
         }
-        limits: dict[str, list[LimitValue]] = {}
+        limits: dict[str, list[LimitValue]] = {"system": ceilings()}
         rows = Limit.objects.filter(is_active=True).values_list(
             "scope_key", "kind", "scope", "value"
         )
@@ -113,6 +114,16 @@ def read_switchboard(tenant_id: int) -> Switchboard:
             bound = LimitValue(LimitKind(kind), Scope(scope), value, label=str(Scope(scope).label))
             limits.setdefault(key, []).append(bound)
     return Switchboard(modes, limits)
+
+
+def ceilings() -> list[LimitValue]:
+    """What the settings of the installation allow at most: nobody's own limit exceeds it."""
+    label = str(Scope.SYSTEM.label)
+    return [
+        LimitValue(LimitKind(kind), Scope.SYSTEM, value, label)
+        for kind, value in settings.LIMITS.items()
+        if value is not None
+    ]
 
 
 def limits_of_account(account: ExchangeAccount) -> list[LimitValue]:

@@ -20,7 +20,8 @@ def test_the_example_names_every_setting_and_no_other() -> None:
         for market in re.findall(r'_okx\("([A-Z]+)"', settings)
         for kind in ("REST", "WS")
     }
-    read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', settings)) | {*REQUIRED} | markets
+    limits = {f"LIMIT_{name}" for name in re.findall(r'_limit\("([A-Z_]+)"', settings)}
+    read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', settings)) | {*REQUIRED} | markets | limits
     substituted = set(re.findall(r"\$\{([A-Z_]+)", scripts))
     named = set(re.findall(r"^(?:# )?([A-Z][A-Z_]+)=", example, re.MULTILINE))
 

@@ -15,7 +15,9 @@ from trading.risk import (
     PASSED,
     Check,
     LimitValue,
+    Obstacles,
     OrderNumbers,
+    PriceNumbers,
     RiskContext,
     check,
     effective_leverage,
@@ -32,8 +34,13 @@ DENIED, SKIPPED = DecisionOutcome.DENIED, DecisionOutcome.SKIPPED
 ORDER = OrderNumbers(D(10), D(1000), D(3000))
 
 
-def limit(kind: LimitKind, value: int) -> dict[LimitKind, LimitValue]:
+def limit(kind: LimitKind, value: int | str) -> dict[LimitKind, LimitValue]:
     return {kind: LimitValue(kind, Scope.TENANT, D(value), "Desk")}
+
+
+def asked(price: str, **terms: Any) -> dict[str, Any]:
+    """A limit order at this price while the mark is 100."""
+    return {"mark": D(100), "asked": PriceNumbers(price=D(price), **terms)}
 
 
 REFUSALS: list[tuple[Check, dict[str, Any], DecisionOutcome, Reason, frozenset[Leg]]] = [
@@ -199,6 +206,112 @@ REFUSALS: list[tuple[Check, dict[str, Any], DecisionOutcome, Reason, frozenset[L
         Reason.ORDER_QUANTITY_ABOVE_LIMIT,
         INCREASES,
     ),
+    (
+        risk.account_is_stopped,
+        {"obstacles": Obstacles(account_stopped=True)},
+        DENIED,
+        Reason.ACCOUNT_BREAKER,
+        ALL,
+    ),
+    (
+        risk.account_breaker_is_open,
+        {"obstacles": Obstacles(account_breaker=True)},
+        DENIED,
+        Reason.ACCOUNT_BREAKER,
+        INCREASES,
+    ),
+    (
+        risk.market_breaker_is_open,
+        {"obstacles": Obstacles(market_breaker=True)},
+        DENIED,
+        Reason.MARKET_BREAKER,
+        INCREASES,
+    ),
+    (
+        risk.exchange_is_in_maintenance,
+        {"obstacles": Obstacles(maintenance=True)},
+        DENIED,
+        Reason.EXCHANGE_MAINTENANCE,
+        INCREASES,
+    ),
+    (
+        risk.spread_is_too_wide,
+        {"spread": D("0.0101"), "limits": limit(LimitKind.SPREAD, "0.01")},
+        DENIED,
+        Reason.SPREAD_ABOVE_LIMIT,
+        INCREASES,
+    ),
+    (
+        risk.price_is_outside_collar,
+        {**asked("102.01"), "limits": limit(LimitKind.PRICE_COLLAR, "0.02")},
+        DENIED,
+        Reason.PRICE_OUTSIDE_COLLAR,
+        INCREASES,
+    ),
+    (
+        risk.price_is_outside_collar,
+        {**asked("97.99"), "limits": limit(LimitKind.PRICE_COLLAR, "0.02")},
+        DENIED,
+        Reason.PRICE_OUTSIDE_COLLAR,
+        INCREASES,
+    ),
+    (
+        risk.price_is_outside_collar,
+        {**asked("105.01", is_stop=True), "limits": limit(LimitKind.STOP_COLLAR, "0.05")},
+        DENIED,
+        Reason.PRICE_OUTSIDE_COLLAR,
+        INCREASES,
+    ),
+    (
+        risk.price_is_outside_collar,
+        {**asked("95.99", discount=D("0.03")), "limits": limit(LimitKind.PRICE_COLLAR, "0.02")},
+        DENIED,
+        Reason.PRICE_OUTSIDE_COLLAR,
+        INCREASES,
+    ),
+    (
+        risk.desk_notional_is_above_limit,
+        {
+            "order": ORDER,
+            "desk_notional": D(4001),
+            "limits": limit(LimitKind.DESK_NOTIONAL, 5000),
+        },
+        DENIED,
+        Reason.DESK_NOTIONAL_ABOVE_LIMIT,
+        INCREASES,
+    ),
+    (
+        risk.size_is_out_of_proportion,
+        {
+            "order": replace(ORDER, proportional=D("4.99")),
+            "limits": limit(LimitKind.LEADER_MULTIPLE, 2),
+        },
+        DENIED,
+        Reason.SIZE_OUT_OF_PROPORTION,
+        INCREASES,
+    ),
+    (
+        risk.too_many_legs,
+        {"leg_number": 4, "limits": limit(LimitKind.LEGS, 4)},
+        DENIED,
+        Reason.LEGS_ABOVE_LIMIT,
+        INCREASES,
+    ),
+    (risk.order_is_repeated, {"is_repeated": True}, DENIED, Reason.DUPLICATE_SUSPECTED, INCREASES),
+    (
+        risk.account_sends_too_fast,
+        {"account_sends": 10, "limits": limit(LimitKind.ACCOUNT_SENDS, 10)},
+        DENIED,
+        Reason.SENDS_ABOVE_LIMIT,
+        INCREASES,
+    ),
+    (
+        risk.system_sends_too_fast,
+        {"system_sends": 5000, "limits": limit(LimitKind.SYSTEM_SENDS, 5000)},
+        DENIED,
+        Reason.SENDS_ABOVE_LIMIT,
+        INCREASES,
+    ),
 ]
 
 
@@ -250,6 +363,39 @@ def test_nothing_is_wrong_with_the_ordinary_case(leg: Leg) -> None:
         ("position", {"order": ORDER, "limits": limit(LimitKind.POSITION_NOTIONAL, 3000)}),
         ("contracts", {"order": ORDER, "limits": limit(LimitKind.ORDER_QUANTITY, 10)}),
         ("day", {"order": ORDER, "limits": limit(LimitKind.DAILY_NOTIONAL, 1000)}),
+        ("spread", {"spread": D("0.01"), "limits": limit(LimitKind.SPREAD, "0.01")}),
+        (
+            "spread of a limit order",
+            {"spread": D(1), **asked("100"), "limits": limit(LimitKind.SPREAD, "0.01")},
+        ),
+        ("limit price", {**asked("102"), "limits": limit(LimitKind.PRICE_COLLAR, "0.02")}),
+        ("limit price below", {**asked("98"), "limits": limit(LimitKind.PRICE_COLLAR, "0.02")}),
+        (
+            "stop price",
+            {**asked("105", is_stop=True), "limits": limit(LimitKind.STOP_COLLAR, "0.05")},
+        ),
+        (
+            "discount and a hundredth",
+            {**asked("96", discount=D("0.03")), "limits": limit(LimitKind.PRICE_COLLAR, "0.02")},
+        ),
+        (
+            "desk",
+            {
+                "order": ORDER,
+                "desk_notional": D(4000),
+                "limits": limit(LimitKind.DESK_NOTIONAL, 5000),
+            },
+        ),
+        (
+            "twice the leader's share",
+            {
+                "order": replace(ORDER, proportional=D(5)),
+                "limits": limit(LimitKind.LEADER_MULTIPLE, 2),
+            },
+        ),
+        ("fourth leg", {"leg_number": 3, "limits": limit(LimitKind.LEGS, 4)}),
+        ("tenth send", {"account_sends": 9, "limits": limit(LimitKind.ACCOUNT_SENDS, 10)}),
+        ("last send", {"system_sends": 4999, "limits": limit(LimitKind.SYSTEM_SENDS, 5000)}),
     ],
 )
 def test_at_the_limit_is_not_above_it(label: str, known: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from accounts.tenancy import all_tenants
 from tests import factories as make
 from trading.enums import Scope, TradingMode
 from trading.models import Limit, TradingState
+from trading.risk import effective_limits
 from trading.switch import (
     Covered,
     SwitchUnreadableError,
@@ -119,7 +120,9 @@ def test_a_limit_cannot_be_negative(tenant: Tenant) -> None:
     assert nothing_was_written()
 
 
-def test_the_board_shows_a_desk_its_own_and_the_installation_s(tenant: Tenant) -> None:
+def test_the_board_shows_a_desk_its_own_and_the_installation_s(
+    tenant: Tenant, settings: Any
+) -> None:
     other = make.make_tenant()
     set_mode(mode=TradingMode.HALTED, reason="r", actor=None, tenant=other)
     set_mode(
@@ -133,15 +136,32 @@ def test_the_board_shows_a_desk_its_own_and_the_installation_s(tenant: Tenant) -
     set_limit(kind="leverage", value=Decimal(5), actor=None, tenant=tenant)
     set_limit(kind="leverage", value=Decimal(3), actor=None, tenant=other)
 
+    settings.LIMITS = {"order_quantity": None, "leverage": Decimal(20)}
+
     board = read_switchboard(tenant.pk)
 
     assert board.modes_for(covered(tenant)) == (TradingMode.REDUCE_ONLY,)
     assert board.modes_for(covered(tenant, inst_id="ETH-USDT-SWAP")) == ()
-    assert [limit.value for limit in board.limits_for(covered(tenant))] == [Decimal(5)]
-    assert board.limits_for(covered(tenant))[0].scope == Scope.TENANT
+    limits = board.limits_for(covered(tenant))
+    assert [(limit.scope, limit.value) for limit in limits] == [
+        (Scope.SYSTEM, Decimal(20)),
+        (Scope.TENANT, Decimal(5)),
+    ]
 
 
-def test_a_limit_that_was_switched_off_does_not_bind(tenant: Tenant) -> None:
+def test_no_limit_of_a_desk_exceeds_the_installation_s(tenant: Tenant, settings: Any) -> None:
+    settings.LIMITS = {"leverage": Decimal(20), "spread": Decimal("0.01")}
+    set_limit(kind="leverage", value=Decimal(50), actor=None, tenant=tenant)
+    set_limit(kind="spread", value=Decimal("0.005"), actor=None, tenant=tenant)
+
+    binding = effective_limits(read_switchboard(tenant.pk).limits_for(covered(tenant)))
+
+    assert binding["leverage"].value == Decimal(20)
+    assert binding["spread"].value == Decimal("0.005")
+
+
+def test_a_limit_that_was_switched_off_does_not_bind(tenant: Tenant, settings: Any) -> None:
+    settings.LIMITS = {}
     set_limit(kind="leverage", value=Decimal(5), actor=None, tenant=tenant)
     set_limit(kind="leverage", value=Decimal(5), actor=None, tenant=tenant, is_active=False)
 

@@ -25,7 +25,22 @@ TARGETS = {
     Scope.INSTRUMENT: "inst_id",
 }
 
-UNITS = {LimitKind.OPEN_POSITIONS: "", LimitKind.LEVERAGE: "×", LimitKind.ORDER_QUANTITY: ""}
+IN_MONEY = frozenset(
+    {
+        LimitKind.ORDER_NOTIONAL,
+        LimitKind.DAILY_NOTIONAL,
+        LimitKind.POSITION_NOTIONAL,
+        LimitKind.DESK_NOTIONAL,
+    }
+)
+TIMES = frozenset({LimitKind.LEVERAGE, LimitKind.LEADER_MULTIPLE})
+
+
+def unit_of(kind: str) -> str:
+    """What the figure of such a limit counts."""
+    if kind in IN_MONEY:
+        return "USDT"
+    return "×" if kind in TIMES else ""
 
 
 def applies_to(row: Limit | TradingState) -> Any:
@@ -88,12 +103,7 @@ class LimitAdmin(TenantModelAdmin):
 
     @admin.display(description=_("at most"))
     def bound(self, row: Limit) -> str:
-        plain = {
-            LimitKind.OPEN_POSITIONS: "",
-            LimitKind.LEVERAGE: "×",
-            LimitKind.ORDER_QUANTITY: "",
-        }
-        return num(row.value, unit=plain.get(LimitKind(row.kind), "USDT"))
+        return num(row.value, unit=unit_of(row.kind))
 
     @admin.display(description=_("applies to"))
     def target(self, row: Limit) -> Any:

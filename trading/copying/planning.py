@@ -20,9 +20,11 @@ from trading.risk import (
     INCREASES,
     LimitValue,
     Numbers,
+    OrderNumbers,
     RiskContext,
     RiskVerdict,
     check,
+    check_size,
     effective_leverage,
     effective_limits,
     remaining_daily_notional,
@@ -61,7 +63,14 @@ class OrderDraft:
 
 
 # What stands in the way of a reduction for a time only: a late close beats a lost one.
-HELD = frozenset({Reason.TRADING_HALTED, Reason.ACCOUNT_DISABLED, Reason.KEY_NOT_VERIFIED})
+HELD = frozenset(
+    {
+        Reason.TRADING_HALTED,
+        Reason.ACCOUNT_DISABLED,
+        Reason.KEY_NOT_VERIFIED,
+        Reason.ACCOUNT_BREAKER,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +107,23 @@ def plan(signal: Signal, leg: LegStep, move: LeaderMove, facts: Facts, now: date
         return Planned(leg, verdict)
     result = _size(leg, move, facts, context)
     behind = _behind(result, facts.market, context)
+    sized = check_size(leg.leg, _sized(leg, facts, result, context))
+    if not sized.passed:
+        return Planned(leg, sized, behind=behind)
     if result.quantity == 0:
         return Planned(leg, _nothing_to_do(result), result, behind=behind)
     order = _order(leg, facts, result, leverage)
     return Planned(leg, verdict, result, order, label, behind)
+
+
+def _sized(leg: LegStep, facts: Facts, result: SizingResult, context: RiskContext) -> RiskContext:
+    """The context with what the order would be, once that is known."""
+    market, running = facts.market, facts.cycles.get(leg.direction)
+    assert market is not None  # noqa: S101 - it was sized with these rules
+    base = result.base or (base_of(running.cycle) if running else None)
+    share = base.follower_base * leg.after / base.leader_base if base and base.leader_base else None
+    value = notional(market.rules, result.quantity, market.mark) if market.mark else ZERO
+    return replace(context, order=OrderNumbers(result.quantity, value, value, share))
 
 
 def _behind(result: SizingResult, market: MarketFacts, context: RiskContext) -> Numbers:
@@ -168,6 +190,7 @@ def _context(
         leverage=leverage,
         open_positions=facts.open_positions,
         used_daily_notional=facts.used_today,
+        desk_notional=facts.desk_notional,
         limits=effective_limits(_limits(facts, signal.inst_id)),
         **facts.guards.context(
             account_id=account.pk, market=account.market, inst_id=signal.inst_id

@@ -14,7 +14,7 @@ from customers.enums import PositionMode
 from signals.enums import Direction, Unit
 from signals.models import Signal
 from trading.copying.links import Link
-from trading.enums import Leg, OrderState
+from trading.enums import Leg, LimitKind, OrderState
 from trading.guards import Guards, read_guards
 from trading.models import (
     Balance,
@@ -28,6 +28,7 @@ from trading.models import (
 from trading.positions_held import NOTHING, Holding, read_holdings, rules_of
 from trading.sizing import InstrumentRules
 from trading.switch import Switchboard, read_switchboard
+from trading.usage import read_desks
 
 NOT_TRADED = (OrderState.DENIED, OrderState.REJECTED, OrderState.EXPIRED)
 
@@ -63,6 +64,7 @@ class Facts:
     used_today: Decimal
     equity: Decimal | None
     guards: Guards
+    desk_notional: Decimal
 
     @property
     def is_net(self) -> bool:
@@ -88,14 +90,17 @@ def undecided(signal: Signal, links: Sequence[Link]) -> list[Link]:
 def read_facts(signal: Signal, links: Sequence[Link], now: datetime) -> list[Facts]:
     """Read for every link of a chunk what its decision needs."""
     accounts = [link.account.pk for link in links]
-    markets = _read_markets(signal.inst_id, {link.account.market for link in links})
+    names = {link.account.market for link in links}
+    prices = list(MarketPrice.objects.filter(market__in=names, inst_id=signal.inst_id))
+    markets = _read_markets(signal.inst_id, names, prices)
     cycles = _read_cycles(signal, links, markets)
     taken = _read_taken_keys(signal, accounts)
     switchboard = read_switchboard(signal.tenant_id)
     positions = _read_open_positions(accounts, signal.inst_id)
     used = _read_used_today(accounts, signal.tenant.day_start(now))
     equities = _read_equities(accounts, markets) if signal.unit == Unit.PERCENT_EQUITY else {}
-    guards = read_guards(account_ids=accounts, markets=markets, inst_ids={signal.inst_id}, now=now)
+    guards = read_guards(account_ids=accounts, prices=prices, now=now)
+    desks = _read_desks(signal, names, switchboard)
     return [
         Facts(
             link=link,
@@ -109,16 +114,16 @@ def read_facts(signal: Signal, links: Sequence[Link], now: datetime) -> list[Fac
             used_today=used.get(link.account.pk, Decimal(0)),
             equity=equities.get(link.account.pk),
             guards=guards,
+            desk_notional=desks.get(link.account.market, Decimal(0)),
         )
         for link in links
     ]
 
 
-def _read_markets(inst_id: str, markets: set[str]) -> dict[str, MarketFacts]:
-    prices = {
-        price.market: price
-        for price in MarketPrice.objects.filter(market__in=markets, inst_id=inst_id)
-    }
+def _read_markets(
+    inst_id: str, markets: set[str], rows: Sequence[MarketPrice]
+) -> dict[str, MarketFacts]:
+    prices = {price.market: price for price in rows}
     found = {}
     for instrument in Instrument.objects.filter(market__in=markets, inst_id=inst_id):
         price = prices.get(instrument.market)
@@ -129,6 +134,15 @@ def _read_markets(inst_id: str, markets: set[str]) -> dict[str, MarketFacts]:
             mark_at=price.mark_at if price else None,
         )
     return found
+
+
+def _read_desks(signal: Signal, markets: set[str], switchboard: Switchboard) -> dict[str, Decimal]:
+    """What the desk holds of the instrument in each market; read only where a limit asks for it."""
+    listed = (limit for limits in switchboard.limits.values() for limit in limits)
+    if not any(limit.kind == LimitKind.DESK_NOTIONAL for limit in listed):
+        return {}
+    places = [(signal.tenant_id, market, signal.inst_id) for market in markets]
+    return {place[1]: sum_ for place, sum_ in read_desks(places, unsent=True).items()}
 
 
 def _read_cycles(

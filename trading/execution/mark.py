@@ -17,6 +17,7 @@ from django.db import transaction
 
 from accounts import audit
 from accounts.enums import AuditLevel
+from accounts.models import Tenant
 from customers.enums import AccountStatus, CustomerStatus, KeyStatus
 from strategies.enums import StrategyStatus, SubscriptionStatus
 from trading.endpoints import endpoint_of
@@ -24,6 +25,7 @@ from trading.enums import (
     FINAL_STATES,
     EventSource,
     Leg,
+    LimitKind,
     OrderState,
     OrderType,
     Reason,
@@ -37,7 +39,14 @@ from trading.leases import db_now
 from trading.models import Instrument, MarketPrice, Order, OrderAttempt
 from trading.positions_held import NOTHING, Holding, base_of, read_holdings, rules_of
 from trading.protections import lingering
-from trading.risk import OrderNumbers, RiskContext, check, effective_limits
+from trading.risk import (
+    OrderNumbers,
+    PriceNumbers,
+    RiskContext,
+    RiskVerdict,
+    check,
+    effective_limits,
+)
 from trading.sizing import resize_at_send
 from trading.switch import (
     Covered,
@@ -47,8 +56,12 @@ from trading.switch import (
     read_switchboard,
 )
 from trading.transition import Change, retried, transition
+from trading.usage import Usage, read_usage
 
 RETRY_HALTED = timedelta(seconds=1)
+RETRY_PACED = timedelta(milliseconds=200)
+# What stands in the way for a moment only: the order keeps its place until it expires.
+WAITS = {Reason.TRADING_HALTED: RETRY_HALTED, Reason.SENDS_ABOVE_LIMIT: RETRY_PACED}
 FLIP_TIMEOUT = timedelta(seconds=30)
 
 
@@ -72,6 +85,7 @@ class _Seen:
     close_ended: Mapping[uuid.UUID, bool]
     guards: Guards
     lingering: Set[uuid.UUID]
+    usage: Usage
 
 
 @retried
@@ -96,11 +110,13 @@ def mark(orders: Iterable[Order], locked: Mapping[uuid.UUID, str]) -> list[Marke
             changes.append(change)
         if attempt is not None:
             attempts.append(attempt)
+            seen.usage.take(order)
     written = transition(changes, source=EventSource.ENGINE, at=now)
     _alert(written)
     taken = {one.order.id: one.order for one in written if one.to == OrderState.SENDING}
     made = [attempt for attempt in attempts if attempt.order_id in taken]
     OrderAttempt.objects.bulk_create(made)
+    seen.usage.pace.add(len(made))
     faultpoint("S5.before_commit")
     return [Marked(taken[attempt.order_id], attempt) for attempt in made]
 
@@ -130,7 +146,8 @@ def _alert(written: Iterable[Change]) -> None:
 def _look(heads: Sequence[Order], now: datetime) -> _Seen:
     inst_ids = {order.inst_id for order in heads}
     markets = {order.market for order in heads}
-    prices = MarketPrice.objects.filter(market__in=markets, inst_id__in=inst_ids)
+    prices = list(MarketPrice.objects.filter(market__in=markets, inst_id__in=inst_ids))
+    boards = {t: read_switchboard(t) for t in {order.tenant_id for order in heads}}
     instruments = {
         (i.market, i.inst_id): i
         for i in Instrument.objects.filter(market__in=markets, inst_id__in=inst_ids)
@@ -141,19 +158,29 @@ def _look(heads: Sequence[Order], now: datetime) -> _Seen:
     closes = Order.objects.filter(id__in=awaited).select_related("cycle")
     return _Seen(
         now=now,
-        boards={t: read_switchboard(t) for t in {order.tenant_id for order in heads}},
+        boards=boards,
         instruments=instruments,
         mark_times={(p.market, p.inst_id): p.mark_at for p in prices},
         holdings=read_holdings(cycles, bases),
         close_ended=_flat_after(closes, bases),
         guards=read_guards(
-            account_ids={order.account_id for order in heads},
-            markets=markets,
-            inst_ids=inst_ids,
-            now=now,
+            account_ids={order.account_id for order in heads}, prices=prices, now=now
         ),
         lingering=lingering(heads),
+        usage=_usage(heads, boards, now),
     )
+
+
+def _usage(heads: Sequence[Order], boards: Mapping[int, Switchboard], now: datetime) -> Usage:
+    """What is used of those limits that bind any of these orders."""
+    listed = [limit for board in boards.values() for own in board.limits.values() for limit in own]
+    for order in heads:
+        listed += limits_of_account(order.account)
+    kinds = {limit.kind for limit in listed}
+    days = {}
+    if LimitKind.DAILY_NOTIONAL in kinds:
+        days = {desk.pk: desk.day_start(now) for desk in Tenant.objects.filter(pk__in=boards)}
+    return read_usage(heads, kinds, days, now)
 
 
 def _flat_after(closes: Iterable[Order], bases: Mapping[str, str]) -> dict[uuid.UUID, bool]:
@@ -204,16 +231,24 @@ def _refusal(order: Order, seen: _Seen, locked: str | None) -> Change | None:
     if order.id in seen.lingering:
         return Change(order, OrderState.READY, {"not_before": seen.now + RETRY_HALTED})
     verdict = check(Leg(order.leg), _context(order, seen))
-    return None if verdict.passed else _refused(order, verdict.reason, seen.now)
+    return None if verdict.passed else _refused(order, verdict, seen.now)
 
 
-def _refused(order: Order, reason: Reason, now: datetime) -> Change:
+def _refused(order: Order, verdict: RiskVerdict, now: datetime) -> Change:
     """A halt is often short, and a reduction must not be lost: both are kept and tried again."""
+    reason = verdict.reason
     for_good = reason in (Reason.FLATTENING, Reason.FLATTEN_OVER)
-    if for_good or (order.opens and reason != Reason.TRADING_HALTED):
-        return _end(order, OrderState.DENIED, reason)
-    why = {} if reason == Reason.TRADING_HALTED else {"reason": reason}
-    return Change(order, OrderState.READY, {"not_before": now + RETRY_HALTED, **why})
+    if for_good or (order.opens and reason not in WAITS):
+        return _end(order, OrderState.DENIED, reason, _in_figures(verdict))
+    why = {} if reason in WAITS else {"reason": reason}
+    later = now + WAITS.get(reason, RETRY_HALTED)
+    return Change(order, OrderState.READY, {"not_before": later, **why})
+
+
+def _in_figures(verdict: RiskVerdict) -> str:
+    """The reason with the numbers behind it, for the order's diary."""
+    figures = ", ".join(f"{name} {value.normalize():f}" for name, value in verdict.numbers)
+    return f"{verdict.reason.label}: {figures}" if figures else str(verdict.reason.label)
 
 
 def _drop_flip(order: Order, now: datetime) -> Change:
@@ -238,6 +273,7 @@ def _context(order: Order, seen: _Seen) -> RiskContext:
     board = seen.boards[order.tenant_id]
     modes: tuple[TradingMode, ...] = board.modes_for(covered, flattens=order.flattens)
     notional = order.notional or Decimal(0)
+    held = seen.usage.held_beside(order)
     return RiskContext(
         modes=modes,
         flattens=order.flattens,
@@ -256,12 +292,24 @@ def _context(order: Order, seen: _Seen) -> RiskContext:
         max_mark_age=timedelta(seconds=settings.MARK_STALE_AFTER_S),
         # A limit that was lowered since: what the order alone would already break.
         leverage=order.leverage,
-        order=OrderNumbers(order.quantity, notional, position_notional_after=notional),
+        order=OrderNumbers(order.quantity, notional, held + notional, _proportional(order)),
+        asked=PriceNumbers(price=order.price),
+        leg_number=order.leg_number,
         limits=effective_limits([*limits_of_account(account), *board.limits_for(covered)]),
+        **seen.usage.context(order),
         **seen.guards.context(
             account_id=order.account_id, market=order.market, inst_id=order.inst_id
         ),
     )
+
+
+def _proportional(order: Order) -> Decimal | None:
+    """What the follower's position should be beside the leader's, as its cycle was begun."""
+    cycle = order.cycle
+    if not order.opens or cycle is None or not cycle.leader_base or order.leader_after is None:
+        return None
+    share: Decimal = cycle.follower_base * order.leader_after / cycle.leader_base
+    return share
 
 
 def _quantity(order: Order, seen: _Seen) -> Decimal:

@@ -42,6 +42,21 @@ BARRED: Final[Mapping[str, Texts]] = {
         _("%(inst_id)s is a spot pair. What is not owned cannot be sold."),
         _("This is a spot pair. What is not owned cannot be sold."),
     ),
+    R.DUPLICATE_SUSPECTED: (
+        _("The same order was made a moment ago by another signal. This one was held back."),
+    ),
+    R.ACCOUNT_BREAKER: (
+        _(
+            "OKX refused several orders of your account in a row, or does not tell what became of "
+            "them. Nothing new is opened until your account answers again."
+        ),
+    ),
+    R.MARKET_BREAKER: (
+        _("OKX does not answer reliably at the moment. Nothing new is opened until it does."),
+    ),
+    R.EXCHANGE_MAINTENANCE: (
+        _("OKX is in maintenance. Nothing new is opened; closes are tried as soon as they can be."),
+    ),
     R.LINK_CONFLICT: (
         _("Another strategy already holds %(inst_id)s in this account. Only one may."),
         _("Another strategy already holds this instrument in this account. Only one may."),
@@ -126,6 +141,17 @@ LIMITS: Final[Mapping[str, Texts]] = {
         _("This order needed %(leverage)s× leverage. Your limit is %(limit)s×."),
         _("This order needed more leverage than you may have."),
     ),
+    R.DESK_NOTIONAL_ABOVE_LIMIT: (
+        _("Your desk's limit for this instrument is used up. Closes and reductions go on."),
+    ),
+    R.PRICE_OUTSIDE_COLLAR: (
+        _("The price was too far from the market. Nothing is ordered that far away."),
+    ),
+    R.SPREAD_ABOVE_LIMIT: (_("Buying and selling prices were too far apart to order at market."),),
+    R.SIZE_OUT_OF_PROPORTION: (
+        _("The size did not fit the leader's position. Nothing was ordered."),
+    ),
+    R.LEGS_ABOVE_LIMIT: (_("One signal asked for too many orders. This one was not made."),),
     R.LEVERAGE_LOCKED: (
         _(
             "OKX would not lower your leverage for %(inst_id)s, which is above what this order "
@@ -143,6 +169,9 @@ TIMES: Final[Mapping[str, Texts]] = {
     R.EXPIRED: (
         _("The signal was %(age)s s old. Opens older than %(limit)s s are not copied."),
         _("The signal was too old by the time it could be copied. Opens that late are dropped."),
+    ),
+    R.CLOCK_OFF: (
+        _("Our clock and OKX's were too far apart to trade safely. The signal became too old."),
     ),
     R.SUPERSEDED: (_("A newer signal replaced this order before it was sent."),),
     R.FLIP_OPEN_DROPPED: (
@@ -174,7 +203,7 @@ EXCHANGE: Final[Mapping[str, Texts]] = {
         _("OKX refused: too many requests (%(code)s)."),
         _("OKX refused: too many requests at that moment."),
     ),
-    R.SENDS_ABOVE_LIMIT: (_("Too many orders at once. This one was not sent."),),
+    R.SENDS_ABOVE_LIMIT: (_("Too many orders at once. This one waits for its turn."),),
     R.UNKNOWN_RESULT: (
         _("We sent this order and have not heard whether OKX accepted it. It is being checked."),
     ),

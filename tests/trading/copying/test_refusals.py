@@ -95,6 +95,10 @@ REFUSALS: list[tuple[str, Arrange, str, str]] = [
     ("order limit leaves nothing", limit("order_notional", 5), "denied", "ORDER_NOTIONAL"),
     ("order quantity", limit("order_quantity", 0), "denied", "ORDER_QUANTITY"),
     ("position limit", limit("position_notional", 5), "denied", "POSITION_NOTIONAL"),
+    ("spread", on_price(bid=d(59_000), ask=d(61_000)), "denied", "SPREAD_ABOVE_LIMIT"),
+    ("desk's instrument", limit("desk_notional", 599), "denied", "DESK_NOTIONAL_ABOVE_LIMIT"),
+    ("several times the leader's", limit("leader_multiple", "0.9"), "denied", "SIZE_OUT_OF"),
+    ("legs", limit("legs", 0), "denied", "LEGS_ABOVE_LIMIT"),
     ("open positions", other_positions, "denied", "OPEN_POSITIONS_ABOVE_LIMIT"),
 ]
 

@@ -19,7 +19,7 @@ from customers.models import ExchangeAccount
 from strategies.models import Subscription
 from tests import factories as make
 from tests.trading.copying.desk import Desk, make_desk
-from trading import faults
+from trading import faults, pace
 from trading.copying.cycles import settle_cycles
 from trading.exchange.runner import stop_exchange_loop
 from trading.execution import clock, keys, leverage, record, resolve, send_orders, sweep
@@ -159,6 +159,7 @@ def forget_everything() -> None:
     keys._cache.clear()
     leverage._known.clear()
     clock._next_at.clear()
+    pace.pace.forget()
     stop_exchange_loop()
 
 
