@@ -27,6 +27,7 @@ from trading import tasks
 from trading.events import (
     account_changed,
     account_touched,
+    flatten_begun,
     orders_changed,
     orders_finished,
     orders_ready,
@@ -49,6 +50,7 @@ def connect() -> None:
     signal_accepted.connect(copy, dispatch_uid="copy")
     account_touched.connect(read_again, dispatch_uid="read_again")
     orders_finished.connect(go_on, dispatch_uid="go_on")
+    flatten_begun.connect(flatten, dispatch_uid="flatten")
     audit_recorded.connect(tell, dispatch_uid="tell")
     _connect_live()
 
@@ -87,6 +89,11 @@ def copy(signal_id: Any, **_: Any) -> None:
 def go_on(order_ids: Any, **_: Any) -> None:
     """Finished orders settle their cycles and let their lanes go on."""
     nudge(tasks.follow_up, [str(order_id) for order_id in order_ids])
+
+
+def flatten(**_: Any) -> None:
+    """Positions are closed at once; the sweep goes on with what this leaves."""
+    nudge(tasks.flatten)
 
 
 _telling = threading.Lock()

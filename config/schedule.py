@@ -27,6 +27,7 @@ BEAT_SCHEDULE = {
 EXECUTOR_TASKS = (
     "copy_signal",
     "executor_heartbeat",
+    "flatten",
     "follow_up",
     "reconcile_account",
     "reconcile_accounts",

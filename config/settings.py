@@ -337,6 +337,8 @@ SKEW_S = env.int("SKEW_S", default=1)
 GRACE_S = env.int("GRACE_S", default=3)
 # OKX repeats a mark price that did not change every 10 s only: less would block quiet instruments.
 MARK_STALE_AFTER_S = env.int("MARK_STALE_AFTER_S", default=15)
+FLATTEN_READS_APART_S = env.int("FLATTEN_READS_APART_S", default=1)
+FLATTEN_WATCH_S = env.int("FLATTEN_WATCH_S", default=10)
 
 # The most that anybody may set, and what holds without a limit of his own; None bounds nothing.
 

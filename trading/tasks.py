@@ -19,6 +19,7 @@ from trading.endpoints import endpoint_of_market
 from trading.exchange.runner import client_for
 from trading.execution import send_orders, sweep
 from trading.execution.clock import clock_is_right
+from trading.execution.flatten import flatten_now
 from trading.execution.lanes import successors
 from trading.leases import alive_count, beat_heartbeat, single_flight
 from trading.paper import ensure_opened
@@ -90,6 +91,12 @@ def _without_stopping(job: Callable[[], object], what: str) -> None:
         job()
     except Exception:
         log.exception("the sweep failed: %s", what)
+
+
+@shared_task
+def flatten() -> None:
+    """Somebody set the switch to flatten: close without waiting for the sweep."""
+    flatten_now()
 
 
 @shared_task

@@ -12,6 +12,7 @@ from django.db.models import Q
 from accounts.tenancy import all_tenants
 from trading.enums import EventSource, Leg, OrderState, Reason
 from trading.execution.cancel import cancel_requested
+from trading.execution.flatten import flatten_due
 from trading.execution.lanes import LANE_ORDER, lane_heads
 from trading.execution.resolve import resolve_due
 from trading.execution.run import send_orders
@@ -88,4 +89,5 @@ STEPS: tuple[tuple[str, Callable[[], int]], ...] = (
     ("asked", resolve_due),
     ("canceled", cancel_requested),
     ("expired", expire_overdue),
+    ("flattened", flatten_due),
 )

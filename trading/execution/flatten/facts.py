@@ -1,0 +1,115 @@
+"""What our own books say about the accounts of one pass, read before the exchange is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from trading.enums import OrderType
+from trading.execution.flatten.look import Wanted
+from trading.execution.flatten.plan import Held
+from trading.execution.flatten.reach import UNSENT, Reach
+from trading.execution.flatten.writing import on_their_way, unfinished_closes
+from trading.models import Cycle, FlattenAccount, Instrument, Order
+from trading.models.orders import OPEN_STATES
+from trading.positions_held import NOTHING, read_holdings
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Of one row: the last deadline of what may still arrive, and what it is to close.
+
+    `until_ms` is the exchange's time after which nothing sent so far can be accepted any more,
+    0 when nothing is on its way.
+    """
+
+    reach: Reach
+    until_ms: int
+    closes: tuple[Order, ...]
+    held: tuple[Held, ...]
+    names: frozenset[str]
+
+    @property
+    def sells_unresolved(self) -> bool:
+        """On spot nothing stops a second sale from selling coins that are not ours to sell."""
+        return any(o.margin_mode == "cash" and o.state not in UNSENT for o in self.closes)
+
+    @property
+    def wanted(self) -> Wanted:
+        inst_ids: frozenset[str] | None = None
+        if self.reach.only_cycles:
+            inst_ids = frozenset(one.cycle.inst_id for one in self.held)
+        elif self.reach.inst_id:
+            inst_ids = frozenset({self.reach.inst_id})
+        return Wanted(
+            inst_ids,
+            self.names,
+            spared=frozenset(order.client_order_id for order in self.closes),
+            balance=any(one.is_spot for one in self.held),
+        )
+
+
+def read_facts(rows: Sequence[FlattenAccount]) -> dict[int, Facts]:
+    """By row. Must be read before the exchange: what is settled here is settled there."""
+    accounts = [row.account_id for row in rows]
+    patience = round((settings.SKEW_S + settings.GRACE_S) * 1000)
+    until: dict[int, int] = {}
+    for account, exp_at in on_their_way(accounts):
+        until[account] = max(until.get(account, 0), exp_at + patience)
+    closes: dict[int, list[Order]] = {}
+    for order in unfinished_closes(accounts):
+        closes.setdefault(order.account_id, []).append(order)
+    found = {}
+    for row in rows:
+        reach = Reach.of(row.run.state)
+        found[row.pk] = Facts(
+            reach=reach,
+            until_ms=until.get(row.account_id, 0),
+            closes=tuple(closes.get(row.account_id, ())),
+            held=_held(row, reach),
+            names=_names(row, reach),
+        )
+    return found
+
+
+def _held(row: FlattenAccount, reach: Reach) -> tuple[Held, ...]:
+    """What running cycles hold, where that decides what is closed: on spot, and of a strategy."""
+    cycles = list(
+        Cycle.objects.filter(reach.rows(), account_id=row.account_id, ended_at__isnull=True)
+        .select_related("subscription__strategy", "account")
+        .order_by("opened_at", "pk")
+    )
+    if not cycles:
+        return ()
+    instruments = instruments_of(row.account.market, [cycle.inst_id for cycle in cycles])
+    bases = {i.inst_id: i.base_currency for i in instruments.values() if i.is_spot}
+    holdings = read_holdings([cycle.pk for cycle in cycles], bases)
+    found = [
+        Held(
+            cycle,
+            holdings.get(cycle.pk, NOTHING).filled,
+            instruments.get(cycle.inst_id),
+            cycle.subscription.strategy.margin_mode if cycle.subscription else "cross",
+        )
+        for cycle in cycles
+    ]
+    return tuple(one for one in found if reach.only_cycles or one.is_spot)
+
+
+def instruments_of(market: str, inst_ids: Sequence[str]) -> Mapping[str, Instrument]:
+    rows = Instrument.objects.filter(market=market, inst_id__in=set(inst_ids))
+    return {row.inst_id: row for row in rows}
+
+
+def _names(row: FlattenAccount, reach: Reach) -> frozenset[str]:
+    """A strategy's own orders are canceled wherever they wait."""
+    if not reach.only_cycles:
+        return frozenset()
+    rows = Order.objects.filter(
+        reach.rows(), account_id=row.account_id, state__in=OPEN_STATES, flattens=False
+    )
+    return frozenset(
+        rows.exclude(order_type=OrderType.MARKET).values_list("client_order_id", flat=True)
+    )
