@@ -78,9 +78,8 @@ format: install ## Put the code into its form
 	$(BIN)/ruff format .
 
 .PHONY: chaos
-chaos: install ## Faults and deaths while sending, judged by the exchange's ledger (CHAOS_SEEDS=20 CHAOS_ROUNDS=5)
-	@CHAOS_SEEDS=$(or $(CHAOS_SEEDS),20) $(PYTHON) -m pytest -q tests/chaos
-	@$(PYTHON) -m tests.chaos.rounds --rounds $(or $(CHAOS_ROUNDS),5)
+chaos: install ## Deaths, outages and lies, judged by the exchange's ledger (SEED=1 SCENARIOS=C1,C7 SCALE=0.2)
+	@$(PYTHON) -m tests.chaos --seed $(or $(SEED),0) --scale $(or $(SCALE),1) --scenarios "$(SCENARIOS)"
 
 .PHONY: soak
 soak: install ## Two days at the simulated exchange in five minutes: 50 random traders, faults (args=...)

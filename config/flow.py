@@ -33,6 +33,7 @@ from trading.events import (
     orders_ready,
     signal_decided,
 )
+from trading.faults import faultpoint
 from trading.marketbook import StoredMarketBook
 
 NUDGE_EXPIRES_S = 15
@@ -137,6 +138,7 @@ def leave(user: Any, request: Any, **_: Any) -> None:
 
 def nudge(task: Any, *args: Any) -> None:
     """Wake a worker. A broker that is away costs a second or two, never the work."""
+    faultpoint("S3.before_poke")
     try:
         task.apply_async(args, retry=False, expires=NUDGE_EXPIRES_S)
     except Exception as error:  # noqa: BLE001 - any broker, any error: the sweep does the work

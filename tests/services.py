@@ -159,7 +159,7 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
 
 
-def _memory() -> str | None:
+def roomy_memory() -> str | None:
     """Where files never wait for a disk, if there is plenty of it; whoever sets TMPDIR chooses."""
     shared = Path("/dev/shm")
     if "TMPDIR" in os.environ or not shared.is_dir():
@@ -169,7 +169,7 @@ def _memory() -> str | None:
 
 @contextmanager
 def _folder(prefix: str) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=_memory()))
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=roomy_memory()))
     try:
         yield folder
     finally:

@@ -1,7 +1,8 @@
 """Named points at which tests make a process die, stop or stumble. Nothing in production.
 
 COPYDESK_FAULTS="S6.before_send=kill:0.02;S7.after_send=kill:0.02;S5.marked=stop" works only
-when settings say so, which production settings cannot.
+when settings say so, which production settings cannot. COPYDESK_FAULTS="@/path" names a file
+that may change while the process lives.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ import signal
 import threading
 from collections.abc import Callable, Mapping
 from functools import cache
+from pathlib import Path
 
 from django.conf import settings
+
+Plan = Mapping[str, tuple[Callable[[str], None], float]]
 
 
 class InjectedFaultError(RuntimeError):
@@ -29,12 +33,28 @@ def faultpoint(name: str) -> None:
             action(name)
 
 
+def _plan() -> Plan:
+    source = _source()
+    if not source.startswith("@"):
+        return _read(source)
+    try:
+        text = Path(source[1:]).read_text(encoding="ascii")
+    except FileNotFoundError:
+        return {}
+    return _read(text.strip())
+
+
 @cache
-def _plan() -> Mapping[str, tuple[Callable[[str], None], float]]:
+def _source() -> str:
     enabled = os.environ.get("COPYDESK_ENABLE_FAULTS") == "1"
     if not enabled or settings.COPYDESK_ENV not in ("test", "demo"):
-        return {}
-    return parse(os.environ.get("COPYDESK_FAULTS", ""))
+        return ""
+    return os.environ.get("COPYDESK_FAULTS", "")
+
+
+@cache
+def _read(text: str) -> Plan:
+    return parse(text)
 
 
 def parse(text: str) -> dict[str, tuple[Callable[[str], None], float]]:

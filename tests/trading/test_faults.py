@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +14,9 @@ from trading.faults import InjectedFaultError, faultpoint, parse
 
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
-    faults._plan.cache_clear()
+    faults._source.cache_clear()
     yield
-    faults._plan.cache_clear()
+    faults._source.cache_clear()
 
 
 @pytest.mark.parametrize("environment", ["test", "demo"])
@@ -29,6 +30,22 @@ def test_a_fault_hits_its_point_and_no_other(
     faultpoint("S4.claimed")
     with pytest.raises(InjectedFaultError, match=r"S5\.marked"):
         faultpoint("S5.marked")
+
+
+def test_a_file_of_faults_may_change_while_the_process_lives(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path
+) -> None:
+    settings.COPYDESK_ENV = "test"
+    plan = tmp_path / "faults"
+    monkeypatch.setenv("COPYDESK_ENABLE_FAULTS", "1")
+    monkeypatch.setenv("COPYDESK_FAULTS", f"@{plan}")
+
+    faultpoint("S5.marked")
+    plan.write_text("S5.marked=raise\n")
+    with pytest.raises(InjectedFaultError):
+        faultpoint("S5.marked")
+    plan.write_text("")
+    faultpoint("S5.marked")
 
 
 @pytest.mark.parametrize(("environment", "enabled"), [("production", "1"), ("test", "0")])

@@ -16,6 +16,7 @@ from django.db import models, transaction
 from accounts.tenancy import tenant_scope
 from customers.models import ExchangeAccount
 from trading.events import account_changed
+from trading.faults import faultpoint
 from trading.leases import db_now
 from trading.models import Instrument
 
@@ -63,6 +64,8 @@ def claimed(account: ExchangeAccount) -> Iterator[datetime]:
     with tenant_scope(account.tenant_id), transaction.atomic():
         ExchangeAccount.objects.select_for_update().only("id").get(pk=account.pk)
         yield db_now()
+        faultpoint("S8.before_commit")
+    faultpoint("S8.committed")
 
 
 def announce(account: ExchangeAccount, applied: Applied) -> Applied:

@@ -1,0 +1,38 @@
+"""What a scenario is, and where all of them are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+ROOMS = ("kills",)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """`followers` of each desk; `seconds` is the most it may take, `recovery_s` the most its
+    orders may take to recover. `limits` are settings of the simulator."""
+
+    key: str
+    title: str
+    play: Callable[[Any], None]
+    database: str = "sqlite"
+    followers: tuple[int, ...] = (100,)
+    workers: int = 1
+    seconds: int = 240
+    recovery_s: float = 20
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+def every() -> list[Scenario]:
+    found: list[Scenario] = []
+    for room in ROOMS:
+        found += import_module(f"tests.chaos.scenarios.{room}").SCENARIOS
+    return found
+
+
+def find(key: str) -> Scenario:
+    return next(scenario for scenario in every() if scenario.key == key)
