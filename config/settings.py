@@ -305,6 +305,8 @@ WHITENOISE_USE_FINDERS = not PRODUCTION
 
 # Markets --------------------------------------------------------------------------------------
 
+# How many connections to each exchange an executor opens ahead of the first order and keeps.
+EXCHANGE_CONNECTIONS = env.int("EXCHANGE_CONNECTIONS", default=100)
 SIMULATOR_REST_URL = env.str("SIMULATOR_REST_URL", default="http://127.0.0.1:9100")
 SIMULATOR_WS_URL = env.str("SIMULATOR_WS_URL", default="ws://127.0.0.1:9100/ws/v5")
 # Without an address the platform opens no simulated accounts of its own.

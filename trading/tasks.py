@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from celery import shared_task
+from django.conf import settings
 
 from accounts.tenancy import all_tenants
 from customers.models import ExchangeAccount
@@ -16,7 +17,7 @@ from signals.models import Signal
 from trading.copying import copy_source
 from trading.copying.cycles import settle_cycles, settle_left_over
 from trading.endpoints import endpoint_of_market
-from trading.exchange.runner import client_for
+from trading.exchange.runner import client_for, exchange_loop
 from trading.execution import send_orders, sweep
 from trading.execution.clock import clock_is_right
 from trading.execution.flatten import flatten_now
@@ -128,11 +129,13 @@ def forget_old_runs() -> None:
 
 @shared_task
 def warm_up() -> None:
-    """Load what the first order would otherwise wait for: the client, its clock, a connection."""
+    """Load what the first order would otherwise wait for: the client, its clock, connections."""
     with all_tenants("the markets in use"):
         markets = set(ExchangeAccount.objects.order_by().values_list("market", flat=True))
     for market in markets:
-        clock_is_right(client_for(endpoint_of_market(market)))
+        client = client_for(endpoint_of_market(market))
+        clock_is_right(client)
+        exchange_loop().submit(client.warm(settings.EXCHANGE_CONNECTIONS))
 
 
 @shared_task

@@ -51,6 +51,12 @@ class ExchangeClient(Protocol):
 
     clock: ExchangeClock
 
+    async def warm(self, connections: int) -> int:
+        """Open connections ahead of the first order and keep them; returns how many are open.
+
+        Never more than the client's bound, and no error when the exchange cannot be reached."""
+        ...
+
     async def place_order(
         self, credentials: Credentials, request: PlaceRequest, *, exp_at_ms: int
     ) -> SendOutcome:

@@ -36,10 +36,11 @@ class ExchangeClock:
     def __init__(self, now_ms: Callable[[], int] | None = None) -> None:
         self._host_ms = now_ms or steady_ms
         self._offsets: deque[int] = deque(maxlen=SAMPLES)
+        self._offset_ms = 0
 
     @property
     def offset_ms(self) -> int:
-        return round(median(self._offsets)) if self._offsets else 0
+        return self._offset_ms
 
     @property
     def is_known(self) -> bool:
@@ -50,6 +51,7 @@ class ExchangeClock:
         if not 0 <= sample.round_trip_ms < MAX_ROUND_TRIP_MS:
             return False
         self._offsets.append(sample.offset_ms)
+        self._offset_ms = round(median(self._offsets))
         return True
 
     def host_ms(self) -> int:
@@ -57,7 +59,7 @@ class ExchangeClock:
 
     def now_ms(self) -> int:
         """The exchange's time, as well as we know it."""
-        return self._host_ms() + self.offset_ms
+        return self._host_ms() + self._offset_ms
 
     async def measure(self, fetch_time_ms: Callable[[], Awaitable[int]]) -> bool:
         """Ask once and take the sample in."""

@@ -8,14 +8,11 @@ and wordings prove nothing by themselves.
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
 from typing import Any
-
-import aiohttp
 
 from trading.exchange.okx import codes
 from trading.exchange.types import Credentials, Outcome, SendOutcome
@@ -26,17 +23,7 @@ _SECRET_LENGTH = 6
 
 
 class NotSent(Exception):  # noqa: N818 - says what happened
-    """We decided ourselves not to send."""
-
-
-# Everything here fails before the first byte of the request is written.
-_NEVER_LEFT = (
-    NotSent,
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    socket.gaierror,
-    ConnectionRefusedError,
-)
+    """Not a byte of the request was written: we decided not to, or there was no connection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,8 +190,8 @@ def _outcome(answer: Answer, verdict: _Verdict, operation: Operation) -> SendOut
 
 
 def never_left(failure: BaseException) -> bool:
-    """Whether the connection was never made, judged by the causes and not by the wrapping."""
-    return any(isinstance(cause, _NEVER_LEFT) for cause in _causes(failure))
+    """Whether nothing was written, judged by the causes and not by the wrapping."""
+    return any(isinstance(cause, NotSent) for cause in _causes(failure))
 
 
 def describe(failure: BaseException) -> str:

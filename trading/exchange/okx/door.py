@@ -11,7 +11,7 @@ from trading.exchange.errors import MalformedReport, ReadFailed
 from trading.exchange.okx import classify, parse
 from trading.exchange.okx.answers import row_of
 from trading.exchange.okx.encode import Body
-from trading.exchange.okx.transport import Transport
+from trading.exchange.okx.transport import Post, Transport, encoded
 from trading.exchange.types import Credentials, Endpoint, Outcome, SendOutcome
 
 logger = logging.getLogger(__name__)
@@ -39,6 +39,9 @@ class Door:
         self._transport = Transport(
             endpoint, connector_limit=connector_limit, timeout_s=timeout_s, clock=self.clock
         )
+
+    async def warm(self, connections: int) -> int:
+        return await self._transport.warm(connections)
 
     async def fetch_time_ms(self) -> int:
         return parse.parse_time_ms(row_of(await self._ask("public/time", {})))
@@ -80,13 +83,9 @@ class Door:
             body = build()
         except ValueError as error:
             return refused_here(error)
-        answer = await self._transport.post(
-            operation.path,
-            body,
-            credentials,
-            exp_at_ms=exp_at_ms,
-            not_after_ms=None if exp_at_ms is None else exp_at_ms - SEND_MARGIN_MS,
-        )
+        not_after_ms = None if exp_at_ms is None else exp_at_ms - SEND_MARGIN_MS
+        post = Post(operation.path, encoded(body), credentials, exp_at_ms, not_after_ms)
+        answer = await self._transport.post(post)
         return await self._judge(answer, credentials, operation, client_id)
 
     async def _tell_many(
@@ -97,7 +96,8 @@ class Door:
         credentials: Credentials,
     ) -> tuple[SendOutcome, ...]:
         """Send an array, once; one outcome for each of its items."""
-        answer = await self._transport.post(operation.path, bodies, credentials)
+        post = Post(operation.path, encoded(bodies), credentials)
+        answer = await self._transport.post(post)
         answer = classify.without_secrets(answer, credentials)
         outcomes = classify.classify_batch(answer, operation, targets)
         if any(outcome.clock_skewed for outcome in outcomes):

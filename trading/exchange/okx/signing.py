@@ -12,35 +12,33 @@ from urllib.parse import quote, urlencode
 from trading.exchange.types import Credentials
 
 API = "/api/v5/"
-# An account's seal takes about 600 bytes.
+# An account's seal takes less than a kilobyte.
 _ACCOUNTS = 20_000
+_FIRST_PRINTABLE = " "
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Seal:
-    """What every request of an account carries, and the key it is signed with."""
+    """What every request of an account carries, as it is written, and the key that signs it."""
 
     key: bytes
-    head: dict[str, str]
+    head: bytes
 
-    def sign(self, timestamp: str, method: str, target: str, body: bytes = b"") -> str:
-        text = (timestamp + method + target).encode() + body
-        return b64encode(hmac.digest(self.key, text, "sha256")).decode()
-
-    def headers(self, timestamp: str, method: str, target: str, body: bytes) -> dict[str, str]:
-        return self.head | {
-            "OK-ACCESS-TIMESTAMP": timestamp,
-            "OK-ACCESS-SIGN": self.sign(timestamp, method, target, body),
-        }
+    def fields(self, stamp: bytes, what: bytes, body: bytes) -> bytes:
+        """The header fields of one request; `what` is its method and its target."""
+        signature = b64encode(hmac.digest(self.key, stamp + what + body, "sha256"))
+        return b"%b%b\r\nOK-ACCESS-SIGN: %b\r\n" % (self.head, stamp, signature)
 
 
 @lru_cache(_ACCOUNTS)
 def seal_of(credentials: Credentials) -> Seal:
-    head = {
-        "OK-ACCESS-KEY": credentials.api_key,
-        "OK-ACCESS-PASSPHRASE": credentials.passphrase,
-    }
-    return Seal(credentials.secret.encode(), head)
+    """Raises ValueError for credentials that would end up in another field."""
+    head = (
+        f"OK-ACCESS-KEY: {_one_line(credentials.api_key)}\r\n"
+        f"OK-ACCESS-PASSPHRASE: {_one_line(credentials.passphrase)}\r\n"
+        "OK-ACCESS-TIMESTAMP: "
+    )
+    return Seal(credentials.secret.encode(), head.encode())
 
 
 def target_of(path: str, params: dict[str, str] | None = None) -> str:
@@ -48,11 +46,17 @@ def target_of(path: str, params: dict[str, str] | None = None) -> str:
     return f"{API}{path}?{urlencode(params, quote_via=quote)}" if params else API + path
 
 
-def timestamp_of(now_ms: int) -> str:
+def stamp_of(now_ms: int) -> bytes:
     seconds, rest = divmod(now_ms, 1000)
-    return f"{_second(seconds)}.{rest:03d}Z"
+    return b"%b.%03dZ" % (_second(seconds), rest)
 
 
 @lru_cache(4)
-def _second(seconds: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+def _second(seconds: int) -> bytes:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)).encode()
+
+
+def _one_line(text: str) -> str:
+    if any(char < _FIRST_PRINTABLE for char in text):
+        raise ValueError("a key or passphrase with control characters cannot be sent")
+    return text

@@ -6,18 +6,35 @@ One connection pool serves all accounts of an endpoint: credentials come with ea
 from __future__ import annotations
 
 import asyncio
-import ssl
-from typing import Any
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 
-import aiohttp
 import orjson
-from yarl import URL
 
 from trading.exchange.clock import ExchangeClock
 from trading.exchange.okx.classify import Answer, NotSent
 from trading.exchange.okx.encode import Body
-from trading.exchange.okx.signing import seal_of, target_of, timestamp_of
+from trading.exchange.okx.pool import Pool, PoolTimes
+from trading.exchange.okx.signing import seal_of, stamp_of, target_of
 from trading.exchange.types import Credentials, Endpoint
+
+logger = logging.getLogger(__name__)
+
+CONNECT_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One change to an account. `expires` goes out with it; after `not_after_ms` of the exchange's
+    clock it does not go at all."""
+
+    path: str
+    body: bytes
+    credentials: Credentials
+    exp_at_ms: int | None = None
+    not_after_ms: int | None = None
 
 
 class Transport:
@@ -26,88 +43,125 @@ class Transport:
     def __init__(
         self, endpoint: Endpoint, *, connector_limit: int, timeout_s: float, clock: ExchangeClock
     ) -> None:
-        self._endpoint = endpoint
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        times = PoolTimes(connect_s=min(CONNECT_S, timeout_s), answer_s=timeout_s)
         self._clock = clock
-        self._in_flight = asyncio.Semaphore(connector_limit)
-        self._ssl = ssl.create_default_context()
-        self._session: aiohttp.ClientSession | None = None
-        self._closed = False
-        self._headers = {"x-simulated-trading": "1"} if endpoint.simulated_header else {}
+        self._answer_s = timeout_s
+        self._pool = Pool(endpoint.rest, limit=connector_limit, times=times)
+        demo = "x-simulated-trading: 1\r\n" if endpoint.simulated_header else ""
+        self._fields = f"Host: {self._pool.host}\r\nUser-Agent: copydesk\r\n{demo}"
+        self._heads = lru_cache(64)(self._head)
 
     async def get(
         self, path: str, params: dict[str, str], credentials: Credentials | None = None
     ) -> Answer:
-        return await self._send("GET", target_of(path, params), b"", credentials)
-
-    async def post(
-        self,
-        path: str,
-        body: Body | list[Body],
-        credentials: Credentials,
-        *,
-        exp_at_ms: int | None = None,
-        not_after_ms: int | None = None,
-    ) -> Answer:
-        """Send a body once, unless its turn comes after `not_after_ms` of the exchange's clock."""
-        extra = {"Content-Type": "application/json"}
-        if exp_at_ms is not None:
-            extra["expTime"] = str(exp_at_ms)
-        return await self._send(
-            "POST", target_of(path), orjson.dumps(body), credentials, extra, not_after_ms
+        target = target_of(path, params)
+        head = f"GET {target} HTTP/1.1\r\n{self._fields}".encode()
+        return await self._answer_to(
+            lambda done: _Request(
+                self, head, b"GET" + target.encode(), credentials=credentials, done=done
+            )
         )
 
+    async def post(self, post: Post) -> Answer:
+        return await self._answer_to(lambda done: self._posted(post, done))
+
+    def start(self, post: Post, done: Callable[[Answer], None]) -> Callable[[], None]:
+        """Send without waiting. `done` is called exactly once, maybe at once; what is returned
+        gives up on the answer."""
+        request = self._posted(post, done)
+        self._pool.submit(request)
+        return lambda: self._pool.abandon(request)
+
+    async def warm(self, connections: int) -> int:
+        return await self._pool.warm(connections)
+
     async def aclose(self) -> None:
-        self._closed = True
-        if self._session is not None:
-            await self._session.close()
-        self._session = None
+        await self._pool.aclose()
 
-    async def _send(
-        self,
-        method: str,
-        target: str,
-        body: bytes,
-        credentials: Credentials | None,
-        extra: dict[str, str] | None = None,
-        not_after_ms: int | None = None,
-    ) -> Answer:
-        async with self._in_flight:
-            if self._closed:
-                return Answer(failure=NotSent("the client is closed"))
-            if not_after_ms is not None and self._clock.now_ms() > not_after_ms:
-                return Answer(failure=NotSent("too late to be accepted"))
-            headers = self._headers | (extra or {})
-            if credentials is not None:
-                timestamp = timestamp_of(self._clock.now_ms())
-                headers |= seal_of(credentials).headers(timestamp, method, target, body)
-            return await self._exchange(method, target, body, headers)
+    async def _answer_to(self, make: Callable[[Callable[[Answer], None]], _Request]) -> Answer:
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
-    async def _exchange(
-        self, method: str, target: str, body: bytes, headers: dict[str, Any]
-    ) -> Answer:
-        status: int | None = None
+        def done(given: Answer) -> None:
+            if not answer.done():
+                answer.set_result(given)
+
+        request = make(done)
+        self._pool.submit(request)
         try:
-            async with self._open().request(
-                method,
-                URL(self._endpoint.rest + target, encoded=True),
-                data=body or None,
-                headers=headers,
-                # A followed 307 would post the order a second time.
-                allow_redirects=False,
-            ) as response:
-                status, text = response.status, await response.text()
-        except Exception as failure:  # noqa: BLE001 - whatever happened, the caller must judge it
-            return Answer(status=status, failure=failure)
-        retry_after = response.headers.get("Retry-After", "")
-        return Answer(status=status, body=text, retry_after=retry_after)
+            return await answer
+        except asyncio.CancelledError:
+            self._pool.abandon(request)
+            raise
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ssl=self._ssl),
-                # Accounts share the pool; what OKX tells one must not travel with another.
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=self._timeout,
-            )
-        return self._session
+    def _posted(self, post: Post, done: Callable[[Answer], None]) -> _Request:
+        head, what = self._heads(post.path)
+        return _Request(self, head, what, credentials=post.credentials, post=post, done=done)
+
+    def _head(self, path: str) -> tuple[bytes, bytes]:
+        target = target_of(path)
+        head = f"POST {target} HTTP/1.1\r\n{self._fields}Content-Type: application/json\r\n"
+        return head.encode(), b"POST" + target.encode()
+
+    def now_ms(self) -> int:
+        return self._clock.now_ms()
+
+    @property
+    def patience_s(self) -> float:
+        return self._answer_s
+
+
+class _Request:
+    """An errand: signed at the moment it is written, when the time is known."""
+
+    __slots__ = ("_credentials", "_done", "_head", "_post", "_transport", "_what", "asks", "until")
+
+    def __init__(
+        self,
+        transport: Transport,
+        head: bytes,
+        what: bytes,
+        *,
+        credentials: Credentials | None,
+        done: Callable[[Answer], None],
+        post: Post | None = None,
+    ) -> None:
+        self._transport = transport
+        self._head = head
+        self._what = what
+        self._credentials = credentials
+        self._done = done
+        self._post = post
+        self.asks = post is None
+        self.until = asyncio.get_running_loop().time() + transport.patience_s
+
+    def message(self) -> bytes:
+        now_ms = self._transport.now_ms()
+        post, body, extra = self._post, b"", b""
+        if post is not None:
+            if post.not_after_ms is not None and now_ms > post.not_after_ms:
+                raise NotSent("too late to be accepted")
+            body = post.body
+            extra = b"Content-Length: %d\r\n" % len(body)
+            if post.exp_at_ms is not None:
+                extra += b"expTime: %d\r\n" % post.exp_at_ms
+        return b"%b%b%b\r\n%b" % (self._head, self._signed(now_ms, body), extra, body)
+
+    def answered(self, answer: Answer) -> None:
+        try:
+            self._done(answer)
+        except Exception:
+            # Whoever asked has gone wrong; the others on this connection have not.
+            logger.exception("An answer could not be delivered")
+
+    def _signed(self, now_ms: int, body: bytes) -> bytes:
+        if self._credentials is None:
+            return b""
+        try:
+            seal = seal_of(self._credentials)
+        except ValueError as error:
+            raise NotSent(str(error)) from error
+        return seal.fields(stamp_of(now_ms), self._what, body)
+
+
+def encoded(body: Body | list[Body]) -> bytes:
+    return orjson.dumps(body)
