@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from django.db import connections, models, router
 
 from accounts.ownership import claim_rows
+from accounts.prepared import Prepare, makes_own_value, prepare_for
 from accounts.tenancy import TenantModel
 
 
@@ -24,22 +28,51 @@ def insert_many(objs: Sequence[models.Model], *, using: str | None = None) -> in
     if issubclass(model, TenantModel):
         claim_rows(objs, loaded_only=True)
     alias = using or router.db_for_write(model)
-    connection = connections[alias]
-    fields = [field for field in model._meta.local_concrete_fields if not field.generated]
-    quote = connection.ops.quote_name
-    columns = ", ".join(quote(str(field.column)) for field in fields)
-    marks = ", ".join(["%s"] * len(fields))
-    statement = f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({marks})"  # noqa: S608
-    rows = [_values(obj, fields, connection) for obj in objs]
-    with connection.cursor() as cursor:
-        cursor.executemany(statement, rows)
+    plan = _plan(model, alias)
+    rows = [plan.values(obj) for obj in objs]
+    with connections[alias].cursor() as cursor:
+        cursor.executemany(plan.statement, rows)
     for obj in objs:
         obj._state.adding = False
         obj._state.db = alias
     return len(rows)
 
 
-def _values(obj: models.Model, fields: Sequence[Any], connection: Any) -> list[Any]:
-    if obj.pk is None:
-        raise ValueError(f"insert_many needs a {obj._meta.label} with its key made already")
-    return [field.get_db_prep_save(field.pre_save(obj, True), connection) for field in fields]
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How rows of one model are inserted: the statement, and what makes each column's value."""
+
+    statement: str
+    attributes: Any
+    prepares: tuple[Prepare, ...]
+    own: tuple[tuple[int, Any], ...]
+    key: int
+    label: str
+
+    def values(self, obj: models.Model) -> list[Any]:
+        raw = self.attributes(obj)
+        if self.own:
+            raw = list(raw)
+            for place, field in self.own:
+                raw[place] = field.pre_save(obj, True)
+        if raw[self.key] is None:
+            raise ValueError(f"insert_many needs a {self.label} with its key made already")
+        return [prepare(value) for prepare, value in zip(self.prepares, raw, strict=False)]
+
+
+@cache
+def _plan(model: type[models.Model], alias: str) -> _Plan:
+    connection = connections[alias]
+    fields = [field for field in model._meta.local_concrete_fields if not field.generated]
+    quote = connection.ops.quote_name
+    columns = ", ".join(quote(str(field.column)) for field in fields)
+    marks = ", ".join(["%s"] * len(fields))
+    return _Plan(
+        statement=f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({marks})",  # noqa: S608
+        # Twice the first: with one name alone attrgetter answers no tuple.
+        attributes=attrgetter(*(field.attname for field in fields), fields[0].attname),
+        prepares=tuple(prepare_for(field, connection) for field in fields),
+        own=tuple((i, f) for i, f in enumerate(fields) if makes_own_value(type(f))),
+        key=next(i for i, field in enumerate(fields) if field.primary_key),
+        label=model._meta.label,
+    )

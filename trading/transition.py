@@ -7,15 +7,19 @@ other is told, reads again and decides anew.
 from __future__ import annotations
 
 import random
+import secrets
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
+from uuid import UUID
 
 from django.db import OperationalError, transaction
 
+from accounts.bulk import insert_many
+from accounts.bulk_update import update_many
 from trading.enums import FINAL_STATES, EventSource, OrderState
 from trading.events import orders_changed, orders_finished
 from trading.models import Order, OrderEvent
@@ -25,6 +29,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 _DEADLOCKS = (1205, 1213)  # lock wait timeout, deadlock: the transaction was rolled back whole
 _TRIES = 6
+# `update_many` matches nothing to NULL, and none of these can be.
+MATCH = ("id", "signal_at", "version", "state")
 
 
 class IllegalTransitionError(RuntimeError):
@@ -45,36 +51,64 @@ class Change:
 def transition(changes: Iterable[Change], *, source: EventSource, at: datetime) -> list[Change]:
     """Write the changes whose order still has the version that was read, and say which.
 
-    Must run inside a transaction. Writes a diary line for each change of state, and
-    announces on commit the orders that changed and those that became final. May be
-    repeated: a change that was written already no longer matches its version.
+    Must run inside a transaction. One statement for all changes of the same columns. Writes a
+    diary line for each change of state, and announces on commit the orders that changed and
+    those that became final. May be repeated: a change that was written already no longer
+    matches its version. Of several changes of one order only the first is written.
 
     Raises IllegalTransitionError when the table of states forbids a step.
     """
-    written = [change for change in changes if _write(change, at)]
-    OrderEvent.objects.bulk_create(
-        [_event(change, source, at) for change in written if _is_step(change)]
-    )
+    listed = list({change.order.id: change for change in reversed(list(changes))}.values())[::-1]
+    for change in listed:
+        _assert_allowed(change)
+    written = _write(listed, at)
+    insert_many([_event(change, source, at) for change in written if _is_step(change)])
     _announce(written)
     for change in written:
         _refresh(change)
     return written
 
 
-def _write(change: Change, at: datetime) -> bool:
-    order = change.order
-    state = OrderState(order.state)
+def _assert_allowed(change: Change) -> None:
+    state = OrderState(change.order.state)
     if _is_step(change) and not may_become(
         state, change.to, proved_not_placed=change.proved_not_placed
     ):
-        raise IllegalTransitionError(f"order {order.id}: {state} may not become {change.to}")
-    columns = dict(change.columns)
-    if change.to in FINAL_STATES and order.finished_at is None:
-        columns.setdefault("finished_at", at)
-    matched: int = Order.objects.filter(
-        id=order.id, signal_at=order.signal_at, version=order.version
-    ).update(state=change.to, version=order.version + 1, **columns)
-    return matched == 1
+        raise IllegalTransitionError(f"order {change.order.id}: {state} may not become {change.to}")
+
+
+def _write(changes: Sequence[Change], at: datetime) -> list[Change]:
+    alike: dict[tuple[str, ...], list[tuple[Change, dict[str, Any]]]] = {}
+    for change in changes:
+        columns = dict(change.columns)
+        if change.to in FINAL_STATES and change.order.finished_at is None:
+            columns.setdefault("finished_at", at)
+        alike.setdefault(tuple(sorted(columns)), []).append((change, columns))
+    written: set[UUID] = set()
+    for names, members in alike.items():
+        written |= _write_alike(names, members)
+    return [change for change in changes if change.order.id in written]
+
+
+def _write_alike(
+    names: Sequence[str], members: Sequence[tuple[Change, Mapping[str, Any]]]
+) -> set[UUID]:
+    """Write changes of the same columns; the ids of the orders that were as they were read."""
+    token = secrets.randbits(62)
+    rows = []
+    for change, columns in members:
+        order = change.order
+        was = (order.id, order.signal_at, order.version, order.state)
+        new = (columns[name] for name in names)
+        rows.append((*was, change.to, order.version + 1, token, *new))
+    rows.sort()  # everybody locks in one order
+    written = update_many(
+        Order, rows, match=MATCH, columns=("state", "version", "write_token", *names)
+    )
+    ids = {change.order.id for change, _ in members}
+    if written == len(ids):
+        return ids
+    return set(Order.objects.filter(id__in=ids, write_token=token).values_list("id", flat=True))
 
 
 def _is_step(change: Change) -> bool:

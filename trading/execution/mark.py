@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts import audit
+from accounts.bulk import insert_many
 from accounts.enums import AuditLevel
 from accounts.models import Tenant
 from customers.enums import AccountStatus, CustomerStatus, KeyStatus
@@ -115,7 +116,7 @@ def mark(orders: Iterable[Order], locked: Mapping[uuid.UUID, str]) -> list[Marke
     _alert(written)
     taken = {one.order.id: one.order for one in written if one.to == OrderState.SENDING}
     made = [attempt for attempt in attempts if attempt.order_id in taken]
-    OrderAttempt.objects.bulk_create(made)
+    insert_many(made)
     seen.usage.pace.add(len(made))
     faultpoint("S5.before_commit")
     return [Marked(taken[attempt.order_id], attempt) for attempt in made]

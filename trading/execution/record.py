@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts import audit
+from accounts.bulk_update import update_many
 from accounts.enums import AuditLevel
 from customers.models import ExchangeAccount
 from customers.services import pause_account
@@ -29,6 +30,7 @@ LONGEST_BACKOFF = timedelta(seconds=5)
 MARGIN_CODES = frozenset({"51008", "51131", "59108"})
 IP_CODES = frozenset({"50110"})
 FLAT_CODES = frozenset({"51023", "51169"})
+ATTEMPT_COLUMNS = ("finished_at", "outcome", "http_status", "code", "message", "excerpt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +58,32 @@ def record(answered: Sequence[Answered]) -> None:
 @transaction.atomic
 def _write(answered: Sequence[Answered], now: datetime) -> set[UUID]:
     """The ids of the orders that still were as they were marked."""
-    for one in answered:
-        _finish_attempt(one)
+    _finish_attempts(answered)
     changes = [_change(one, now) for one in answered]
     return {c.order.id for c in transition(changes, source=EventSource.ENGINE, at=now)}
 
 
-def _finish_attempt(one: Answered) -> None:
-    outcome, attempt = one.outcome, one.marked.attempt
-    OrderAttempt.objects.filter(id=attempt.id, signal_at=attempt.signal_at).update(
-        finished_at=one.at,
-        outcome=AttemptOutcome(outcome.kind.value),
-        http_status=outcome.http_status,
-        code=outcome.reason_code[:16],
-        message=outcome.message[:300],
-        excerpt=outcome.excerpt[:500],
-    )
+def _finish_attempts(answered: Sequence[Answered]) -> None:
+    rows = [
+        (
+            one.marked.attempt.id,
+            one.marked.attempt.signal_at,
+            one.at,
+            AttemptOutcome(one.outcome.kind.value),
+            one.outcome.http_status,
+            one.outcome.reason_code[:16],
+            _text(one.outcome.message, 300),
+            _text(one.outcome.excerpt, 500),
+        )
+        for one in answered
+    ]
+    update_many(OrderAttempt, rows, match=("id", "signal_at"), columns=ATTEMPT_COLUMNS)
+
+
+def _text(said: str, length: int) -> str:
+    """What an exchange says may be anything; a database takes neither NUL nor half a letter."""
+    clean = said[:length].replace("\0", "")
+    return clean if clean.isascii() else clean.encode(errors="replace").decode()
 
 
 def _change(one: Answered, now: datetime) -> Change:
@@ -85,7 +97,7 @@ def _verdict(one: Answered, now: datetime) -> _Verdict:
     order, outcome = one.marked.order, one.outcome
     words = {
         "exchange_code": outcome.reason_code[:16],
-        "exchange_message": outcome.message[:300],
+        "exchange_message": _text(outcome.message, 300),
     }
     match outcome.kind:
         case Outcome.ACK:

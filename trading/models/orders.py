@@ -128,6 +128,8 @@ class Order(PartitionedTenantModel):
     flattens = models.BooleanField(_("closes for flatten"), default=False, editable=False)
     claim_token = models.UUIDField(null=True, editable=False)
     version = models.PositiveIntegerField(default=0, editable=False)
+    # Which write the row is from: of rows written together, it tells which really were.
+    write_token = models.BigIntegerField(default=0, editable=False)
 
     # times
     created_at = models.DateTimeField(_("created"))
