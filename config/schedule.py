@@ -20,11 +20,13 @@ BEAT_SCHEDULE = {
     "tell open pages what they missed": _every(2.5, "notifications.tasks.sweep_live"),
     "forget old live events": _every(60, "notifications.tasks.prune_live"),
     "forget old nonces": _every(60, "signals.tasks.prune_nonces"),
+    "audit the books": _every(86_400, "trading.tasks.audit_ledger"),
     "forget old reconcile runs": _every(3600, "trading.tasks.forget_old_runs"),
 }
 
 # These may decrypt exchange keys, so they run on the executor's queue only.
 EXECUTOR_TASKS = (
+    "audit_ledger",
     "copy_signal",
     "executor_heartbeat",
     "flatten",

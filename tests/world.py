@@ -38,6 +38,7 @@ from trading.models import (
     EquitySnapshot,
     ExternalOrder,
     Heartbeat,
+    LedgerAudit,
     Position,
     QuarantinedReport,
     ReconcileRun,
@@ -215,6 +216,18 @@ def _safety(world: World, canary: str) -> None:
     ReconcileRun(
         account=account, cause="reconnect", started_at=now, finished_at=now, ok=False,
         error=f"HTTP 504 {canary}".strip(),
+    ).save()  # fmt: skip
+    LedgerAudit(
+        is_clean=False, accounts=3, orders=40, fills=55, signals=9, finding_count=1,
+        counts={"I5": 1}, findings=[
+            {"promise": "I5", "what": "position", "account_id": account.pk,
+             "detail": f"BTC-USDT-SWAP net: 2 at the exchange, 3 in our books {canary}".strip()},
+        ], started_at=now - timedelta(days=1), finished_at=now - timedelta(days=1),
+    ).save()  # fmt: skip
+    LedgerAudit(
+        is_clean=True, accounts=3, orders=44, fills=60, signals=11, in_flight_count=1,
+        in_flight=[{"what": "order", "detail": f"live {canary}", "account_id": account.pk}],
+        started_at=now, finished_at=now,
     ).save()  # fmt: skip
     QuarantinedReport(
         account=account, kind="orders", reason=f"unknown state {canary}".strip(), excerpt=canary,

@@ -50,6 +50,13 @@ def is_ours(cl_ord_id: str, deployment_code: str) -> bool:
     return code == deployment_code and len(rest) == _DIGEST_LETTERS and set(rest) <= set(_ALPHABET)
 
 
+def deployment_of(cl_ord_id: str) -> str | None:
+    """The deployment code of an id that has the shape of a Copydesk's; None for all others."""
+    code = cl_ord_id[:-_DIGEST_LETTERS]
+    shaped = _DEPLOYMENT_CODE.fullmatch(code) is not None and is_ours(cl_ord_id, code)
+    return code if shaped else None
+
+
 def lane_key(account_id: int, inst_id: str, position_side: PositionSide) -> str:
     """Orders with the same key are sent one after the other."""
     lane = f"{account_id}|{inst_id}"

@@ -14,6 +14,7 @@ from django.conf import settings
 from accounts.tenancy import all_tenants
 from customers.models import ExchangeAccount
 from signals.models import Signal
+from trading.auditing import audit_all
 from trading.copying import copy_source
 from trading.copying.cycles import settle_cycles, settle_left_over
 from trading.endpoints import endpoint_of_market
@@ -125,6 +126,12 @@ def reconcile_accounts() -> None:
 @shared_task
 def forget_old_runs() -> None:
     forget_runs()
+
+
+@shared_task(soft_time_limit=3300, time_limit=3500)
+def audit_ledger() -> None:
+    """Every desk's books against the exchange's; what differs goes to people by the diary."""
+    audit_all()
 
 
 @shared_task

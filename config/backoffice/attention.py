@@ -22,7 +22,7 @@ from signals.enums import SignalStatus, SourceStatus
 from signals.models import Signal, SignalSource
 from trading.admin.limits import applies_to
 from trading.enums import FINAL_STATES, OrderState, TradingMode
-from trading.models import Order, StreamLease, TradingState
+from trading.models import LedgerAudit, Order, StreamLease, TradingState
 
 SOCKET_SILENT_AFTER: Final = timedelta(seconds=60)
 LOOK_BACK: Final = timedelta(days=7)
@@ -51,6 +51,7 @@ def matters() -> list[Matter]:
         *_sockets(),
         *_sources(),
         *_signals(),
+        *_audits(),
         *_approvals(),
         *_destinations(),
         *_messages(),
@@ -179,6 +180,26 @@ def _approvals() -> list[Matter]:
     url = _list("accounts_approval", "status__exact=pending")
     title %= {"n": count}
     return [Matter("warn", "how_to_reg", title, text, first.requested_at, url, _("Review"))]
+
+
+def _audits() -> list[Matter]:
+    """Only the latest of the desk: what was put right since is no matter any more."""
+    last = LedgerAudit.objects.filter(account__isnull=True).order_by("-started_at").first()
+    if last is None or last.is_clean:
+        return []
+    count = last.finding_count
+    title = ngettext(
+        "Our books and the exchange's differ in %(n)d place",
+        "Our books and the exchange's differ in %(n)d places",
+        count,
+    )
+    text = last.first_finding
+    url = reverse("admin:trading_ledgeraudit_change", args=(last.pk,))
+    return [
+        Matter(
+            "danger", "balance", title % {"n": count}, text, last.started_at, url, _("Open audit")
+        )
+    ]
 
 
 def _destinations() -> list[Matter]:

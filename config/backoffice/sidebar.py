@@ -109,6 +109,7 @@ GROUPS: Final = (
             Item(_("Approvals"), "how_to_reg", "accounts.Approval", count=approvals_open),
             Item(_("Quarantined reports"), "report", "trading.QuarantinedReport"),
             Item(_("Reconcile runs"), "sync_problem", "trading.ReconcileRun"),
+            Item(_("Ledger audits"), "balance", "trading.LedgerAudit"),
         ),
     ),
     (

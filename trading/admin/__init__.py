@@ -2,6 +2,24 @@
 
 from __future__ import annotations
 
-from trading.admin import decisions, limits, markets, orders, positions, processes, reconcile
+from trading.admin import (
+    audits,
+    decisions,
+    limits,
+    markets,
+    orders,
+    positions,
+    processes,
+    reconcile,
+)
 
-__all__ = ["decisions", "limits", "markets", "orders", "positions", "processes", "reconcile"]
+__all__ = [
+    "audits",
+    "decisions",
+    "limits",
+    "markets",
+    "orders",
+    "positions",
+    "processes",
+    "reconcile",
+]

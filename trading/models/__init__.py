@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trading.models.actions import Action, ActionAttempt
+from trading.models.audits import LedgerAudit
 from trading.models.decisions import Cycle, Decision
 from trading.models.flatten import FlattenAccount, FlattenRun
 from trading.models.instruments import Instrument, MarketPrice
@@ -27,6 +28,7 @@ __all__ = [
     "Heartbeat",
     "Instrument",
     "JobLease",
+    "LedgerAudit",
     "Limit",
     "MarketPrice",
     "Order",

@@ -17,6 +17,7 @@ from customers.enums import PositionMode
 
 TIMEOUT_S: Final = 5
 _LONGEST: Final = 1_000_000
+_LONGEST_PAGE: Final = 50_000_000
 _POSITION_MODES: Final = {
     PositionMode.NET: "net_mode",
     PositionMode.LONG_SHORT: "long_short_mode",
@@ -86,11 +87,22 @@ def close(key: str) -> None:
         return
 
 
+def ledger(after: int, limit: int) -> tuple[list[dict[str, Any]], int | None]:
+    """Entries with a greater number, and where the next page begins: None after the last."""
+    answer = _ask("GET", f"/ledger?after={after}&limit={limit}", longest=_LONGEST_PAGE)
+    entries, following = answer.get("entries"), answer.get("next")
+    if not isinstance(entries, list):
+        raise SimulatorError(_("The simulator's ledger cannot be read."))
+    return entries, following if isinstance(following, int) else None
+
+
 def _place(key: str) -> str:
     return f"/accounts/{quote(key, safe='')}"
 
 
-def _ask(method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def _ask(
+    method: str, path: str, body: Mapping[str, Any] | None = None, *, longest: int = _LONGEST
+) -> dict[str, Any]:
     address = urlsplit(settings.SIMULATOR_CONTROL_URL)
     if not address.hostname:
         raise SimulatorError(_("No simulator is configured."))
@@ -111,7 +123,7 @@ def _ask(method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[
             _headers(),
         )
         response = connection.getresponse()
-        status, text = response.status, response.read(_LONGEST)
+        status, text = response.status, response.read(longest)
     except (OSError, http.client.HTTPException) as error:
         raise SimulatorSilentError(
             _("The simulator did not answer. Look at the account before you try again.")

@@ -14,11 +14,9 @@ from accounts.enums import AuditLevel
 from customers.models import ExchangeAccount
 from trading.exchange.types import FillReport, OrderReport, OrderState
 from trading.models import ExternalOrder, Order
-from trading.orders import is_ours
+from trading.orders import deployment_of, is_ours
 from trading.sync.apply.claim import Applied, differing
 
-_LETTERS = 26  # of an id of ours, after the deployment's code
-_CODE_LETTERS = (2, 3, 4)
 _RANK = {state.value: rank for rank, state in enumerate(OrderState)}
 
 
@@ -148,6 +146,4 @@ def _alarm(row: ExternalOrder, twin: Order | None) -> tuple[str, str] | None:
 
 def _is_foreign(client_order_id: str) -> bool:
     """Has the shape of a Copydesk's id, but with another deployment's code."""
-    code = client_order_id[:-_LETTERS]
-    shaped = len(code) in _CODE_LETTERS and code[0].isalpha() and is_ours(client_order_id, code)
-    return shaped and code != settings.DEPLOYMENT_CODE
+    return deployment_of(client_order_id) not in (None, settings.DEPLOYMENT_CODE)
