@@ -27,6 +27,7 @@ from trading import tasks
 from trading.events import (
     account_changed,
     account_touched,
+    actions_asked,
     flatten_begun,
     orders_changed,
     orders_finished,
@@ -52,6 +53,7 @@ def connect() -> None:
     account_touched.connect(read_again, dispatch_uid="read_again")
     orders_finished.connect(go_on, dispatch_uid="go_on")
     flatten_begun.connect(flatten, dispatch_uid="flatten")
+    actions_asked.connect(act, dispatch_uid="act")
     audit_recorded.connect(tell, dispatch_uid="tell")
     _connect_live()
 
@@ -115,6 +117,11 @@ def tell(**_: Any) -> None:
 
 def show_signal(signal_id: Any, **_: Any) -> None:
     collector.note(Source.SIGNALS, [str(signal_id)])
+
+
+def act(**_: Any) -> None:
+    """Cancels, changes and protections are sent; what is lost here the sweep finds."""
+    nudge(tasks.act)
 
 
 def show_orders(order_ids: Any, **_: Any) -> None:

@@ -27,6 +27,7 @@ BEAT_SCHEDULE = {
 # These may decrypt exchange keys, so they run on the executor's queue only.
 EXECUTOR_TASKS = (
     "audit_ledger",
+    "act",
     "copy_signal",
     "executor_heartbeat",
     "flatten",

@@ -12,3 +12,4 @@ flatten_begun = Event()  # run_id: everything in a scope is to be closed
 account_verified = Event()  # account_id: the key check ended, either way
 account_touched = Event()  # account_id: the platform changed it at the exchange: read it again
 account_changed = Event()  # account_id: positions or balances were written
+actions_asked = Event()  # action_ids: cancels, changes or protections wait to be sent

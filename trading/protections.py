@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
+from accounts import audit
+from accounts.enums import AuditLevel
 from trading.enums import ProtectionState, Side
 from trading.models import Order, Protection
+from trading.models.protections import ACTIVE
 from trading.orders import client_algo_id
 
 
@@ -82,3 +87,56 @@ def lingering(orders: Sequence[Order]) -> set[UUID]:
         and cycle is not None
         and cycle != order.cycle_id
     }
+
+
+def write_protection(protection: Protection, columns: Mapping[str, Any], *, at: datetime) -> bool:
+    """Write what is known of a protection; one that has ended stays as it ended.
+
+    False when another writer was faster or nothing would change. Runs in a transaction.
+    """
+    if not protection.is_active:
+        return False
+    wanted = {name: v for name, v in columns.items() if getattr(protection, name) != v}
+    if not wanted:
+        return False
+    ends = "state" in wanted and wanted["state"] not in ACTIVE
+    if ends:
+        wanted["finished_at"] = at
+    matched: int = Protection.objects.filter(pk=protection.pk, version=protection.version).update(
+        version=protection.version + 1, **wanted
+    )
+    if not matched:
+        return False
+    protection.version += 1
+    for name, value in wanted.items():
+        setattr(protection, name, value)
+    if ends:
+        _tell_end(protection)
+    return True
+
+
+def end_protection(
+    protection: Protection, state: ProtectionState, words: str, *, at: datetime
+) -> bool:
+    return write_protection(protection, {"state": state, "reason": words[:300]}, at=at)
+
+
+def _tell_end(protection: Protection) -> None:
+    """A stop that failed leaves a position open that somebody believes to be protected."""
+    level = {
+        ProtectionState.FAILED: AuditLevel.CRITICAL,
+        ProtectionState.TRIGGERED: AuditLevel.NOTICE,
+    }.get(ProtectionState(protection.state), AuditLevel.INFO)
+    prices = {
+        name: f"{price.normalize():f}"
+        for name in ("take_profit", "stop_loss")
+        if (price := getattr(protection, name)) is not None
+    }
+    audit.record(
+        action=f"protection.{protection.state}",
+        obj=protection,
+        level=level,
+        after={"instrument": protection.inst_id, **prices},
+        reason=f"{protection.exchange_code} {protection.reason}".strip(),
+        tenant=protection.tenant_id,
+    )

@@ -20,9 +20,11 @@ from trading.copying.cycles import settle_cycles, settle_left_over
 from trading.endpoints import endpoint_of_market
 from trading.exchange.runner import client_for, exchange_loop
 from trading.execution import send_orders, sweep
+from trading.execution.acting import act_due
 from trading.execution.clock import clock_is_right
 from trading.execution.flatten import flatten_now
 from trading.execution.lanes import successors
+from trading.execution.protecting import keep_protections_of
 from trading.leases import alive_count, beat_heartbeat, single_flight
 from trading.paper import ensure_opened
 from trading.sync.reconcile import forget_old_runs as forget_runs
@@ -56,10 +58,18 @@ def follow_up(order_ids: Sequence[str]) -> None:
     """Orders became final: settle their cycles and let their lanes go on."""
     ids = [uuid.UUID(order_id) for order_id in order_ids]
     settle_cycles(ids)
-    with all_tenants("lanes of orders that finished, of several desks"):
+    with all_tenants("protections and lanes of orders that finished, of several desks"):
+        keep_protections_of(ids)
         waiting = successors(ids)
     if waiting:
         send_orders(waiting)
+
+
+@shared_task
+def act() -> None:
+    """Somebody asked for a cancel, a change or a protection."""
+    with all_tenants("actions of every desk are due alike"):
+        act_due()
 
 
 @shared_task

@@ -137,6 +137,7 @@ TASKS: Final = {
     "trading.tasks.copy_signal": "ids: the source's desk, read from the signal's source",
     "trading.tasks.send_shard": "ids: each order is sent with the keys of its own account",
     "trading.tasks.follow_up": "ids: cycles and lanes of the orders' own accounts",
+    "trading.tasks.act": "all: finds work of every desk, then works by row",
     "trading.tasks.verify_account": "ids: the account's desk, read from the account",
     "trading.tasks.reconcile_account": "ids: the account's desk, read from the account",
     "trading.tasks.sweep_orders": "all: finds work of every desk, then works by row",

@@ -12,8 +12,9 @@ from django.db.models import Q
 
 from accounts.tenancy import all_tenants
 from signals.models import LeaderPosition, Signal
+from trading.enums import ProtectionState
 from trading.leases import db_now
-from trading.models import Cycle, Instrument, Order
+from trading.models import Cycle, Instrument, Order, Protection
 from trading.positions_held import NOTHING, Holding, base_of, read_holdings
 from trading.sizing import rebase_after_fill
 from trading.transition import retried
@@ -84,7 +85,15 @@ def _dust(cycle: Cycle, instrument: Instrument | None) -> Decimal:
 def _is_over(cycle: Cycle, holding: Holding, dust: Decimal) -> bool:
     if holding.filled > 0 and holding.filled >= dust:
         return False
-    return _leader_is_flat(cycle) or all(part.filled == 0 for part in holding.parts)
+    if _leader_is_flat(cycle) or all(part.filled == 0 for part in holding.parts):
+        return True
+    return _is_stopped_out(cycle)
+
+
+def _is_stopped_out(cycle: Cycle) -> bool:
+    """A protection closed it: what the leader does next with this position is not followed."""
+    triggered = Protection.objects.filter(cycle=cycle, state=ProtectionState.TRIGGERED)
+    return bool(triggered.exists())
 
 
 def _leader_is_flat(cycle: Cycle) -> bool:

@@ -1,58 +1,44 @@
-"""Resting orders that are to be canceled. The truth comes from the order itself, not the answer."""
+"""Cancels that are wished for, wherever the wish was written, become actions that are made true."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
-from datetime import timedelta
+from django.db import transaction
 
-from django.db.models import Q
+from accounts.tenancy import tenant_scope
+from trading.actions import ActionRefusedError, ask
+from trading.enums import ActionKind
+from trading.models import Action, Order
+from trading.models.actions import OPEN_ACTIONS
+from trading.models.orders import OPEN_STATES
 
-from customers.credentials import NoKey
-from trading.endpoints import client_of
-from trading.enums import OrderState
-from trading.exchange.runner import exchange_loop
-from trading.exchange.types import CancelRequest, Credentials, SendOutcome
-from trading.execution.keys import keys_of
-from trading.leases import db_now
-from trading.models import Order
-
-AGAIN = timedelta(seconds=5)
-RESTING = (OrderState.LIVE, OrderState.PARTIALLY_FILLED)
+MOST = 1000
 
 
-def cancel_requested() -> int:
-    """Ask for every cancel that is wanted and due; asked again until the order is final.
+def ask_wished() -> int:
+    """An open action for every order that is to be canceled and has none.
 
-    Repeating a cancel does no harm, and an order that filled meanwhile stays filled.
-    Runs in the scope of all tenants.
+    Runs in the scope of all tenants. Safe to run twice at once: one action is open at a time.
     """
-    now = db_now()
-    due = list(
-        Order.objects.filter(cancel_requested=True, state__in=RESTING)
-        .filter(Q(not_before__isnull=True) | Q(not_before__lte=now))
-        .select_related("account__customer")[:200]
+    wished = Order.objects.filter(cancel_requested=True, state__in=OPEN_STATES).order_by("lane_at")
+    orders = list(wished[:MOST])
+    asked = set(
+        Action.objects.filter(
+            order_id__in=[order.id for order in orders],
+            kind=ActionKind.CANCEL,
+            state__in=OPEN_ACTIONS,
+        ).values_list("order_id", flat=True)
     )
-    pairs = []
-    for order in due:
+    made = 0
+    for order in orders:
+        if order.id not in asked:
+            made += _ask(order)
+    return made
+
+
+def _ask(order: Order) -> int:
+    with tenant_scope(order.tenant_id), transaction.atomic():
         try:
-            pairs.append((order, keys_of(order.account)))
-        except NoKey:
-            continue
-    if not pairs:
-        return 0
-    Order.objects.filter(id__in=[order.id for order, _ in pairs]).update(not_before=now + AGAIN)
-    exchange_loop().run(_cancel_all(pairs))
-    return len(pairs)
-
-
-async def _cancel_all(pairs: Sequence[tuple[Order, Credentials]]) -> list[SendOutcome]:
-    return await asyncio.gather(
-        *(
-            client_of(order.account).cancel_order(
-                keys,
-                CancelRequest(inst_id=order.inst_id, client_order_id=order.client_order_id),
-            )
-            for order, keys in pairs
-        )
-    )
+            ask(kind=ActionKind.CANCEL, order=order, reason="", actor=None)
+        except ActionRefusedError:
+            return 0
+    return 1

@@ -31,6 +31,7 @@ from trading.exchange.types import (
     LookupKind,
     OrderLookup,
 )
+from trading.execution.asking import names_of
 from trading.execution.clock import clock_of
 from trading.execution.keys import keys_of
 from trading.faults import InjectedFaultError, faultpoint
@@ -162,10 +163,7 @@ async def _ask_account(orders: Sequence[Order], keys: Credentials) -> list[_Aske
     """Look each order up; where the last look could prove its absence, read the lists once."""
     client = client_of(orders[0].account)
     lookups = await asyncio.gather(
-        *(
-            client.fetch_order(keys, order.inst_id, client_order_id=order.client_order_id)
-            for order in orders
-        )
+        *(client.fetch_order(keys, order.inst_id, **names_of(order)) for order in orders)
     )
     asked = [_Asked(o, found) for o, found in zip(orders, lookups, strict=True)]
     last_look = [one for one in asked if _could_prove(one)]

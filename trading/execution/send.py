@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from trading.endpoints import client_of, endpoint_of
 from trading.exchange.client import ExchangeClient
+from trading.exchange.protection import Protection
 from trading.exchange.runner import exchange_loop
 from trading.exchange.types import (
     Credentials,
@@ -23,10 +24,12 @@ from trading.exchange.types import (
     SendOutcome,
     Side,
 )
+from trading.execution.asking import trigger
 from trading.execution.clock import clock_of
 from trading.execution.mark import Marked
 from trading.faults import faultpoint
 from trading.models import Order
+from trading.protections import algo_id_of
 
 TOO_LATE_MS = 300
 ANSWERS_AT_ONCE = 50
@@ -106,4 +109,16 @@ def place_request(order: Order) -> PlaceRequest:
         reduce_only=order.reduce_only,
         client_order_id=order.client_order_id,
         target_currency="base_ccy" if spot_market else None,
+        protection=_protection(order),
+    )
+
+
+def _protection(order: Order) -> Protection | None:
+    """What an opening brings along, under the same id at every attempt."""
+    if not order.opens or (order.take_profit is None and order.stop_loss is None):
+        return None
+    return Protection(
+        client_algo_id=algo_id_of(order.client_order_id),
+        take_profit=trigger(order.take_profit),
+        stop_loss=trigger(order.stop_loss),
     )

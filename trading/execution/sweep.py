@@ -11,9 +11,11 @@ from django.db.models import Q
 
 from accounts.tenancy import all_tenants
 from trading.enums import EventSource, Leg, OrderState, Reason
-from trading.execution.cancel import cancel_requested
+from trading.execution.acting import act_due
+from trading.execution.cancel import ask_wished
 from trading.execution.flatten import flatten_due
 from trading.execution.lanes import LANE_ORDER, lane_heads
+from trading.execution.protecting import keep_protections
 from trading.execution.resolve import resolve_due
 from trading.execution.run import send_orders
 from trading.faults import InjectedFaultError
@@ -87,7 +89,9 @@ def due_orders() -> list[UUID]:
 
 STEPS: tuple[tuple[str, Callable[[], int]], ...] = (
     ("asked", resolve_due),
-    ("canceled", cancel_requested),
+    ("protected", keep_protections),
+    ("wished", ask_wished),
+    ("acted", act_due),
     ("expired", expire_overdue),
     ("flattened", flatten_due),
 )

@@ -14,7 +14,7 @@ from tests.trading.copying.desk import Desk, make_desk
 from tests.trading.execution.bench import LOOKUP, Bench, diary, forget_everything, stumble
 from trading import tasks
 from trading.copying import run as copying
-from trading.execution import cancel, resolve, sweep
+from trading.execution import resolve, sweep
 from trading.execution import run as sending
 from trading.faults import InjectedFaultError
 from trading.leases import db_now
@@ -184,17 +184,14 @@ def test_what_nobody_can_tell_goes_to_a_person(
     assert bench.send([behind]) == 0  # its lane stays blocked
 
 
-def test_a_resting_order_is_canceled_on_request_and_only_once(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cancel, "AGAIN", timedelta(milliseconds=50))
+def test_a_resting_order_is_canceled_on_request_and_only_once(bench: Bench) -> None:
     link = bench.follower()
     (order,) = bench.open()
     with all_tenants("make it rest"):
-        Order.objects.update(order_type="limit", price=make.Decimal(50_000))
+        Order.objects.update(order_type="limit", price=make.Decimal(59_000))
     bench.send([order])
     bench.desk.hear("cancel")
-    bench.fault("http:502", link, path="/api/v5/trade/cancel-order")
+    bench.fault("http:502", link, path="/api/v5/trade/cancel-batch-orders")
 
     bench.sweep_for(0.4)
     with all_tenants("what the private channel would tell"):

@@ -6,6 +6,7 @@ transaction under the account's claim and announces `account_changed` after the 
 
 from __future__ import annotations
 
+from trading.sync.apply.algos import apply_algos
 from trading.sync.apply.balance import TOTAL, apply_balance
 from trading.sync.apply.claim import Applied, Contended
 from trading.sync.apply.fills import apply_fills
@@ -18,6 +19,7 @@ __all__ = [
     "TOTAL",
     "Applied",
     "Contended",
+    "apply_algos",
     "apply_balance",
     "apply_events",
     "apply_fills",

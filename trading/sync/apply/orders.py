@@ -10,10 +10,11 @@ from functools import reduce
 from typing import Any
 
 from customers.models import ExchangeAccount
-from trading.enums import EventSource, OrderState, Reason
+from trading.actions import RESTING_TYPES
+from trading.enums import ActionKind, EventSource, OrderState, Reason
 from trading.exchange.types import OrderReport
 from trading.exchange.types import OrderState as ExchangeState
-from trading.models import Order
+from trading.models import Action, Order
 from trading.orders import RANK, OrderFacts, merge_report
 from trading.sync.apply.claim import (
     Applied,
@@ -28,6 +29,7 @@ from trading.sync.apply.fills import insert_fills
 from trading.sync.apply.find import Found, find_orders
 from trading.sync.apply.quarantine import UNKNOWN_INSTRUMENT, set_aside
 from trading.sync.apply.steps import next_state, write_steps
+from trading.sync.apply.triggered import adopt_triggered
 from trading.transition import Change
 
 _TRIES = 3
@@ -64,6 +66,7 @@ def write_orders(
     applied = Applied(quarantined=len(reports) - len(believed))
     if not believed:
         return applied
+    adopt_triggered(account, believed, now=now)
     for _ in range(_TRIES):
         news = _sort_out(believed, find_orders(account, believed, now=now))
         written, lost = _write(news.ours, source=source, now=now)
@@ -175,6 +178,10 @@ def _told(order: Order, report: OrderReport) -> dict[str, Any]:
     }
     if order.reason == Reason.UNKNOWN_RESULT:
         told["reason"] = Reason.NONE
+    if report.order_type.value in RESTING_TYPES and not order.is_final:
+        # Changed by us or by the customer: the exchange's terms are the ones that count.
+        told["quantity"] = report.quantity
+        told["price"] = order.price if report.price is None else report.price
     if _STATE[report.state] == OrderState.CANCELED and not order.is_final:
         told["reason"] = _why_canceled(order, report)
         told["exchange_code"] = (report.code or order.exchange_code)[:16]
@@ -184,10 +191,15 @@ def _told(order: Order, report: OrderReport) -> dict[str, Any]:
 
 def _why_canceled(order: Order, report: OrderReport) -> str:
     if order.cancel_requested:
-        return Reason.CANCELED_BY_SIGNAL
+        return _who_asked(order)
     if report.filled_quantity > 0:
         return Reason.UNDERFILLED
     return Reason.EXCHANGE_CANCELED
+
+
+def _who_asked(order: Order) -> str:
+    by_staff = Action.objects.filter(order=order, kind=ActionKind.CANCEL, entered_by__isnull=False)
+    return Reason.CANCELED_BY_STAFF if by_staff.exists() else Reason.CANCELED_BY_SIGNAL
 
 
 def _note(report: OrderReport) -> str:
