@@ -360,6 +360,16 @@ LIMITS = dict(
     )
 )  # fmt: skip
 
+# When breakers open: refusals of an account in a row and a minute, its unresolved orders, and for a
+# market the sends a minute that are enough to judge by, and accounts with an order twice.
+BREAKER_REJECTS_IN_A_ROW = env.int("BREAKER_REJECTS_IN_A_ROW", default=5)
+BREAKER_REJECTS_A_MINUTE = env.int("BREAKER_REJECTS_A_MINUTE", default=10)
+BREAKER_UNRESOLVED = env.int("BREAKER_UNRESOLVED", default=3)
+BREAKER_FEWEST_SENDS = env.int("BREAKER_FEWEST_SENDS", default=20)
+BREAKER_DOUBLES = env.int("BREAKER_DOUBLES", default=3)
+# Announced maintenance stops openings so long before it begins.
+MAINTENANCE_LEAD_S = env.int("MAINTENANCE_LEAD_S", default=120)
+
 # Webhooks -------------------------------------------------------------------------------------
 
 WEBHOOK_MAX_BYTES = env.int("WEBHOOK_MAX_BYTES", default=65536)

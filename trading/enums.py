@@ -180,6 +180,33 @@ class LimitKind(TextChoices):
     SYSTEM_SENDS = "system_sends", _("Orders per second, whole installation (count)")
 
 
+class BreakerState(TextChoices):
+    CLOSED = "closed", pgettext_lazy("breaker", "Closed")
+    OPEN = "open", pgettext_lazy("breaker", "Open")
+    HALF_OPEN = "half_open", pgettext_lazy("breaker", "Trying")
+
+
+class BreakerCause(TextChoices):
+    """Why openings are stopped without anybody's doing."""
+
+    REJECTS = "rejects", _("Orders refused in a row")
+    UNRESOLVED = "unresolved", _("Several orders with an unknown outcome")
+    UNKNOWN_SENDS = "unknown_sends", _("Too many sends without an answer")
+    DOUBLES = "doubles", _("Orders found twice on several accounts")
+    MAINTENANCE = "maintenance", _("The exchange is in maintenance")
+
+
+class MaintenanceState(TextChoices):
+    """As the exchange names them; `gone` when it no longer lists one that did not begin."""
+
+    SCHEDULED = "scheduled", _("Announced")
+    ONGOING = "ongoing", _("Going on")
+    PRE_OPEN = "pre_open", _("Opening again")
+    COMPLETED = "completed", _("Over")
+    CANCELED = "canceled", pgettext_lazy("maintenance", "Canceled")
+    GONE = "gone", _("No longer announced")
+
+
 class Reason(TextChoices):
     """Why an order was not copied, was made smaller, or ended as it did."""
 

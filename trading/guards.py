@@ -12,7 +12,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from trading.models import MarketPrice
+from trading.enums import BreakerCause, BreakerState
+from trading.models import Breaker, MarketPrice
+from trading.risk import NO_OBSTACLES, Obstacles
 
 TICKER_FRESH = timedelta(seconds=60)
 
@@ -33,18 +35,50 @@ class Guards:
     """What was read for one batch. Pure from here on."""
 
     quotes: Mapping[tuple[str, str], Quote] = field(default_factory=dict)
+    accounts: Mapping[int, Obstacles] = field(default_factory=dict)
+    markets: Mapping[str, Obstacles] = field(default_factory=dict)
 
     def context(self, *, account_id: int, market: str, inst_id: str) -> dict[str, Any]:
         """The columns of `risk.RiskContext` that are filled in from here, for one order."""
         quote = self.quotes.get((market, inst_id), NO_QUOTE)
-        return {"mark": quote.mark, "spread": quote.spread}
+        return {
+            "mark": quote.mark,
+            "spread": quote.spread,
+            "obstacles": self._obstacles(account_id, market),
+        }
+
+    def _obstacles(self, account_id: int, market: str) -> Obstacles:
+        of_account = self.accounts.get(account_id, NO_OBSTACLES)
+        of_market = self.markets.get(market, NO_OBSTACLES)
+        return of_account if of_market is NO_OBSTACLES else of_account | of_market
 
 
-def read_guards(
-    *, account_ids: Iterable[int], prices: Iterable[MarketPrice], now: datetime
-) -> Guards:
-    """A constant number of queries, however many accounts."""
-    return Guards(quotes={(p.market, p.inst_id): quote(p, now) for p in prices})
+def read_guards(*, prices: Iterable[MarketPrice], now: datetime) -> Guards:
+    """One query, however many accounts: whatever is open in the scope, which is little."""
+    rows = Breaker.objects.exclude(state=BreakerState.CLOSED)
+    accounts: dict[int, Obstacles] = {}
+    markets: dict[str, Obstacles] = {}
+    for account_id, market, cause in rows.values_list("account_id", "market", "cause"):
+        found = obstacles_of(cause)
+        if account_id is None:
+            markets[market] = markets.get(market, NO_OBSTACLES) | found
+        else:
+            accounts[account_id] = accounts.get(account_id, NO_OBSTACLES) | found
+    quotes = {(p.market, p.inst_id): quote(p, now) for p in prices}
+    return Guards(quotes, accounts, markets)
+
+
+def obstacles_of(cause: str) -> Obstacles:
+    """What an open breaker of this cause stops."""
+    match cause:
+        case BreakerCause.MAINTENANCE:
+            return Obstacles(maintenance=True)
+        case BreakerCause.UNRESOLVED:
+            return Obstacles(account_breaker=True, account_stopped=True)
+        case BreakerCause.REJECTS:
+            return Obstacles(account_breaker=True)
+        case _:
+            return Obstacles(market_breaker=True)
 
 
 def quote(price: MarketPrice, now: datetime) -> Quote:

@@ -201,7 +201,7 @@ def _set_mode(
     if not reason.strip():
         raise ValidationError({"reason": _("Say why: the diary keeps it.")})
     with _scope_of(tenant):
-        _bump(tenant)
+        bump_version(tenant.pk if tenant else None)
         state: TradingState
         state, created = TradingState.objects.get_or_create(
             scope_key=keys["scope_key"],
@@ -301,7 +301,7 @@ def set_limit(  # noqa: PLR0913 - a limit and the scope it binds
         raise ValidationError({"value": _("A limit cannot be negative.")})
     keys = _scope_columns(scope, tenant, target)
     with _scope_of(tenant):
-        _bump(tenant)
+        bump_version(tenant.pk if tenant else None)
         limit: Limit
         limit, created = Limit.objects.get_or_create(
             scope_key=keys["scope_key"],
@@ -332,10 +332,14 @@ def _scope_of(tenant: Tenant | None) -> Any:
     return all_tenants("a switch of the installation") if tenant is None else tenant_scope(tenant)
 
 
-def _bump(tenant: Tenant | None) -> None:
-    rows: Any = (
-        Installation.objects.filter(pk=1) if tenant is None else Tenant.objects.filter(pk=tenant.pk)
-    )
+def bump_version(tenant_id: int | None) -> None:
+    """Let every marking that comes read anew; those under way are waited for.
+
+    Raises SwitchUnreadableError when the row of the installation or of the desk is missing.
+    """
+    rows: Any = Installation.objects.filter(pk=1)
+    if tenant_id is not None:
+        rows = Tenant.objects.filter(pk=tenant_id)
     if rows.update(switch_version=F("switch_version") + 1) != 1:
         raise SwitchUnreadableError("the row of the installation or of the desk is missing")
 

@@ -27,10 +27,11 @@ from signals.enums import SourceKind
 from signals.models import LeaderPosition, SignalNonce
 from tests import factories as make
 from tests.world import World, make_world
-from trading.enums import LimitKind, Scope, TradingMode
+from trading.enums import BreakerCause, LimitKind, Scope, TradingMode
 from trading.models import (
     Action,
     ActionAttempt,
+    Breaker,
     Cycle,
     ExternalOrder,
     FlattenAccount,
@@ -177,6 +178,9 @@ def _fill(world: World) -> None:
                          scope=Scope.INSTRUMENT, target=inst_id)  # fmt: skip
         run = FlattenRun.objects.get(state=state)
         FlattenAccount(run=run, account=account, started_at=now, step_at=now).save()
+    for number, cause in enumerate((BreakerCause.REJECTS, BreakerCause.UNRESOLVED)):
+        Breaker(key=f"account|{account.pk}|{cause}", account=account, market=account.market,
+                cause=cause, times_opened=number, reason=f"Refusals {number}").save()  # fmt: skip
     set_limit(kind=LimitKind.DAILY_NOTIONAL, value=9000, actor=owner, tenant=tenant,
               scope=Scope.CUSTOMER, target=world.customers[1])  # fmt: skip
     link = world.subscriptions[1]

@@ -99,7 +99,7 @@ def read_facts(signal: Signal, links: Sequence[Link], now: datetime) -> list[Fac
     positions = _read_open_positions(accounts, signal.inst_id)
     used = _read_used_today(accounts, signal.tenant.day_start(now))
     equities = _read_equities(accounts, markets) if signal.unit == Unit.PERCENT_EQUITY else {}
-    guards = read_guards(account_ids=accounts, prices=prices, now=now)
+    guards = read_guards(prices=prices, now=now)
     desks = _read_desks(signal, names, switchboard)
     return [
         Facts(

@@ -164,9 +164,7 @@ def _look(heads: Sequence[Order], now: datetime) -> _Seen:
         mark_times={(p.market, p.inst_id): p.mark_at for p in prices},
         holdings=read_holdings(cycles, bases),
         close_ended=_flat_after(closes, bases),
-        guards=read_guards(
-            account_ids={order.account_id for order in heads}, prices=prices, now=now
-        ),
+        guards=read_guards(prices=prices, now=now),
         lingering=lingering(heads),
         usage=_usage(heads, boards, now),
     )

@@ -19,6 +19,7 @@ from trading.enums import AttemptOutcome, EventSource, OrderState, Reason
 from trading.exchange.types import Outcome, SendOutcome
 from trading.execution import leverage
 from trading.execution.send import Answered
+from trading.execution.watching import watch_answers
 from trading.faults import faultpoint
 from trading.leases import db_now
 from trading.models import Order, OrderAttempt
@@ -52,6 +53,7 @@ def record(answered: Sequence[Answered]) -> None:
         if one.outcome.kind == Outcome.AUTH:
             _pause(one)
     faultpoint("S7.recorded")
+    watch_answers(answered)
 
 
 @retried

@@ -15,9 +15,11 @@ from trading.execution.acting import act_due
 from trading.execution.cancel import ask_wished
 from trading.execution.flatten import flatten_due
 from trading.execution.lanes import LANE_ORDER, lane_heads
+from trading.execution.probing import probe_due
 from trading.execution.protecting import keep_protections
 from trading.execution.resolve import resolve_due
 from trading.execution.run import send_orders
+from trading.execution.watching import watch_lately
 from trading.faults import InjectedFaultError
 from trading.leases import db_now
 from trading.models import Order
@@ -94,4 +96,6 @@ STEPS: tuple[tuple[str, Callable[[], int]], ...] = (
     ("acted", act_due),
     ("expired", expire_overdue),
     ("flattened", flatten_due),
+    ("opened", watch_lately),
+    ("closed", probe_due),
 )

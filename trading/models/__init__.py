@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from trading.models.actions import Action, ActionAttempt
 from trading.models.audits import LedgerAudit
+from trading.models.breakers import Breaker
 from trading.models.decisions import Cycle, Decision
+from trading.models.exchange_status import ClockReading, Maintenance, MarketWatch
 from trading.models.flatten import FlattenAccount, FlattenRun
 from trading.models.instruments import Instrument, MarketPrice
 from trading.models.leases import Heartbeat, JobLease, StreamLease
@@ -18,6 +20,8 @@ __all__ = [
     "Action",
     "ActionAttempt",
     "Balance",
+    "Breaker",
+    "ClockReading",
     "Cycle",
     "Decision",
     "EquitySnapshot",
@@ -30,7 +34,9 @@ __all__ = [
     "JobLease",
     "LedgerAudit",
     "Limit",
+    "Maintenance",
     "MarketPrice",
+    "MarketWatch",
     "Order",
     "OrderAttempt",
     "OrderEvent",

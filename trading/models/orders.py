@@ -211,6 +211,10 @@ class OrderAttempt(PartitionedTenantModel):
         constraints = (
             models.UniqueConstraint(fields=("order", "number", "signal_at"), name="attempt_once"),
         )
+        indexes = (
+            # the refusals and the silence of the last minute
+            models.Index(fields=("outcome", "started_at"), name="attempt_recent"),
+        )
 
     def __str__(self) -> str:
         return f"{self.number}: {self.outcome}"
@@ -311,6 +315,7 @@ class ExternalOrder(TenantModel):
                 fields=("account", "exchange_order_id"), name="external_order_once"
             ),
         )
+        indexes = (models.Index(fields=("seen_at",), name="external_order_recent"),)
 
     def __str__(self) -> str:
         return f"{self.inst_id} {self.side} {self.quantity}"

@@ -60,6 +60,14 @@ class Obstacles:
     market_breaker: bool = False
     maintenance: bool = False
 
+    def __or__(self, other: Obstacles) -> Obstacles:
+        return Obstacles(
+            account_breaker=self.account_breaker or other.account_breaker,
+            account_stopped=self.account_stopped or other.account_stopped,
+            market_breaker=self.market_breaker or other.market_breaker,
+            maintenance=self.maintenance or other.maintenance,
+        )
+
 
 NO_OBSTACLES = Obstacles()
 AT_MARKET = PriceNumbers()

@@ -22,7 +22,16 @@ from tests.trading.copying.desk import Desk, make_desk
 from trading import faults, pace
 from trading.copying.cycles import settle_cycles
 from trading.exchange.runner import stop_exchange_loop
-from trading.execution import clock, keys, leverage, record, resolve, send_orders, sweep
+from trading.execution import (
+    clock,
+    keys,
+    leverage,
+    record,
+    resolve,
+    send_orders,
+    sweep,
+    watching,
+)
 from trading.models import Order, OrderAttempt
 from trading.models.orders import OPEN_STATES
 
@@ -160,6 +169,7 @@ def forget_everything() -> None:
     leverage._known.clear()
     clock._next_at.clear()
     pace.pace.forget()
+    watching.rounds.forget()
     stop_exchange_loop()
 
 
