@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
+import uvloop
 
 from tests.trading.exchange.venue import BTC, PRICE, Simulator
 from trading.exchange.okx.constants import endpoint_for
 from trading.exchange.okx.rest import OkxClient
 from trading.exchange.types import Credentials
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop of the product; the tables of outcomes run on the plain one."""
+    if "test_send_outcomes" in item.nodeid:
+        return {"asyncio": asyncio.new_event_loop}
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(scope="package")

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-import uvloop
 
 from tests.trading.exchange.kept import CLOSE, HEAD_ONLY, Kept, Step, chunked, kept, reply
 from tests.trading.exchange.wire import (
@@ -31,12 +30,6 @@ from trading.simulator.tls import AUTHORITY, server_context
 ACCEPTED = envelope("0", order_row())
 GOOD = reply(ACCEPTED)
 UNSENT, LOST, DONE = Outcome.NOT_PLACED, Outcome.UNKNOWN, Outcome.ACK
-
-
-@pytest.fixture(scope="module")
-def event_loop_policy() -> uvloop.EventLoopPolicy:
-    """The loop of the product; the tables of outcomes run on the plain one."""
-    return uvloop.EventLoopPolicy()
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from ccxt.async_support.okx import okx as ccxt_okx
 
+from tests.trading.exchange.ccxt_reference import SPOT, SWAP, reference_okx, signed_by
 from tests.trading.exchange.wire import (
     ALICE,
     BOB,
@@ -42,44 +43,11 @@ from trading.exchange.types import (
 
 ACCEPTED = http("200 OK", envelope("0", order_row()))
 EMPTY = http("200 OK", envelope("0"))
-SWAP = "BTC/USDT:USDT"
-SPOT = "BTC/USDT"
-
-
-def market(symbol: str, inst_id: str, *, swap: bool) -> dict[str, Any]:
-    return {
-        "id": inst_id,
-        "symbol": symbol,
-        "base": "BTC",
-        "quote": "USDT",
-        "settle": "USDT" if swap else None,
-        "type": "swap" if swap else "spot",
-        "spot": not swap,
-        "margin": False,
-        "swap": swap,
-        "future": False,
-        "option": False,
-        "contract": swap,
-        "linear": swap or None,
-        "inverse": False if swap else None,
-        "contractSize": 0.01 if swap else None,
-        "active": True,
-        "precision": {"amount": 0.01, "price": 0.1},
-        "limits": {"amount": {}, "price": {}, "cost": {}, "leverage": {}},
-        "info": {},
-    }
 
 
 @pytest.fixture
 def reference() -> ccxt_okx:
-    exchange = ccxt_okx()
-    swap, spot = market(SWAP, "BTC-USDT-SWAP", swap=True), market(SPOT, "BTC-USDT", swap=False)
-    exchange.markets = {SWAP: swap, SPOT: spot}
-    exchange.markets_by_id = {"BTC-USDT-SWAP": [swap], "BTC-USDT": [spot]}
-    exchange.symbols = [SWAP, SPOT]
-    exchange.ids = ["BTC-USDT-SWAP", "BTC-USDT"]
-    exchange.currencies = {}
-    return exchange
+    return reference_okx()
 
 
 def order(**changes: Any) -> PlaceRequest:
@@ -180,13 +148,14 @@ async def test_an_order_is_signed_as_documented_and_as_ccxt_does(
     assert post.target == "/api/v5/trade/order"
     assert json.loads(post.body) == encode.place_body(request_)
     assert_signed(post, ALICE)
-    reference.apiKey, reference.secret, reference.password = (
-        ALICE.api_key,
-        ALICE.secret,
-        ALICE.passphrase,
+    theirs = signed_by(
+        reference,
+        ALICE,
+        "trade/order",
+        "POST",
+        encode.place_body(request_),
+        post.headers["OK-ACCESS-TIMESTAMP"],
     )
-    reference.iso8601 = lambda _timestamp: post.headers["OK-ACCESS-TIMESTAMP"]
-    theirs = reference.sign("trade/order", ["private"], "POST", encode.place_body(request_))
     assert post.body == theirs["body"]
     assert {name: post.headers[name] for name in theirs["headers"]} == theirs["headers"]
 

@@ -6,12 +6,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+import orjson
+
 from trading.exchange.clock import SAMPLES, ExchangeClock
 from trading.exchange.errors import MalformedReport, ReadFailed
 from trading.exchange.okx import classify, parse
 from trading.exchange.okx.answers import row_of
 from trading.exchange.okx.encode import Body
-from trading.exchange.okx.transport import Post, Transport, encoded
+from trading.exchange.okx.transport import Transport
 from trading.exchange.types import Credentials, Endpoint, Outcome, SendOutcome
 
 logger = logging.getLogger(__name__)
@@ -72,7 +74,7 @@ class Door:
     async def _tell(
         self,
         operation: classify.Operation,
-        build: Callable[[], Body],
+        build: Callable[[], bytes | Body],
         credentials: Credentials,
         *,
         client_id: str = "",
@@ -84,8 +86,13 @@ class Door:
         except ValueError as error:
             return refused_here(error)
         not_after_ms = None if exp_at_ms is None else exp_at_ms - SEND_MARGIN_MS
-        post = Post(operation.path, encoded(body), credentials, exp_at_ms, not_after_ms)
-        answer = await self._transport.post(post)
+        answer = await self._transport.post(
+            operation.path,
+            body if isinstance(body, bytes) else orjson.dumps(body),
+            credentials,
+            exp_at_ms=exp_at_ms,
+            not_after_ms=not_after_ms,
+        )
         return await self._judge(answer, credentials, operation, client_id)
 
     async def _tell_many(
@@ -96,8 +103,7 @@ class Door:
         credentials: Credentials,
     ) -> tuple[SendOutcome, ...]:
         """Send an array, once; one outcome for each of its items."""
-        post = Post(operation.path, encoded(bodies), credentials)
-        answer = await self._transport.post(post)
+        answer = await self._transport.post(operation.path, orjson.dumps(bodies), credentials)
         answer = classify.without_secrets(answer, credentials)
         outcomes = classify.classify_batch(answer, operation, targets)
         if any(outcome.clock_skewed for outcome in outcomes):

@@ -31,7 +31,7 @@ _POSITION_MODES = {PositionMode.NET: "net_mode", PositionMode.LONG_SHORT: "long_
 
 
 def place_body(request: PlaceRequest) -> Body:
-    _check_place(request)
+    check_place(request)
     body: Body = {
         "instId": request.inst_id,
         "tdMode": request.margin_mode.value,
@@ -55,6 +55,20 @@ def place_body(request: PlaceRequest) -> Body:
     if request.protection is not None:
         body["attachAlgoOrds"] = [_protection(request.protection)]
     return body
+
+
+def check_place(request: PlaceRequest) -> None:
+    """Raises ValueError for what must never be sent."""
+    # OKX's broker ids come from ccxt when this is empty, so it never may be.
+    _check_client_id("client order id", request.client_order_id)
+    _check_tag(request.tag)
+    _positive("quantity", request.quantity)
+    if request.order_type is OrderType.OTHER:
+        raise ValueError("order type cannot be sent")
+    if (request.price is not None) != (request.order_type in _PRICED):
+        raise ValueError(f"price does not fit order type {request.order_type}")
+    if request.price is not None:
+        _positive("price", request.price)
 
 
 def amend_body(request: AmendRequest) -> Body:
@@ -221,19 +235,6 @@ def _leg(name: str, trigger: Trigger) -> Item:
         f"{name}OrdPx": _BY_MARKET,
         f"{name}TriggerPxType": trigger.watches.value,
     }
-
-
-def _check_place(request: PlaceRequest) -> None:
-    # OKX's broker ids come from ccxt when this is empty, so it never may be.
-    _check_client_id("client order id", request.client_order_id)
-    _check_tag(request.tag)
-    _positive("quantity", request.quantity)
-    if request.order_type is OrderType.OTHER:
-        raise ValueError("order type cannot be sent")
-    if (request.price is not None) != (request.order_type in _PRICED):
-        raise ValueError(f"price does not fit order type {request.order_type}")
-    if request.price is not None:
-        _positive("price", request.price)
 
 
 def _positive(what: str, number: Decimal) -> Decimal:

@@ -81,10 +81,11 @@ class Pool:
         queue = self._questions if errand.asks else self._changes
         if errand in queue:
             queue.remove(errand)
+            errand.answered(Answer(failure=NotSent("nobody waits for it any more")))
             return
         for connection in self._alive:
             if connection.errand is errand:
-                connection.fail(NoAnswer("nobody waits for the answer"))
+                connection.fail(NoAnswer("nobody waits for the answer any more"))
                 return
 
     async def warm(self, connections: int) -> int:

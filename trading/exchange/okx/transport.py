@@ -8,14 +8,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
-
-import orjson
 
 from trading.exchange.clock import ExchangeClock
 from trading.exchange.okx.classify import Answer, NotSent
-from trading.exchange.okx.encode import Body
 from trading.exchange.okx.pool import Pool, PoolTimes
 from trading.exchange.okx.signing import seal_of, stamp_of, target_of
 from trading.exchange.types import Credentials, Endpoint
@@ -23,18 +19,6 @@ from trading.exchange.types import Credentials, Endpoint
 logger = logging.getLogger(__name__)
 
 CONNECT_S = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """One change to an account. `expires` goes out with it; after `not_after_ms` of the exchange's
-    clock it does not go at all."""
-
-    path: str
-    body: bytes
-    credentials: Credentials
-    exp_at_ms: int | None = None
-    not_after_ms: int | None = None
 
 
 class Transport:
@@ -57,20 +41,41 @@ class Transport:
         target = target_of(path, params)
         head = f"GET {target} HTTP/1.1\r\n{self._fields}".encode()
         return await self._answer_to(
-            lambda done: _Request(
-                self, head, b"GET" + target.encode(), credentials=credentials, done=done
-            )
+            lambda done: Request(self, head, b"GET" + target.encode(), credentials, done)
         )
 
-    async def post(self, post: Post) -> Answer:
-        return await self._answer_to(lambda done: self._posted(post, done))
+    async def post(
+        self,
+        path: str,
+        body: bytes,
+        credentials: Credentials,
+        *,
+        exp_at_ms: int | None = None,
+        not_after_ms: int | None = None,
+    ) -> Answer:
+        """Send a body once. `exp_at_ms` goes out with it; after `not_after_ms` of the exchange's
+        clock it does not go at all."""
+        return await self._answer_to(
+            lambda done: self._posted(path, body, credentials, exp_at_ms, not_after_ms, done)
+        )
 
-    def start(self, post: Post, done: Callable[[Answer], None]) -> Callable[[], None]:
-        """Send without waiting. `done` is called exactly once, maybe at once; what is returned
-        gives up on the answer."""
-        request = self._posted(post, done)
+    def start(
+        self,
+        path: str,
+        body: bytes,
+        credentials: Credentials,
+        exp_at_ms: int,
+        not_after_ms: int,
+        done: Callable[[Answer], None],
+    ) -> Request:
+        """Send without waiting. `done` is called exactly once, maybe at once."""
+        request = self._posted(path, body, credentials, exp_at_ms, not_after_ms, done)
         self._pool.submit(request)
-        return lambda: self._pool.abandon(request)
+        return request
+
+    def give_up(self, request: Request) -> None:
+        """Have it answered now; harmless for one that was."""
+        self._pool.abandon(request)
 
     async def warm(self, connections: int) -> int:
         return await self._pool.warm(connections)
@@ -78,7 +83,7 @@ class Transport:
     async def aclose(self) -> None:
         await self._pool.aclose()
 
-    async def _answer_to(self, make: Callable[[Callable[[Answer], None]], _Request]) -> Answer:
+    async def _answer_to(self, make: Callable[[Callable[[Answer], None]], Request]) -> Answer:
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
         def done(given: Answer) -> None:
@@ -93,9 +98,26 @@ class Transport:
             self._pool.abandon(request)
             raise
 
-    def _posted(self, post: Post, done: Callable[[Answer], None]) -> _Request:
-        head, what = self._heads(post.path)
-        return _Request(self, head, what, credentials=post.credentials, post=post, done=done)
+    def _posted(
+        self,
+        path: str,
+        body: bytes,
+        credentials: Credentials,
+        exp_at_ms: int | None,
+        not_after_ms: int | None,
+        done: Callable[[Answer], None],
+    ) -> Request:
+        head, what = self._heads(path)
+        return Request(
+            self,
+            head,
+            what,
+            credentials,
+            done,
+            body=body,
+            exp_at_ms=exp_at_ms,
+            not_after_ms=not_after_ms,
+        )
 
     def _head(self, path: str) -> tuple[bytes, bytes]:
         target = target_of(path)
@@ -110,40 +132,46 @@ class Transport:
         return self._answer_s
 
 
-class _Request:
+class Request:
     """An errand: signed at the moment it is written, when the time is known."""
 
-    __slots__ = ("_credentials", "_done", "_head", "_post", "_transport", "_what", "asks", "until")
+    __slots__ = (
+        *("_body", "_credentials", "_done", "_exp_at_ms", "_head", "_not_after_ms"),
+        *("_transport", "_what", "asks", "until"),
+    )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - made for every order: no object more than needed
         self,
         transport: Transport,
         head: bytes,
         what: bytes,
-        *,
         credentials: Credentials | None,
         done: Callable[[Answer], None],
-        post: Post | None = None,
+        *,
+        body: bytes | None = None,
+        exp_at_ms: int | None = None,
+        not_after_ms: int | None = None,
     ) -> None:
         self._transport = transport
         self._head = head
         self._what = what
         self._credentials = credentials
         self._done = done
-        self._post = post
-        self.asks = post is None
+        self._body = body
+        self._exp_at_ms = exp_at_ms
+        self._not_after_ms = not_after_ms
+        self.asks = body is None
         self.until = asyncio.get_running_loop().time() + transport.patience_s
 
     def message(self) -> bytes:
         now_ms = self._transport.now_ms()
-        post, body, extra = self._post, b"", b""
-        if post is not None:
-            if post.not_after_ms is not None and now_ms > post.not_after_ms:
-                raise NotSent("too late to be accepted")
-            body = post.body
+        if self._not_after_ms is not None and now_ms > self._not_after_ms:
+            raise NotSent("too late to be accepted")
+        body, extra = self._body or b"", b""
+        if self._body is not None:
             extra = b"Content-Length: %d\r\n" % len(body)
-            if post.exp_at_ms is not None:
-                extra += b"expTime: %d\r\n" % post.exp_at_ms
+        if self._exp_at_ms is not None:
+            extra += b"expTime: %d\r\n" % self._exp_at_ms
         return b"%b%b%b\r\n%b" % (self._head, self._signed(now_ms, body), extra, body)
 
     def answered(self, answer: Answer) -> None:
@@ -161,7 +189,3 @@ class _Request:
         except ValueError as error:
             raise NotSent(str(error)) from error
         return seal.fields(stamp_of(now_ms), self._what, body)
-
-
-def encoded(body: Body | list[Body]) -> bytes:
-    return orjson.dumps(body)
