@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -16,6 +16,9 @@ from accounts.redaction import without_secrets
 from accounts.roles import Ability, may
 
 LIFETIME: Final = timedelta(hours=24)
+
+Effect = Callable[[Approval, User], None]
+_effects: Final[dict[str, Effect]] = {}
 
 
 class ApprovalError(Exception):
@@ -32,6 +35,14 @@ class NotAllowedError(ApprovalError):
 
 class AlreadyDecidedError(ApprovalError):
     """The request was decided, or has expired."""
+
+
+def on_approved(action: str, effect: Effect) -> None:
+    """What happens, in the transaction of the decision, once a second person has said yes.
+
+    It gets the approval and that person, and may raise ApprovalError: then nothing was decided.
+    """
+    _effects[action] = effect
 
 
 @transaction.atomic
@@ -70,7 +81,12 @@ def request_approval(
 
 def approve(*, approval: Approval, by: User, reason: str = "") -> Approval:
     """Decide yes. Raises ApprovalError and changes nothing for the requester or a late answer."""
-    return _decide(approval=approval, by=by, status=ApprovalStatus.APPROVED, reason=reason)
+    with transaction.atomic():
+        decided = _decide(approval=approval, by=by, status=ApprovalStatus.APPROVED, reason=reason)
+        effect = _effects.get(decided.action)
+        if effect is not None:
+            effect(decided, by)
+    return decided
 
 
 def refuse(*, approval: Approval, by: User, reason: str = "") -> Approval:

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.contrib.auth.signals import user_logged_out
 
+from accounts import approvals
 from accounts.events import audit_recorded, tenant_created
 from accounts.models import Tenant
 from customers.events import exchange_account_changed
@@ -34,6 +35,7 @@ from trading.events import (
     orders_ready,
     signal_decided,
 )
+from trading.execution.flatten import leaving
 from trading.faults import faultpoint
 from trading.marketbook import StoredMarketBook
 
@@ -47,6 +49,7 @@ log = logging.getLogger(__name__)
 def connect() -> None:
     """Connect every event to its receivers. Called once, when all apps are loaded."""
     ports.use_market_book(StoredMarketBook())
+    approvals.on_approved(leaving.ACTION, leaving.leave)
     tenant_created.connect(give_sources, dispatch_uid="give_sources")
     exchange_account_changed.connect(verify, dispatch_uid="verify")
     signal_accepted.connect(copy, dispatch_uid="copy")

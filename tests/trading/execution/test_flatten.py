@@ -9,9 +9,11 @@ import pytest
 
 from accounts.tenancy import all_tenants
 from strategies.models import Subscription
-from tests.trading.execution.bench import Bench, diary
-from trading.enums import TradingMode
+from tests.trading.copying.desk import BTC
+from tests.trading.execution.bench import Bench, diary, put, stumble
+from trading.enums import Scope, TradingMode
 from trading.execution.flatten import flatten_due
+from trading.faults import InjectedFaultError
 from trading.models import Cycle, FlattenAccount, Order, TradingState
 from trading.switch import set_mode
 
@@ -53,10 +55,49 @@ def positions(bench: Bench, link: Subscription) -> dict[tuple[str, str, str], st
     """What the exchange itself says the account holds."""
     state = bench.ask("GET", f"/accounts/{bench.opened[link.account_id]}")
     return {
-        (p["instId"], p["posSide"], p["mgnMode"]): p["pos"]
+        (p["inst_id"], p["pos_side"], p["mgn_mode"]): p["qty"]
         for p in state["positions"]
-        if float(p["pos"])
+        if float(p["qty"])
     }
+
+
+def by_hand(bench: Bench, link: Subscription, side: str, size: str, **terms: str) -> dict[str, Any]:
+    """The customer, or another program of theirs, places an order at the exchange."""
+    body = {"instId": BTC, "tdMode": "cross", "side": side, "sz": size, "ordType": "market"}
+    row = bench.ask("POST", f"/accounts/{bench.opened[link.account_id]}/orders", **(body | terms))
+    assert row["sCode"] == "0", row
+    return dict(row)
+
+
+def waiting(bench: Bench, link: Subscription) -> int:
+    return len(bench.ask("GET", f"/accounts/{bench.opened[link.account_id]}")["orders"])
+
+
+def never_flipped(bench: Bench) -> bool:
+    """Nothing that flatten sent ever opened anything: each close was at most what was there."""
+    ours = {order.client_order_id for order in orders(flattens=True)}
+    sent = [entry for entry in bench.entries(kind="order") if entry["cl_ord_id"] in ours]
+    return all(entry["reduce_only"] or entry["pos_side"] != "net" for entry in sent)
+
+
+def held(bench: Bench, size: str = "10", **terms: Any) -> Subscription:
+    """A follower who holds a tenth of `size`, copied and filled."""
+    link = bench.follower(**terms)
+    bench.send(bench.open(size))
+    bench.finish()
+    assert positions(bench, link)
+    return link
+
+
+@pytest.fixture
+def free_again(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Who died is followed at once, as if its claim had ended."""
+
+    def wake() -> None:
+        with all_tenants("a claim ends"):
+            FlattenAccount.objects.update(lease_until=None, not_before=None)
+
+    return wake
 
 
 def orders(**match: Any) -> list[Order]:
@@ -82,3 +123,231 @@ def test_a_desk_is_flat_and_its_cycles_have_ended(bench: Bench) -> None:
     with all_tenants("read cycles"):
         assert not Cycle.objects.filter(ended_at__isnull=True).exists()
     assert len(diary("flatten.all_flat")) == 1
+
+
+def test_every_position_of_an_account_is_closed_whoever_opened_it(bench: Bench) -> None:
+    link = bench.follower(pos_mode="long_short")
+    for margin in ("cross", "isolated"):
+        by_hand(bench, link, "buy", "3", tdMode=margin, posSide="long")
+        by_hand(bench, link, "sell", "2", tdMode=margin, posSide="short")
+    net = bench.follower()
+    by_hand(bench, net, "sell", "4")
+    throw(bench)
+
+    flatten()
+
+    assert (positions(bench, link), positions(bench, net)) == ({}, {})
+    assert len(orders(flattens=True, account_id=link.account_id)) == 4
+    assert never_flipped(bench)
+
+
+def test_orders_of_others_are_canceled_too_for_they_would_open_again(bench: Bench) -> None:
+    link = held(bench)
+    by_hand(bench, link, "buy", "1", ordType="limit", px="50000")
+    by_hand(bench, link, "sell", "1", ordType="limit", px="70000", reduceOnly="true")
+    throw(bench)
+
+    flatten()
+
+    assert (waiting(bench, link), positions(bench, link)) == (0, {})
+
+
+@pytest.mark.parametrize("fault", ["late_accept:300", "drop_after_accept", "drop_before"])
+def test_an_opening_of_unknown_outcome_is_waited_for_and_closed(bench: Bench, fault: str) -> None:
+    link = bench.follower()
+    bench.fault(fault, link)
+    bench.send(bench.open())
+    throw(bench)
+    with all_tenants("flatten"):
+        flatten_due()
+
+    assert rows()[0].step == "waiting"
+    flatten()
+
+    assert positions(bench, link) == {}
+    assert never_flipped(bench)
+
+
+@pytest.mark.parametrize(
+    "fault", ["drop_after_accept", "late_accept:200", "drop_before", "http:502", "partial:3"]
+)
+def test_a_lost_answer_to_the_close_closes_nothing_twice(bench: Bench, fault: str) -> None:
+    link = held(bench)
+    throw(bench)
+    bench.fault(fault, link)
+
+    flatten()
+
+    assert positions(bench, link) == {}
+    sold = sum(float(fill["sz"]) for fill in bench.entries(kind="fill") if fill["side"] == "sell")
+    assert sold == 1
+    assert never_flipped(bench)
+
+
+@pytest.mark.parametrize("point", ["canceled", "waited", "read", "marked", "closed", "verified"])
+def test_death_at_any_step_costs_time_only(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, free_again: Any, point: str
+) -> None:
+    link = held(bench)
+    throw(bench)
+    stumble(monkeypatch, f"FLATTEN.{point}=raise")
+    with pytest.raises(InjectedFaultError):
+        flatten()
+    stumble(monkeypatch, "")
+    free_again()
+
+    flatten()
+
+    assert positions(bench, link) == {}
+    assert [order.state for order in orders(flattens=True)].count("filled") == 1
+    assert never_flipped(bench)
+
+
+def test_a_reading_that_fails_is_unknown_and_not_flat(bench: Bench) -> None:
+    link = held(bench)
+    bench.fault("http:502", link, times=3, **POSITIONS)
+    throw(bench)
+
+    for _ in range(2):
+        with all_tenants("flatten"):
+            flatten_due()
+            FlattenAccount.objects.update(not_before=None)
+    unread = rows()[0]
+    assert (unread.step, "502" in unread.problem) == ("canceling", True)
+    flatten()
+
+    assert positions(bench, link) == {}
+
+
+def test_what_appears_while_the_switch_stays_is_closed_as_well(bench: Bench) -> None:
+    link = held(bench)
+    throw(bench)
+    flatten()
+    by_hand(bench, link, "buy", "2")
+
+    until = time.monotonic() + 10
+    while not diary("flatten.position_appeared") or rows()[0].step != "flat":
+        assert time.monotonic() < until
+        flatten()
+
+    assert positions(bench, link) == {}
+    assert never_flipped(bench)
+
+
+def test_a_close_that_is_refused_again_and_again_is_a_persons(bench: Bench) -> None:
+    link = held(bench)
+    bench.fault("scode:51008", link, times=50)
+    throw(bench)
+
+    row = flatten(step="manual")[0]
+
+    assert (row.round, len(orders(flattens=True))) == (5, 5)
+    assert "51008" in row.problem
+    assert positions(bench, link) != {}
+    alarms = diary("flatten.needs_a_person")
+    assert [alarm.level for alarm in alarms] == ["critical"]
+
+
+def test_a_desks_flatten_waits_for_the_halt_of_the_installation(bench: Bench) -> None:
+    link = held(bench)
+    throw(bench, TradingMode.HALTED, tenant=None, scope=Scope.SYSTEM)
+    throw(bench)
+    for _ in range(3):
+        with all_tenants("flatten"):
+            flatten_due()
+            FlattenAccount.objects.update(not_before=None)
+
+    row = rows()[0]
+    assert (row.step, "halted" in row.problem) == ("reading", True)
+    assert (orders(flattens=True), len(positions(bench, link))) == ([], 1)
+    throw(bench, TradingMode.ACTIVE, tenant=None, scope=Scope.SYSTEM)
+    flatten()
+    assert positions(bench, link) == {}
+
+
+def test_an_account_whose_key_is_not_proven_is_not_called_flat(bench: Bench) -> None:
+    link = held(bench)
+    put(link.account, key_status="refused")
+    throw(bench)
+    with all_tenants("flatten"):
+        flatten_due()
+
+    row = rows()[0]
+    assert (row.step, "not verified" in row.problem) == ("canceling", True)
+    assert (orders(flattens=True), len(positions(bench, link))) == ([], 1)
+
+
+def test_a_strategy_closes_what_its_cycles_hold_and_no_more(bench: Bench) -> None:
+    link = held(bench)
+    by_hand(bench, link, "buy", "2")
+    by_hand(bench, link, "buy", "1", instId="ETH-USDT-SWAP")
+    throw(bench, scope=Scope.STRATEGY, target=bench.desk.strategy)
+
+    flatten()
+
+    left = positions(bench, link)
+    assert left == {(BTC, "net", "cross"): "2", ("ETH-USDT-SWAP", "net", "cross"): "1"}
+    with all_tenants("read cycles"):
+        assert not Cycle.objects.filter(ended_at__isnull=True).exists()
+
+
+@pytest.mark.parametrize("scope", [Scope.CUSTOMER, Scope.ACCOUNT, Scope.INSTRUMENT])
+def test_a_narrow_scope_leaves_the_others_alone(bench: Bench, scope: Scope) -> None:
+    link, other = bench.follower(), bench.follower()
+    bench.send(bench.open())
+    bench.finish()
+    if scope == Scope.INSTRUMENT:
+        by_hand(bench, other, "buy", "1", instId="ETH-USDT-SWAP")
+    account = link.account
+    target = {
+        Scope.CUSTOMER: account.customer,
+        Scope.ACCOUNT: account,
+        Scope.INSTRUMENT: BTC,
+    }[scope]
+    throw(bench, scope=scope, target=target)
+
+    flatten()
+
+    assert positions(bench, link) == {}
+    untouched = {
+        Scope.INSTRUMENT: {("ETH-USDT-SWAP", "net", "cross"): "1"},
+    }.get(scope, {(BTC, "net", "cross"): "1"})
+    assert positions(bench, other) == untouched
+
+
+def test_the_installation_flattens_every_desk_over_their_halts(bench: Bench) -> None:
+    link = held(bench)
+    throw(bench, TradingMode.HALTED)
+    throw(bench, tenant=None, scope=Scope.SYSTEM)
+
+    flatten()
+
+    assert positions(bench, link) == {}
+
+
+def test_what_waits_to_be_sent_is_ended_and_what_comes_is_denied(bench: Bench) -> None:
+    bench.follower()
+    ready = bench.open()
+    throw(bench)
+    with all_tenants("flatten"):
+        flatten_due()
+
+    assert [(o.state, o.reason) for o in map(bench.now, ready)] == [("denied", "FLATTENING")]
+    assert bench.open("5") == []
+    assert bench.desk.decisions()[-1].reason == "FLATTENING"
+    assert bench.entries(kind="order") == []
+
+
+@pytest.mark.long
+def test_fifty_accounts_are_flat_within_half_a_minute(bench: Bench) -> None:
+    links = [bench.follower() for _ in range(50)]
+    bench.send(bench.open())
+    bench.finish(60)
+    throw(bench)
+    started = time.monotonic()
+
+    flatten(60)
+
+    assert time.monotonic() - started < 30
+    assert all(positions(bench, link) == {} for link in links)
+    assert never_flipped(bench)

@@ -29,7 +29,7 @@ from trading.execution.flatten.steps import after_closing, after_look, failed_he
 from trading.execution.flatten.writing import closes_of
 from trading.execution.keys import keys_of
 from trading.execution.run import send_orders
-from trading.faults import InjectedFaultError
+from trading.faults import InjectedFaultError, faultpoint
 from trading.leases import db_now
 from trading.models import FlattenAccount, FlattenRun
 from trading.sync.apply import Contended, apply_orders
@@ -108,6 +108,7 @@ def _work(rows: list[FlattenAccount]) -> None:
         for future in done:
             to_send += _safely(asking.pop(future), future)
         if to_send:
+            faultpoint("FLATTEN.marked")
             send_orders(to_send)
 
 

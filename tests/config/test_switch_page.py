@@ -1,0 +1,199 @@
+"""The switch's page: flatten with its confirmation, two persons to leave it, what is in flight."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.enums import ApprovalStatus, Role
+from accounts.models import Approval, Installation, Tenant
+from accounts.tenancy import all_tenants, tenant_scope
+from tests import factories as make
+from tests.config.test_backoffice_actions import confirm_password, signed_in
+from tests.live_rows import make_orders
+from trading.enums import FlattenStep, OrderState, TradingMode
+from trading.models import FlattenAccount, FlattenRun, Order, TradingState
+
+pytestmark = [pytest.mark.database_long, pytest.mark.django_db]
+SWITCH = "admin:switch"
+
+
+@pytest.fixture
+def desk() -> Tenant:
+    Installation.objects.get_or_create(pk=1)
+    return make.make_tenant("North desk")
+
+
+def post(client: Client, mode: str = "flatten", **more: Any) -> Any:
+    form = {"scope": "tenant", "mode": mode, "reason": "prices look wrong", **more}
+    return client.post(reverse(SWITCH), form)
+
+
+def mode_of(scope_key: str) -> str:
+    with all_tenants("read the switch"):
+        state = TradingState.objects.filter(scope_key=scope_key).first()
+    return state.mode if state else TradingMode.ACTIVE
+
+
+def flattened(desk: Tenant, client: Client) -> None:
+    assert post(client, confirmed="1").status_code == 302
+    assert mode_of(str(desk.pk)) == TradingMode.FLATTEN
+
+
+def test_flatten_is_asked_once_more_with_the_name_of_the_desk(desk: Tenant) -> None:
+    client = signed_in(desk, Role.TRADER)
+
+    page = post(client).content.decode()
+    assert "Flatten North desk now" in page
+    assert mode_of(str(desk.pk)) == TradingMode.ACTIVE
+
+    flattened(desk, client)
+    with tenant_scope(desk):
+        assert FlattenRun.objects.get().active_key == str(desk.pk)
+
+
+def test_leaving_flatten_takes_two_people_and_their_passwords(desk: Tenant) -> None:
+    first, second = signed_in(desk, Role.OWNER), signed_in(desk, Role.RISK)
+    flattened(desk, first)
+
+    assert post(first, "halted").url.startswith(reverse("accounts:step_up"))
+    confirm_password(first)
+    post(first, "halted")
+    with tenant_scope(desk):
+        approval = Approval.objects.get()
+    answer = {"do": "approve", "approval": approval.uid}
+
+    first.post(reverse(SWITCH), answer)
+    assert mode_of(str(desk.pk)) == TradingMode.FLATTEN
+    assert second.post(reverse(SWITCH), answer).url.startswith(reverse("accounts:step_up"))
+    assert mode_of(str(desk.pk)) == TradingMode.FLATTEN
+    confirm_password(second)
+    second.post(reverse(SWITCH), answer)
+
+    assert mode_of(str(desk.pk)) == TradingMode.HALTED
+    with tenant_scope(desk):
+        run = FlattenRun.objects.get()
+    assert (run.active_key, run.ended_at is not None) == (None, True)
+
+
+def test_a_refused_request_leaves_it_as_it_is(desk: Tenant) -> None:
+    first, second = signed_in(desk, Role.OWNER), signed_in(desk, Role.RISK)
+    flattened(desk, first)
+    confirm_password(first)
+    post(first, "active")
+    confirm_password(second)
+    with tenant_scope(desk):
+        approval = Approval.objects.get()
+
+    second.post(reverse(SWITCH), {"do": "refuse", "approval": approval.uid})
+
+    with tenant_scope(desk):
+        assert Approval.objects.get().status == ApprovalStatus.REFUSED
+    assert mode_of(str(desk.pk)) == TradingMode.FLATTEN
+
+
+def test_nobody_leaves_while_a_close_is_still_on_its_way(desk: Tenant) -> None:
+    first, second = signed_in(desk, Role.OWNER), signed_in(desk, Role.RISK)
+    flattened(desk, first)
+    confirm_password(first)
+    post(first, "active")
+    confirm_password(second)
+    closing = sent(desk, flattens=True)
+    with tenant_scope(desk):
+        approval = Approval.objects.get()
+    answer = {"do": "approve", "approval": approval.uid}
+
+    second.post(reverse(SWITCH), answer)
+    assert mode_of(str(desk.pk)) == TradingMode.FLATTEN
+    with tenant_scope(desk):
+        assert Approval.objects.get().status == ApprovalStatus.PENDING
+        Order.objects.filter(pk=closing.pk).update(state=OrderState.FILLED)
+    second.post(reverse(SWITCH), answer)
+
+    assert mode_of(str(desk.pk)) == TradingMode.ACTIVE
+
+
+@pytest.mark.parametrize("role", [Role.TRADER, Role.SUPPORT, Role.AUDITOR])
+def test_who_may_not_loosen_may_not_ask_to_leave(desk: Tenant, role: Role) -> None:
+    flattened(desk, signed_in(desk))
+    client = signed_in(desk, role)
+    confirm_password(client)
+
+    assert post(client, "active").status_code == 403
+    with tenant_scope(desk):
+        assert not Approval.objects.exists()
+
+
+@pytest.mark.parametrize("role", [Role.SUPPORT, Role.AUDITOR])
+def test_who_may_not_tighten_may_not_flatten(desk: Tenant, role: Role) -> None:
+    assert post(signed_in(desk, role), confirmed="1").status_code == 403
+    assert mode_of(str(desk.pk)) == TradingMode.ACTIVE
+
+
+def test_the_whole_installation_is_its_owners_alone(desk: Tenant) -> None:
+    owner = signed_in(desk)
+    assert post(owner, scope="system", confirmed="1").status_code == 200
+    assert mode_of("system") == TradingMode.ACTIVE
+
+    root = Client()
+    root.force_login(make.make_user(None, is_superuser=True, is_staff=True))
+    root.post(reverse("accounts:choose_desk"), {"desk": str(desk.uid)})
+    post(root, scope="system", confirmed="1")
+
+    assert mode_of("system") == TradingMode.FLATTEN
+    confirm_password(owner)
+    assert post(owner, "active", scope="system").status_code == 200
+    assert mode_of("system") == TradingMode.FLATTEN
+
+
+def test_the_page_counts_what_may_still_be_accepted(desk: Tenant) -> None:
+    sent(desk)
+    sent(desk, late=True)
+
+    page = signed_in(desk).get(reverse(SWITCH))
+
+    flight = page.context_data["flight"]
+    assert (flight.count, flight.asked, len(flight.lines)) == (1, 1, 1)
+    assert "Latest deadline" in page.content.decode()
+
+
+def test_an_account_that_needs_a_person_is_tried_again(desk: Tenant) -> None:
+    client = signed_in(desk)
+    flattened(desk, client)
+    account = make.make_account(make.make_customer(desk))
+    now = timezone.now()
+    with tenant_scope(desk):
+        row = FlattenAccount(
+            run=FlattenRun.objects.get(), account=account, started_at=now, step_at=now,
+            step=FlattenStep.MANUAL, round=5, problem="51008 no margin",
+        )  # fmt: skip
+        row.save()
+    assert "51008 no margin" in client.get(reverse(SWITCH)).content.decode()
+
+    client.post(reverse(SWITCH), {"do": "retry", "row": row.pk})
+
+    with tenant_scope(desk):
+        row.refresh_from_db()
+    assert (row.step, row.round) == (FlattenStep.READING, 0)
+
+
+@pytest.mark.parametrize("form", [{"do": "approve", "approval": "x"}, {"do": "retry", "row": "7"}])
+def test_what_is_not_there_is_refused(desk: Tenant, form: dict[str, str]) -> None:
+    client = signed_in(desk)
+    confirm_password(client)
+
+    assert client.post(reverse(SWITCH), form).status_code == 403
+
+
+def sent(desk: Tenant, *, flattens: bool = False, late: bool = False) -> Order:
+    """An order that was marked a moment ago, or `late`, long before its deadline passed."""
+    account = make.make_account(make.make_customer(desk))
+    now = timezone.now()
+    deadline = now + timedelta(seconds=-60 if late else 3)
+    fields = {"exp_at_ms": round(deadline.timestamp() * 1000), "flattens": flattens}
+    return make_orders(account, 1, state=OrderState.SENDING, **fields)[0]
