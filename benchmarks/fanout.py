@@ -23,7 +23,7 @@ from typing import Any
 if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from benchmarks.fan.cells import Cell, Hall
+from benchmarks.fan.cells import Cell, Hall, ask_product
 from benchmarks.fan.machine import machine, refuse_impostors
 from benchmarks.fan.plan import Plan, run_plan
 from benchmarks.fan.processes import Child
@@ -34,10 +34,19 @@ from benchmarks.fan.stores import broker, store_of
 def main() -> int:
     options = read_options()
     refuse_impostors()
+    if options.profile:
+        return profile(options)
     began = time.perf_counter()
     report: dict[str, Any] = {"machine": machine(), "options": vars(options), "parts": []}
     for database in options.database:
         with hall(database) as place:
+            if options.profile:
+                cell = plan_of(options, database).cells[0]
+                for thread, text in ask_product(place, cell, "profile", number=2)[
+                    "profile"
+                ].items():
+                    print(f"=== {thread} thread, {cell}\n{text}")
+                continue
             report["machine"].setdefault("databases", []).append(place.store.version)
             report["parts"] += run_plan(place, plan_of(options, database))
     report["seconds"] = round(time.perf_counter() - began, 1)
@@ -47,6 +56,16 @@ def main() -> int:
     report["reached"] = not missed
     print(json.dumps(report, indent=2, default=str) if options.json else table(report))
     return 1 if missed else 0
+
+
+def profile(options: argparse.Namespace) -> int:
+    for database in options.database:
+        cell = plan_of(options, database).cells[0]
+        with hall(database) as place:
+            told = ask_product(place, cell, "profile", number=2)["profile"]
+        for thread, text in told.items():
+            print(f"=== {thread} thread, {cell}\n{text}")
+    return 0
 
 
 def read_options() -> argparse.Namespace:
@@ -63,6 +82,9 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--cold", action="store_true", help="every connection has to be opened")
     parser.add_argument("--sick", action="store_true", help="only: 50 of the accounts are ill")
     parser.add_argument("--only-cells", action="store_true", help="no memory, scaling, statements")
+    parser.add_argument(
+        "--profile", action="store_true", help="only: where the product's time goes"
+    )
     parser.add_argument("--quick", action="store_true", help="under a minute; gates CPU only")
     parser.add_argument("--json", action="store_true", help="JSON instead of a table")
     options = parser.parse_args()

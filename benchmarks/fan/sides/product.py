@@ -6,7 +6,10 @@ In one process, as an executor does it: without the hop over the broker.
 from __future__ import annotations
 
 import asyncio
+import cProfile
+import io
 import os
+import pstats
 import resource
 import threading
 import time
@@ -33,6 +36,7 @@ class Side:
             "outcomes": self.outcomes,
             "memory": self.memory,
             "statements": self.statements,
+            "profile": self.profile,
         }
         call_command("migrate", verbosity=0)
         self.source = desk.desk_of(terms.accounts)
@@ -73,6 +77,26 @@ class Side:
         with counted() as told:
             self.go(number)
         return {"statements": told}
+
+    def profile(self, number: int) -> dict[str, Any]:
+        """A round under the profiler, the thread with the database and the one with the wire."""
+        self.prepare(number)
+        here, wire = cProfile.Profile(), cProfile.Profile()
+        loop = exchange_loop().loop
+        loop.call_soon_threadsafe(wire.enable)
+        here.enable()
+        self.go(number)
+        here.disable()
+        loop.call_soon_threadsafe(wire.disable)
+        return {"profile": {"database": _costliest(here), "wire": _costliest(wire)}}
+
+
+def _costliest(profile: cProfile.Profile) -> str:
+    text = io.StringIO()
+    found = pstats.Stats(profile, stream=text)
+    found.sort_stats("tottime").print_stats(35)
+    found.sort_stats("cumulative").print_stats("copydesk|trading|accounts|customers|notifications")
+    return text.getvalue()
 
 
 @contextmanager
