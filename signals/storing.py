@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from django.db import IntegrityError, OperationalError, connection, transaction
-from django.db.models import F
 from django.utils import timezone
 
-from accounts.tenancy import all_tenants, tenant_scope
+from accounts.tenancy import all_tenants
+from signals.afterwards import Counts, announce, count
 from signals.enums import SignalStatus, SourceKind
 from signals.events import signal_accepted, signal_refused
 from signals.models import Signal, SignalNonce, SignalSource
@@ -111,26 +111,21 @@ def _insert(call: Call, signal: Signal | None) -> None:
             used_at=call.received_at,
         ).save(force_insert=True)
     if signal is None:
-        _count(call, duplicate_count=F("duplicate_count") + 1)
+        _count(call, Counts(duplicates=1))
         return
     signal.save(force_insert=True)
     event = signal_accepted if signal.status == SignalStatus.ACCEPTED else signal_refused
-    transaction.on_commit(partial(event.send_robust, Signal, signal_id=str(signal.pk)))
-    _count(call, last_signal_at=call.received_at)
+    transaction.on_commit(partial(announce, event, signal.pk))
+    _count(call, Counts(heard_at=call.received_at))
 
 
-def _count(call: Call, **values: Any) -> None:
+def _count(call: Call, counts: Counts) -> None:
     """Note it on the source once all is stored.
 
     Not in the same transaction: the inserts hold the source's row as their parent, and two
     callers that both want to change it would wait for each other for ever.
     """
-
-    def note() -> None:
-        with tenant_scope(call.source.tenant_id):
-            SignalSource.objects.filter(pk=call.source.pk).update(**values)
-
-    transaction.on_commit(note, robust=True)
+    transaction.on_commit(partial(count, call.source.pk, counts), robust=True)
 
 
 def _unless_deadlocked(write: Callable[[], T]) -> T:

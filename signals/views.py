@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from django.conf import settings
+from django.core.handlers.asgi import ASGIRequest
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
@@ -21,6 +23,8 @@ from signals import intake, webhooks
 from signals.enums import Dialect, SignalStatus
 from signals.models import SignalSource
 from signals.parsing import ParseError, parse, redacted_raw
+from signals.together import Delivery, take_alone
+from signals.writer import NotTaken, the_writer
 
 logger = logging.getLogger(__name__)
 RETRY_AFTER: Final = {"Retry-After": "1"}
@@ -34,15 +38,12 @@ def signed_webhook(request: HttpRequest, source_uid: str) -> HttpResponse:
     now, body = timezone.now(), _read(request)
     if body is None:
         return _too_large()
-    try:
-        source, nonce = webhooks.source_of_signed(request, source_uid, body, now)
-        return _take(source, body, now, nonce_hash=hash_identity(nonce))
-    except (webhooks.NotAuthentic, intake.NonceReplayed):
-        return _not_found()
-    except intake.RateExceeded:
-        return _too_many()
-    except (DatabaseError, SecretUnreadable) as error:
-        return _not_storable(error)
+
+    def who(sources: webhooks.Sources) -> tuple[SignalSource, str]:
+        source, nonce = webhooks.source_of_signed(sources, request, source_uid, body, now)
+        return source, hash_identity(nonce)
+
+    return _answer_to(request, Delivery(who, partial(_take, body, now)))
 
 
 @csrf_exempt
@@ -53,13 +54,23 @@ def token_webhook(request: HttpRequest, token: str) -> HttpResponse:
     now, body = timezone.now(), _read(request)
     if body is None:
         return _too_large()
+
+    def who(sources: webhooks.Sources) -> tuple[SignalSource, None]:
+        return webhooks.source_of_token(sources, token, body), None
+
+    return _answer_to(request, Delivery(who, partial(_take, body, now)))
+
+
+def _answer_to(request: HttpRequest, delivery: Delivery) -> HttpResponse:
+    """Store the call: with others where requests come at once, else in this thread."""
+    take = the_writer().take if isinstance(request, ASGIRequest) else take_alone
     try:
-        return _take(webhooks.source_of_token(token, body), body, now, nonce_hash=None)
-    except webhooks.NotAuthentic:
+        return _answer(take(delivery))
+    except (webhooks.NotAuthentic, intake.NonceReplayed):
         return _not_found()
     except intake.RateExceeded:
         return _too_many()
-    except (DatabaseError, SecretUnreadable) as error:
+    except (DatabaseError, SecretUnreadable, NotTaken) as error:
         return _not_storable(error)
 
 
@@ -73,21 +84,19 @@ def _read(request: HttpRequest) -> bytes | None:
 
 
 def _take(
-    source: SignalSource, body: bytes, now: datetime, *, nonce_hash: str | None
-) -> HttpResponse:
+    body: bytes, now: datetime, source: SignalSource, nonce_hash: str | None
+) -> intake.Received:
     with tenant_scope(source.tenant_id):
         raw = webhooks.without_own_secrets(source, redacted_raw(body))
         try:
             parsed = parse(Dialect(source.dialect), body)
         except ParseError as error:
-            received = intake.refuse(
+            return intake.refuse(
                 source=source, error=error, raw=raw, received_at=now, nonce_hash=nonce_hash
             )
-        else:
-            received = intake.receive_signal(
-                source=source, parsed=parsed, raw=raw, received_at=now, nonce_hash=nonce_hash
-            )
-    return _answer(received)
+        return intake.receive_signal(
+            source=source, parsed=parsed, raw=raw, received_at=now, nonce_hash=nonce_hash
+        )
 
 
 def _answer(received: intake.Received) -> HttpResponse:

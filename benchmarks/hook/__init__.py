@@ -1,0 +1,3 @@
+"""What the webhook benchmark is made of."""
+
+from __future__ import annotations
