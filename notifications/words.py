@@ -95,6 +95,7 @@ ACTIONS: Final[dict[str, Any]] = {
     "order.late_fill": _("An order was filled after it had ended"),
     "order.manual": _("An order needs a person: its outcome could not be found out"),
     "order.placed_unexpectedly": _("An order was placed that should not have been"),
+    "order.set_aside": _("An order was set aside: its handling failed again and again"),
     "order.unknown": _("An order's outcome is unknown"),
     "protection.action_refused": _("What was asked of a protection could not be done"),
     "protection.action_unresolved": _("What was asked of a protection is not done after a minute"),

@@ -21,6 +21,7 @@ from trading.execution.keys import keys_of
 from trading.execution.lanes import ready_heads
 from trading.execution.leverage import needs_leverage, set_leverage
 from trading.execution.mark import Marked, mark, not_refused
+from trading.execution.poison import isolated
 from trading.execution.record import record
 from trading.execution.send import send
 from trading.faults import faultpoint
@@ -44,7 +45,7 @@ def send_orders(order_ids: Iterable[UUID]) -> int:
     sent = 0
     with all_tenants("execution: orders of several desks are sent together"):
         for start in range(0, len(ids), CHUNK):
-            sent += _send_chunk(ids[start : start + CHUNK])
+            sent += isolated(ids[start : start + CHUNK], _send_chunk)
     return sent
 
 
