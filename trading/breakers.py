@@ -21,6 +21,7 @@ from accounts.tenancy import all_tenants, tenant_scope
 from customers.models import ExchangeAccount
 from trading.enums import BreakerCause, BreakerState
 from trading.leases import db_now
+from trading.market_news import tell_market
 from trading.models import Breaker
 from trading.switch import bump_version
 
@@ -144,6 +145,11 @@ def _tell(
     after: dict[str, Any],
     actor: User | None = None,
 ) -> None:
+    if row.tenant_id is None:
+        tell_market(
+            row.market, action, level=level, reason=reason, after=after, obj=row, actor=actor
+        )
+        return
     audit.record(
         action=action,
         obj=row,
@@ -153,13 +159,3 @@ def _tell(
         actor=actor,
         tenant=row.tenant_id,
     )
-    if row.tenant_id is not None:
-        return
-    # A market stands still for every desk in it: each is told in its own diary.
-    for desk in _desks_in(row.market):
-        audit.record(action=action, level=level, after=after, reason=reason[:300], tenant=desk)
-
-
-def _desks_in(market: str) -> list[int]:
-    accounts = ExchangeAccount.objects.filter(market=market).order_by()
-    return sorted(set(accounts.values_list("tenant_id", flat=True)))

@@ -43,6 +43,11 @@ class ExchangeClock:
         return self._offset_ms
 
     @property
+    def last_offset_ms(self) -> int:
+        """Of the newest sample alone: where the median will be, if the clock was set."""
+        return self._offsets[-1] if self._offsets else 0
+
+    @property
     def is_known(self) -> bool:
         return bool(self._offsets)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
+from concurrent.futures import Future
 from weakref import WeakKeyDictionary
 
 from trading.exchange.client import ExchangeClient
-from trading.exchange.clock import HALT_AT_MS, SAMPLES, ExchangeClock
+from trading.exchange.clock import HALT_AT_MS, SAMPLES, WARN_AT_MS, ExchangeClock
 from trading.exchange.errors import ExchangeError
 from trading.exchange.runner import client_for, exchange_loop
 from trading.exchange.types import Endpoint
@@ -18,7 +18,7 @@ RETRY_S = 5
 MEASURE_S = 3
 
 log = logging.getLogger(__name__)
-_next_at: WeakKeyDictionary[ExchangeClock, float] = WeakKeyDictionary()
+_kept: WeakKeyDictionary[ExchangeClock, Future[None]] = WeakKeyDictionary()
 
 
 def clock_of(endpoint: Endpoint) -> ExchangeClock:
@@ -27,25 +27,45 @@ def clock_of(endpoint: Endpoint) -> ExchangeClock:
 
 
 def clock_is_right(client: ExchangeClient) -> bool:
-    """Measure when the last measurement is old; False while the clocks are too far apart.
+    """False while the clocks are too far apart.
 
-    An exchange that cannot be asked leaves the last offset in force: sending to it will
-    fail by itself.
+    Measured before the first use, and from then on every minute by a task of the exchange loop,
+    so that no order waits for it. An exchange that cannot be asked leaves the last offset in
+    force: sending to it will fail by itself.
     """
     clock = client.clock
-    now = time.monotonic()
-    if now >= _next_at.get(clock, 0):
-        good = exchange_loop().run(_sample(clock, client))
-        _next_at[clock] = now + (FRESH_S if good else RETRY_S)
+    kept = _kept.get(clock)
+    if kept is None or kept.done():
+        loop = exchange_loop()
+        loop.run(measure(client))
+        _kept[clock] = loop.submit(_keep(client))
     return abs(clock.offset_ms) <= HALT_AT_MS
 
 
-async def _sample(clock: ExchangeClock, client: ExchangeClient) -> bool:
-    good = False
+def forget_clocks() -> None:
+    """As in a process that has just started."""
+    for task in _kept.values():
+        task.cancel()
+    _kept.clear()
+
+
+async def measure(client: ExchangeClient) -> bool:
+    """Take one sample; five when nothing is known, or when the clock seems to have been set."""
+    clock, good = client.clock, False
+    known, before = clock.is_known, clock.offset_ms
     try:
         async with asyncio.timeout(MEASURE_S):
-            for _ in range(SAMPLES if not clock.is_known else 1):
+            good = await clock.measure(client.fetch_time_ms)
+            was_set = good and abs(clock.last_offset_ms - before) > WARN_AT_MS
+            for _ in range(SAMPLES - 1 if was_set or not known else 0):
                 good = await clock.measure(client.fetch_time_ms) or good
     except (ExchangeError, TimeoutError) as error:
         log.warning("the exchange's clock could not be read: %s", error)
     return good
+
+
+async def _keep(client: ExchangeClient) -> None:
+    good = client.clock.is_known
+    while True:
+        await asyncio.sleep(FRESH_S if good else RETRY_S)
+        good = await measure(client)

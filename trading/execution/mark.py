@@ -214,6 +214,7 @@ def _judge(
         "last_not_found_at": None,
         "sent_at": seen.now,
         "not_before": None,
+        "reason": Reason.NONE,
     }
     return Change(order, OrderState.SENDING, columns), attempt
 

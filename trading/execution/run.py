@@ -12,16 +12,16 @@ from django.db import transaction
 
 from accounts.tenancy import all_tenants
 from customers.credentials import NoKey
-from trading.endpoints import client_of, endpoint_of
+from trading.endpoints import client_of
 from trading.enums import EventSource, OrderState, Reason
 from trading.exchange.runner import exchange_loop
-from trading.exchange.types import Credentials, Endpoint
-from trading.execution.clock import clock_is_right
+from trading.exchange.types import Credentials
 from trading.execution.keys import keys_of
 from trading.execution.lanes import ready_heads
 from trading.execution.leverage import needs_leverage, set_leverage
 from trading.execution.mark import Marked, mark, not_refused
 from trading.execution.poison import isolated
+from trading.execution.punctual import on_time
 from trading.execution.record import record
 from trading.execution.send import send
 from trading.faults import faultpoint
@@ -53,7 +53,7 @@ def _send_chunk(ids: Sequence[UUID]) -> int:
     heads = ready_heads(ids, db_now())
     if not heads:
         return 0
-    heads, keys = _with_keys(_on_time(heads))
+    heads, keys = _with_keys(on_time(heads))
     heads, locked = _set_leverages(heads, keys)
     faultpoint("S4.claimed")
     marked = mark(heads, locked)
@@ -65,18 +65,6 @@ def _send_chunk(ids: Sequence[UUID]) -> int:
 
 def _sendable(marked: Sequence[Marked], keys: Mapping[int, Credentials]) -> list[Marked]:
     return [one for one in marked if one.order.account_id in keys]
-
-
-def _on_time(orders: Sequence[Order]) -> list[Order]:
-    """Leave out the orders of an exchange whose clock and ours are too far apart."""
-    right: dict[Endpoint, bool] = {}
-    for order in orders:
-        endpoint = endpoint_of(order.account)
-        if endpoint not in right:
-            right[endpoint] = clock_is_right(client_of(order.account))
-            if not right[endpoint]:
-                log.error("clock too far from %s: nothing is sent there", endpoint.market)
-    return [order for order in orders if right[endpoint_of(order.account)]]
 
 
 def _with_keys(orders: Sequence[Order]) -> tuple[list[Order], dict[int, Credentials]]:

@@ -17,6 +17,7 @@ from trading.execution.flatten import flatten_due
 from trading.execution.lanes import LANE_ORDER, lane_heads
 from trading.execution.probing import probe_due
 from trading.execution.protecting import keep_protections
+from trading.execution.punctual import note_clocks
 from trading.execution.resolve import resolve_due
 from trading.execution.run import send_orders
 from trading.execution.watching import watch_lately
@@ -64,7 +65,10 @@ def expire_overdue() -> int:
     )
     note = str(Reason.EXPIRED.label)
     changes = [
-        Change(order, OrderState.EXPIRED, {"reason": Reason.EXPIRED}, note)
+        # What the clock held up says so: that is why it is too late.
+        Change(order, OrderState.EXPIRED, {}, str(Reason.CLOCK_OFF.label))
+        if order.reason == Reason.CLOCK_OFF
+        else Change(order, OrderState.EXPIRED, {"reason": Reason.EXPIRED}, note)
         for order in overdue[:BATCH]
     ]
     return len(transition(changes, source=EventSource.ENGINE, at=now))
@@ -98,4 +102,5 @@ STEPS: tuple[tuple[str, Callable[[], int]], ...] = (
     ("flattened", flatten_due),
     ("opened", watch_lately),
     ("closed", probe_due),
+    ("clocks", note_clocks),
 )

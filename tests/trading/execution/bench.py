@@ -26,6 +26,7 @@ from trading.execution import (
     clock,
     keys,
     leverage,
+    punctual,
     record,
     resolve,
     send_orders,
@@ -167,7 +168,8 @@ def forget_everything() -> None:
     """A process that has just started."""
     keys._cache.clear()
     leverage._known.clear()
-    clock._next_at.clear()
+    clock.forget_clocks()
+    punctual.forget_noted()
     pace.pace.forget()
     watching.rounds.forget()
     stop_exchange_loop()
