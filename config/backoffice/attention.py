@@ -21,8 +21,8 @@ from notifications.models import Destination, Notification
 from signals.enums import SignalStatus, SourceStatus
 from signals.models import Signal, SignalSource
 from trading.admin.limits import applies_to
-from trading.enums import FINAL_STATES, OrderState, TradingMode
-from trading.models import LedgerAudit, Order, StreamLease, TradingState
+from trading.enums import FINAL_STATES, FlattenStep, OrderState, TradingMode
+from trading.models import FlattenRun, LedgerAudit, Order, StreamLease, TradingState
 
 SOCKET_SILENT_AFTER: Final = timedelta(seconds=60)
 LOOK_BACK: Final = timedelta(days=7)
@@ -46,6 +46,7 @@ def matters() -> list[Matter]:
     """Everything that waits for a person in the open desk; a few small queries."""
     found: list[Matter] = [
         *_orders_to_settle(),
+        *_flattens(),
         *_switches(),
         *_keys(),
         *_sockets(),
@@ -88,13 +89,40 @@ def _orders_to_settle() -> list[Matter]:
     return [Matter("unknown", "help", title % {"n": len(orders)}, text, since, url, _("Review"))]
 
 
+def _flattens() -> list[Matter]:
+    """How far each flatten has come, and whether somebody must do something."""
+    runs = FlattenRun.objects.filter(ended_at__isnull=True).select_related(
+        "state__strategy", "state__customer", "state__account__customer", "state__tenant"
+    )
+    found = []
+    for run in runs.order_by("started_at")[:5]:
+        steps = list(run.accounts.values_list("step", flat=True))
+        flat, persons = steps.count(FlattenStep.FLAT), steps.count(FlattenStep.MANUAL)
+        title = _("Flatten %(what)s: %(flat)d of %(all)d accounts are flat") % {
+            "what": applies_to(run.state),
+            "flat": flat,
+            "all": len(steps),
+        }
+        text = run.reason
+        if persons:
+            text = ngettext(
+                "%(n)d account needs a person.", "%(n)d accounts need a person.", persons
+            ) % {"n": persons}
+        kind = "danger" if persons or flat < len(steps) else "warn"
+        url = reverse("admin:switch")
+        icon = "vertical_align_bottom"
+        found.append(Matter(kind, icon, title, text, run.started_at, url, _("Open switch")))
+    return found
+
+
 def _switches() -> list[Matter]:
-    states = TradingState.objects.exclude(mode=TradingMode.ACTIVE).select_related(
+    modes = (TradingMode.ACTIVE, TradingMode.FLATTEN)
+    states = TradingState.objects.exclude(mode__in=modes).select_related(
         "strategy", "customer", "account__customer", "tenant"
     )
     found = []
     for state in states.order_by("changed_at")[:5]:
-        halted = state.mode in {TradingMode.HALTED, TradingMode.FLATTEN}
+        halted = state.mode == TradingMode.HALTED
         title = _("%(what)s: %(mode)s") % {
             "what": applies_to(state),
             "mode": state.get_mode_display().lower(),

@@ -10,6 +10,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -20,6 +21,7 @@ from accounts.approvals import ApprovalError, approve, refuse
 from accounts.models import Approval
 from accounts.roles import Ability, may
 from accounts.stepup import is_fresh, redirect_to_step_up
+from accounts.tenancy import all_tenants
 from config.backoffice.flattening import flight, progress, requests
 from customers.models import Customer, ExchangeAccount
 from strategies.models import Strategy
@@ -27,7 +29,7 @@ from trading.admin.limits import applies_to
 from trading.admin.states import mode_badge
 from trading.enums import OrderState, Scope, TradingMode
 from trading.execution.flatten.leaving import ACTION, ask_to_leave, try_again
-from trading.models import FlattenAccount, Order, Position, TradingState
+from trading.models import Cycle, FlattenAccount, Order, Position, TradingState
 from trading.switch import is_tighter, set_mode
 
 SCOPES = (
@@ -119,6 +121,8 @@ def page(request: HttpRequest) -> HttpResponse:
         "form": form,
         "confirm": confirm,
         "confirm_what": _what(form, request) if confirm else "",
+        "at_stake": _at_stake(form) if confirm else None,
+        "by_cycles": form["scope"].value() == Scope.STRATEGY,
         "scopes": [*SCOPES, SYSTEM] if owns else SCOPES,
         "mode_now": own.mode if own else TradingMode.ACTIVE,
         "badge_html": mode_badge(own.mode if own else TradingMode.ACTIVE),
@@ -137,13 +141,40 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def stakes() -> Stakes:
-    """The numbers of the whole desk. Money is added here: the database would round it."""
-    held = list(Position.objects.exclude(quantity=0).values_list("notional", flat=True))
+    """The numbers of the whole desk."""
+    return _stakes(Position.objects, Order.objects, ExchangeAccount.objects.tradable().count())
+
+
+def _at_stake(form: SwitchForm) -> Stakes:
+    """The numbers of the scope that is about to be flattened."""
+    scope, target = Scope(form.cleaned_data["scope"]), form.target()
+    if scope == Scope.SYSTEM:
+        with all_tenants("what the owner of the installation is about to flatten"):
+            return _stakes(Position.objects, Order.objects)
+    within = {
+        Scope.TENANT: Q(),
+        Scope.CUSTOMER: Q(account__customer=target),
+        Scope.ACCOUNT: Q(account=target),
+        Scope.INSTRUMENT: Q(inst_id=target),
+    }
+    if scope != Scope.STRATEGY:
+        return _stakes(Position.objects.filter(within[scope]), Order.objects.filter(within[scope]))
+    cycles = Cycle.objects.filter(subscription__strategy=target, ended_at__isnull=True)
+    held = Q(pk__in=[])
+    for account, inst_id in cycles.values_list("account_id", "inst_id"):
+        held |= Q(account_id=account, inst_id=inst_id)
+    orders = Order.objects.filter(subscription__strategy=target)
+    return _stakes(Position.objects.filter(held), orders)
+
+
+def _stakes(positions: Any, orders: Any, accounts: int | None = None) -> Stakes:
+    """Money is added here: the database would round it."""
+    held = list(positions.exclude(quantity=0).values_list("account_id", "notional"))
     return Stakes(
-        accounts=ExchangeAccount.objects.tradable().count(),
+        accounts=len({account for account, _worth in held}) if accounts is None else accounts,
         positions=len(held),
-        worth=sum((abs(value) for value in held if value is not None), Decimal(0)),
-        at_exchange=Order.objects.filter(state__in=AT_THE_EXCHANGE).count(),
+        worth=sum((abs(worth) for _account, worth in held if worth is not None), Decimal(0)),
+        at_exchange=orders.filter(state__in=AT_THE_EXCHANGE).count(),
     )
 
 

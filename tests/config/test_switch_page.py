@@ -17,10 +17,11 @@ from tests import factories as make
 from tests.config.test_backoffice_actions import confirm_password, signed_in
 from tests.live_rows import make_orders
 from trading.enums import FlattenStep, OrderState, TradingMode
-from trading.models import FlattenAccount, FlattenRun, Order, TradingState
+from trading.models import FlattenAccount, FlattenRun, Order, Position, TradingState
 
 pytestmark = [pytest.mark.database_long, pytest.mark.django_db]
 SWITCH = "admin:switch"
+BTC, ETH = "BTC-USDT-SWAP", "ETH-USDT-SWAP"
 
 
 @pytest.fixture
@@ -55,6 +56,35 @@ def test_flatten_is_asked_once_more_with_the_name_of_the_desk(desk: Tenant) -> N
     flattened(desk, client)
     with tenant_scope(desk):
         assert FlattenRun.objects.get().active_key == str(desk.pk)
+
+
+@pytest.mark.parametrize(
+    ("scope", "counted"),
+    [("tenant", (2, 3)), ("customer", (1, 2)), ("account", (1, 2)), ("instrument", (2, 2))],
+)
+def test_the_question_counts_what_the_scope_holds(
+    desk: Tenant, scope: str, counted: tuple[int, int]
+) -> None:
+    first, second = (make.make_account(make.make_customer(desk)) for _ in range(2))
+    with tenant_scope(desk):
+        for account, inst_id in ((first, BTC), (first, ETH), (second, BTC)):
+            Position(
+                account=account, inst_id=inst_id, position_side="net", margin_mode="cross",
+                quantity=1, notional=100, updated_at=timezone.now(),
+            ).save()  # fmt: skip
+    targets = {"customer": first.customer_id, "account": first.pk, "instrument": BTC}
+
+    page = post(signed_in(desk), scope=scope, **{scope: targets.get(scope, "")})
+
+    stake = page.context_data["at_stake"]
+    assert (stake.accounts, stake.positions, stake.worth) == (*counted, 100 * counted[1])
+
+
+def test_the_dashboard_says_how_far_it_is(desk: Tenant) -> None:
+    client = signed_in(desk)
+    flattened(desk, client)
+
+    assert "0 of 0 accounts are flat" in client.get(reverse("admin:index")).content.decode()
 
 
 def test_leaving_flatten_takes_two_people_and_their_passwords(desk: Tenant) -> None:

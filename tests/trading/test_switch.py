@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from decimal import Decimal
 from typing import Any
 
@@ -12,14 +13,17 @@ from accounts.models import AuditEntry, Installation, Tenant
 from accounts.tenancy import all_tenants
 from tests import factories as make
 from trading.enums import Scope, TradingMode
-from trading.models import Limit, TradingState
-from trading.risk import effective_limits
+from trading.models import FlattenRun, Limit, TradingState
+from trading.risk import effective_limits, strictest_mode
 from trading.switch import (
     Covered,
+    Switchboard,
     SwitchUnreadableError,
+    TwoPersonsError,
     WouldLoosenError,
     hold_switches,
     is_tighter,
+    leave_flatten,
     limits_of_account,
     read_switchboard,
     set_limit,
@@ -213,3 +217,79 @@ def test_tightening_to_active_changes_nothing(tenant: Tenant) -> None:
         tighten_mode(mode=TradingMode.ACTIVE, reason="go", actor=None, tenant=tenant)
 
     assert nothing_was_written()
+
+
+SCOPES = {
+    "system": "system",
+    "system's instrument": f"system|instrument|{BTC}",
+    "desk": "3",
+    "strategy": "3|strategy|9",
+    "customer": "3|customer|8",
+    "account": "3|account|7",
+    "instrument": f"3|instrument|{BTC}",
+}
+ORDER_OF = Covered(tenant_id=3, account_id=7, customer_id=8, strategy_id=9, inst_id=BTC)
+
+
+@pytest.mark.parametrize("one", SCOPES)
+@pytest.mark.parametrize("other", SCOPES)
+def test_whichever_scopes_are_set_the_strictest_wins(one: str, other: str) -> None:
+    for first, second in itertools.product(TradingMode, TradingMode):
+        if one == other and first != second:
+            continue
+        board = Switchboard({SCOPES[one]: first, SCOPES[other]: second, "4": TradingMode.FLATTEN})
+
+        assert strictest_mode(board.modes_for(ORDER_OF)) == max(
+            (first, second), key=list(TradingMode).index
+        )
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_switch_elsewhere_binds_nobody_here(scope: str) -> None:
+    elsewhere = SCOPES[scope].replace("3", "4").replace(BTC, "ETH-USDT-SWAP")
+    elsewhere = elsewhere if elsewhere != "system" else "4|account|1"
+
+    assert Switchboard({elsewhere: TradingMode.HALTED}).modes_for(ORDER_OF) == ()
+
+
+FLATTENING, HALTED = TradingMode.FLATTEN, TradingMode.HALTED
+
+
+@pytest.mark.parametrize(
+    ("label", "modes", "binds"),
+    [
+        ("a desk's flatten", {"3": FLATTENING}, (FLATTENING,)),
+        ("over its own halt", {"3": HALTED, "3|account|7": FLATTENING}, (FLATTENING,)),
+        ("under the installation's", {"system": HALTED, "3": FLATTENING}, (HALTED,)),
+        ("under its instrument's", {SCOPES["system's instrument"]: HALTED, "3": FLATTENING},
+         (HALTED,)),
+        ("the installation's over a desk's halt", {"system": FLATTENING, "3": HALTED},
+         (FLATTENING,)),
+        ("none any more", {"3": HALTED}, ()),
+        ("somebody else's", {"4": FLATTENING}, ()),
+    ],
+)  # fmt: skip
+def test_what_binds_flatten_itself(
+    label: str, modes: dict[str, TradingMode], binds: tuple[TradingMode, ...]
+) -> None:
+    assert Switchboard(modes).modes_for(ORDER_OF, flattens=True) == binds, label
+
+
+def test_a_run_begins_and_ends_with_the_mode(tenant: Tenant) -> None:
+    state = set_mode(mode=FLATTENING, reason="wrong", actor=None, tenant=tenant)
+    again = set_mode(mode=FLATTENING, reason="still wrong", actor=None, tenant=tenant)
+    with all_tenants("read runs"):
+        run = FlattenRun.objects.get()
+    assert (again.pk, run.active_key, run.ended_at) == (state.pk, str(tenant.pk), None)
+
+    for mode in (TradingMode.ACTIVE, TradingMode.REDUCE_ONLY, HALTED):
+        with pytest.raises(TwoPersonsError):
+            set_mode(mode=mode, reason="alone", actor=None, tenant=tenant)
+    with pytest.raises(WouldLoosenError):
+        tighten_mode(mode=HALTED, reason="softer", actor=None, tenant=tenant)
+    leave_flatten(state=state, mode=HALTED, reason="two agreed", actor=None)
+
+    with all_tenants("read runs"):
+        run.refresh_from_db()
+        assert (run.active_key, run.ended_at is not None) == (None, True)
+        assert TradingState.objects.get(pk=state.pk).mode == HALTED
