@@ -23,6 +23,7 @@ FORGOTTEN_S = 86_400
 P = ParamSpec("P")
 R = TypeVar("R")
 _heartbeats: dict[tuple[int, str], uuid.UUID] = {}
+_leaving: set[int] = set()
 
 
 def db_now() -> datetime:
@@ -81,7 +82,9 @@ def give_back_job(name: str, owner: uuid.UUID) -> None:
 
 
 def beat_heartbeat(kind: str, note: str = "") -> None:
-    """Say that this process is alive."""
+    """Say that this process is alive; one that is leaving says it no more."""
+    if os.getpid() in _leaving:
+        return
     key = (os.getpid(), kind)
     now = db_now()
     row_id = _heartbeats.setdefault(key, uuid.uuid4())
@@ -104,6 +107,14 @@ def end_heartbeat(kind: str) -> None:
     row_id = _heartbeats.pop((os.getpid(), kind), None)
     if row_id is not None:
         Heartbeat.objects.filter(id=row_id).delete()
+
+
+def leave() -> None:
+    """This process ends: nobody shares work out to it from here on."""
+    _leaving.add(os.getpid())
+    for pid, kind in list(_heartbeats):
+        if pid == os.getpid():
+            end_heartbeat(kind)
 
 
 def alive_count(kind: str) -> int:

@@ -6,10 +6,12 @@ import logging
 import random
 import uuid
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from celery import shared_task
 from django.conf import settings
+from django.db import connections
 
 from accounts.tenancy import all_tenants
 from customers.models import ExchangeAccount
@@ -19,7 +21,7 @@ from trading.copying import copy_source
 from trading.copying.cycles import settle_cycles, settle_left_over
 from trading.endpoints import endpoint_of_market
 from trading.exchange.runner import client_for, exchange_loop
-from trading.execution import send_orders, sweep
+from trading.execution import send_orders, starting, sweep
 from trading.execution.acting import act_due
 from trading.execution.clock import clock_is_right
 from trading.execution.flatten import flatten_now
@@ -146,19 +148,38 @@ def audit_ledger() -> None:
 
 @shared_task
 def warm_up() -> None:
-    """Load what the first order would otherwise wait for: the client, its clock, connections."""
+    """Load what the first order would otherwise wait for, and learn what is open at each market.
+
+    Markets at the same time: one whose exchange does not answer holds up no other.
+    """
     with all_tenants("the markets in use"):
         markets = set(ExchangeAccount.objects.order_by().values_list("market", flat=True))
-    for market in markets:
-        client = client_for(endpoint_of_market(market))
-        clock_is_right(client)
-        exchange_loop().submit(client.warm(settings.EXCHANGE_CONNECTIONS))
+    if len(markets) == 1:
+        _warm_up_market(markets.pop())
+        return
+    with ThreadPoolExecutor(max_workers=max(len(markets), 1)) as threads:
+        for market in markets:
+            threads.submit(_warm_up_alone, market)
+
+
+def _warm_up_alone(market: str) -> None:
+    try:
+        _without_stopping(partial(_warm_up_market, market), f"warming up {market}")
+    finally:
+        connections.close_all()
+
+
+def _warm_up_market(market: str) -> None:
+    client = client_for(endpoint_of_market(market))
+    clock_is_right(client)
+    exchange_loop().submit(client.warm(settings.EXCHANGE_CONNECTIONS))
+    starting.take_up(market)
 
 
 @shared_task
 def executor_heartbeat() -> None:
     """Proof that an executor takes work, not only that its process exists."""
-    beat_heartbeat("executor")
+    beat_heartbeat("executor", starting.note())
 
 
 @shared_task

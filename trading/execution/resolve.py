@@ -39,13 +39,13 @@ FORGETS_FILLS = timedelta(days=3) - timedelta(minutes=10)
 log = logging.getLogger(__name__)
 
 
-def resolve_due(limit: int = ROUND) -> int:
+def resolve_due(limit: int = ROUND, *, market: str = "") -> int:
     """One round: ask about every order whose outcome is open and due. Repeat until none is.
 
     Runs in the scope of all tenants.
     """
     now = db_now()
-    claimed = [order for order in _due(now, limit) if _claim(order, now)]
+    claimed = [order for order in _due(now, limit, market) if _claim(order, now)]
     if not claimed:
         return 0
     for asked in ask(claimed):
@@ -67,11 +67,12 @@ def _settle_safely(one: Asked) -> None:
         count_failure(one.order)
 
 
-def _due(now: datetime, limit: int) -> list[Order]:
+def _due(now: datetime, limit: int, market: str) -> list[Order]:
     """Unknown ones, sent ones whose sender is gone, and placed market orders nobody saw fill."""
     placed = (OrderState.LIVE, OrderState.PARTIALLY_FILLED)
+    rows = Order.objects.filter(market=market) if market else Order.objects.all()
     return list(
-        Order.objects.filter(
+        rows.filter(
             Q(state__in=(OrderState.UNKNOWN, OrderState.SENDING))
             | Q(
                 state__in=placed,

@@ -24,6 +24,7 @@ from trading.execution.poison import isolated
 from trading.execution.punctual import on_time
 from trading.execution.record import record
 from trading.execution.send import send
+from trading.execution.starting import started
 from trading.faults import faultpoint
 from trading.leases import db_now
 from trading.models import Order
@@ -50,7 +51,7 @@ def send_orders(order_ids: Iterable[UUID]) -> int:
 
 
 def _send_chunk(ids: Sequence[UUID]) -> int:
-    heads = ready_heads(ids, db_now())
+    heads = started(ready_heads(ids, db_now()))
     if not heads:
         return 0
     heads, keys = _with_keys(on_time(heads))

@@ -30,6 +30,7 @@ from trading.execution import (
     record,
     resolve,
     send_orders,
+    starting,
     sweep,
     watching,
 )
@@ -170,6 +171,7 @@ def forget_everything() -> None:
     leverage._known.clear()
     clock.forget_clocks()
     punctual.forget_noted()
+    starting.forget()
     pace.pace.forget()
     watching.rounds.forget()
     stop_exchange_loop()

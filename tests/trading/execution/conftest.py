@@ -14,6 +14,7 @@ from accounts.models import Installation
 from tests.trading.copying.desk import BTC, PRICE
 from tests.trading.execution.bench import Bench, forget_everything, hurry, make_bench
 from trading.exchange.runner import stop_exchange_loop
+from trading.execution import starting
 
 OFF = {
     "mode": "off",
@@ -58,6 +59,7 @@ def _bench(
     settings.MARKETS = {"simulator": {"rest": simulator["rest"], "ws": sockets}}
     hurry(monkeypatch, settings)
     forget_everything()
+    starting.assume_started(["simulator"])
     bench = make_bench(simulator["control"])
     bench.ask("POST", "/prices", **{BTC: str(PRICE), "BTC-USDT": str(PRICE)})
     yield bench
