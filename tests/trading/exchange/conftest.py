@@ -41,7 +41,7 @@ def simulator() -> Iterator[Simulator]:
 @pytest.fixture
 async def client(simulator: Simulator) -> AsyncIterator[OkxClient]:
     await simulator.tell("/prices", **{BTC: str(PRICE)})
-    client = OkxClient(simulator.endpoint, timeout_s=1)
+    client = OkxClient(simulator.endpoint, timeout_s=1, paced=False)
     yield client
     await client.aclose()
 

@@ -16,7 +16,6 @@ from tests.trading.exchange.wire import (
     ALICE,
     LATER_MS,
     envelope,
-    http,
     market_order,
     order_row,
 )
@@ -34,9 +33,9 @@ UNSENT, LOST, DONE = Outcome.NOT_PLACED, Outcome.UNKNOWN, Outcome.ACK
 
 @asynccontextmanager
 async def client_of(
-    server: Kept, *, limit: int = 50, timeout_s: float = 2
+    server: Kept, *, limit: int = 50, timeout_s: float = 2, paced: bool = False
 ) -> AsyncIterator[OkxClient]:
-    client = OkxClient(server.endpoint, connector_limit=limit, timeout_s=timeout_s)
+    client = OkxClient(server.endpoint, connector_limit=limit, timeout_s=timeout_s, paced=paced)
     try:
         yield client
     finally:
@@ -343,22 +342,20 @@ def test_a_body_in_chunks_has_an_end() -> None:
         reader.feed(piece)
 
 
-def test_a_clock_is_asked_when_a_request_is_signed() -> None:
+async def test_a_request_is_signed_when_it_is_written() -> None:
     """Otherwise one that waited would carry an old timestamp."""
-    moments = iter(range(1_700_000_000_000, 1_700_000_009_000, 1000))
-    clock = ExchangeClock(lambda: next(moments))
+    now = [1_700_000_000_000]
+    async with kept([0.1, GOOD]) as server:
+        clock = ExchangeClock(lambda: now[0])
+        client = OkxClient(server.endpoint, connector_limit=1, clock=clock)
+        sending = [asyncio.create_task(place(client)) for _ in range(2)]
+        await until(lambda: bool(server.requests))
+        now[0] += 5000
+        await asyncio.gather(*sending)
+        await client.aclose()
 
-    async def ask() -> list[bytes]:
-        async with kept([http("200 OK", ACCEPTED)]) as server:
-            client = OkxClient(server.endpoint, clock=clock)
-            await client.place_order(ALICE, market_order(), exp_at_ms=LATER_MS)
-            await client.place_order(ALICE, market_order(), exp_at_ms=LATER_MS)
-            await client.aclose()
-            return server.requests
-
-    first, second = asyncio.run(ask())
-    assert b"OK-ACCESS-TIMESTAMP: 2023-11-14T22:13:20.000Z" in first
-    assert b"OK-ACCESS-TIMESTAMP: 2023-11-14T22:13:21.000Z" in second
+    assert b"OK-ACCESS-TIMESTAMP: 2023-11-14T22:13:20.000Z" in server.requests[0]
+    assert b"OK-ACCESS-TIMESTAMP: 2023-11-14T22:13:25.000Z" in server.requests[1]
 
 
 async def gone(server: Kept) -> None:

@@ -148,7 +148,8 @@ async def wire(*replies: bytes | str) -> AsyncIterator[Wire]:
 
 @asynccontextmanager
 async def client_of(server_side: Wire, *, timeout_s: float = 2) -> AsyncIterator[OkxClient]:
-    client = OkxClient(server_side.endpoint, connector_limit=50, timeout_s=timeout_s)
+    endpoint = server_side.endpoint
+    client = OkxClient(endpoint, connector_limit=50, timeout_s=timeout_s, paced=False)
     try:
         yield client
     finally:

@@ -9,7 +9,7 @@ from typing import Any
 from trading.exchange.algos import AlgoLookup
 from trading.exchange.errors import AuthFailed, MalformedReport, ReadFailed
 from trading.exchange.okx import codes
-from trading.exchange.okx.classify import Answer, describe
+from trading.exchange.okx.classify import Answer, describe, local_code
 from trading.exchange.okx.parse import parse_order
 from trading.exchange.okx.parse_algos import parse_algo
 from trading.exchange.types import LookupKind, OrderLookup
@@ -20,7 +20,7 @@ _MESSAGE = 200
 def rows_of(answer: Answer) -> list[Any]:
     """The rows of a well-formed success: HTTP 200, code "0", a list."""
     if answer.failure is not None:
-        raise ReadFailed(message=describe(answer.failure))
+        raise ReadFailed(local_code(answer.failure), describe(answer.failure))
     envelope = _envelope(answer)
     code, message = envelope["code"], str(envelope.get("msg", ""))[:_MESSAGE]
     if code in codes.AUTH:

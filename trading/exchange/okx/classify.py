@@ -25,6 +25,14 @@ _SECRET_LENGTH = 6
 class NotSent(Exception):  # noqa: N818 - says what happened
     """Not a byte of the request was written: we decided not to, or there was no connection."""
 
+    code = ""
+
+
+class HeldBack(NotSent):
+    """Its turn under a limit of the exchange's would have come too late."""
+
+    code = "RATE_LIMITED"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -165,7 +173,12 @@ def classify_batch(
 
 def _not_answered(answer: Answer, failure: BaseException) -> SendOutcome:
     kind = Outcome.NOT_PLACED if never_left(failure) else Outcome.UNKNOWN
-    return SendOutcome(kind=kind, message=describe(failure), http_status=answer.status)
+    return SendOutcome(
+        kind=kind,
+        code=local_code(failure),
+        message=describe(failure),
+        http_status=answer.status,
+    )
 
 
 def _unreadable(answer: Answer) -> SendOutcome:
@@ -184,7 +197,7 @@ def _outcome(answer: Answer, verdict: _Verdict, operation: Operation) -> SendOut
         message=verdict.words[:_EXCERPT],
         http_status=answer.status,
         excerpt="" if kind is Outcome.ACK else answer.body[:_EXCERPT],
-        retry_after_s=_retry_after(answer) if verdict.reason in codes.RATE_LIMITED else None,
+        retry_after_s=retry_after_of(answer) if verdict.reason in codes.RATE_LIMITED else None,
         clock_skewed=kind is Outcome.NOT_PLACED and verdict.reason in codes.CLOCK_SKEWED,
     )
 
@@ -194,10 +207,24 @@ def never_left(failure: BaseException) -> bool:
     return any(isinstance(cause, NotSent) for cause in _causes(failure))
 
 
+def local_code(failure: BaseException) -> str:
+    """Our own word for why it was not sent, or nothing."""
+    return next((each.code for each in _causes(failure) if isinstance(each, NotSent)), "")
+
+
 def describe(failure: BaseException) -> str:
     """The innermost cause in words, without the request."""
     *_, innermost = _causes(failure)
     return f"{type(innermost).__name__}: {innermost}"[:_EXCERPT]
+
+
+def retry_after_of(answer: Answer) -> Decimal | None:
+    """How many seconds the exchange asks to wait, if it says so sensibly."""
+    try:
+        seconds = Decimal(answer.retry_after)
+    except InvalidOperation:
+        return None
+    return seconds if seconds.is_finite() and 0 <= seconds <= _RETRY_AFTER_MAX_S else None
 
 
 def without_secrets(answer: Answer, credentials: Credentials) -> Answer:
@@ -287,14 +314,6 @@ def _row_about(
 def _text(row: dict[str, Any] | None, field: str) -> str:
     value = row.get(field) if row else None
     return value if isinstance(value, str) else ""
-
-
-def _retry_after(answer: Answer) -> Decimal | None:
-    try:
-        seconds = Decimal(answer.retry_after)
-    except InvalidOperation:
-        return None
-    return seconds if seconds.is_finite() and 0 <= seconds <= _RETRY_AFTER_MAX_S else None
 
 
 def _causes(failure: BaseException) -> Iterator[BaseException]:

@@ -39,7 +39,7 @@ class Owner(Protocol):
 class Connection(asyncio.Protocol):
     """Once a request was handed to the socket its failure says nothing of whether it arrived."""
 
-    __slots__ = ("_errand", "_owner", "_reader", "_transport", "idle_until", "until")
+    __slots__ = ("_errand", "_owner", "_reader", "_transport", "idle_until", "patience", "until")
 
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
@@ -49,6 +49,7 @@ class Connection(asyncio.Protocol):
         # The loop's times: when the answer must be there, and when an idle one is given up.
         self.until = 0.0
         self.idle_until = 0.0
+        self.patience = 1.0
 
     @property
     def errand(self) -> Errand | None:

@@ -9,9 +9,10 @@ from functools import partial
 
 from trading.exchange.okx import classify, encode
 from trading.exchange.okx.burst import Burst
-from trading.exchange.okx.door import SEND_MARGIN_MS, Door, refused_here
+from trading.exchange.okx.door import Door, refused_here
+from trading.exchange.okx.request import Request
 from trading.exchange.okx.templates import place_bytes
-from trading.exchange.okx.transport import Request
+from trading.exchange.okx.tolls import toll_of_order
 from trading.exchange.types import (
     AmendRequest,
     CancelRequest,
@@ -38,7 +39,7 @@ class Orders(Door):
     ) -> SendOutcome:
         return await self._tell(
             classify.PLACE,
-            partial(place_bytes, request),
+            partial(encode.place_body, request),
             credentials,
             client_id=request.client_order_id,
             exp_at_ms=exp_at_ms,
@@ -77,8 +78,9 @@ class Orders(Door):
             outcome = classify.classify_send(answer, classify.PLACE, client_id=client_id)
             burst.give(index, outcome)
 
-        path, until = classify.PLACE.path, one.exp_at_ms - SEND_MARGIN_MS
-        started.append(self._transport.start(path, body, credentials, one.exp_at_ms, until, judge))
+        path = classify.PLACE.path
+        tolls = toll_of_order(path, one.request.inst_id, credentials.api_key)
+        started.append(self._transport.start(path, body, credentials, tolls, one.exp_at_ms, judge))
 
     async def amend_order(
         self, credentials: Credentials, request: AmendRequest, *, exp_at_ms: int

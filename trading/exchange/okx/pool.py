@@ -118,15 +118,18 @@ class Pool:
 
     def free(self, connection: Connection, kept_s: int | None) -> None:
         """Its answer is whole: it may carry the next request."""
-        idle_s = self._times.idle_s * random.uniform(0.7, 1)  # noqa: S311 - not all at once
+        idle_s = self._times.idle_s * connection.patience
         if kept_s is not None:
             idle_s = min(idle_s, kept_s - 1)
         connection.idle_until = asyncio.get_running_loop().time() + idle_s
         self._idle.append(connection)
-        self._serve()
+        if self._questions or self._changes:
+            self._serve()
 
     def opened(self, connection: Connection) -> None:
         self._alive.add(connection)
+        # Not all of them are renewed at once.
+        connection.patience = random.uniform(0.7, 1)  # noqa: S311
         self._emptied.clear()
         self.free(connection, None)
 
