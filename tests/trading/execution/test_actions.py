@@ -36,8 +36,9 @@ D = Decimal
 
 CANCELS = {"path": "/api/v5/trade/cancel-batch-orders"}
 AMENDS = {"path": "/api/v5/trade/amend-order"}
-SOME = ("drop_before", "drop_after_accept", "late_accept:150")
+SOME = ("drop_before", "drop_after_accept")
 MORE = (
+    "late_accept:150",
     "rst_after_accept",
     "hang:50",
     "truncate",
@@ -187,7 +188,9 @@ def test_a_cancel_of_an_order_that_never_came_ends_it_here(bench: Bench, trader:
     )
 
 
-@pytest.mark.parametrize("fault", ["", "drop_before", "drop_after_accept", "http:502"])
+@pytest.mark.parametrize(
+    "fault", ["", *(pytest.param(f, marks=pytest.mark.long) for f in ("drop_before", "http:502"))]
+)
 def test_what_filled_before_the_cancel_came_is_filled(
     bench: Bench, trader: User, fault: str
 ) -> None:
@@ -251,7 +254,16 @@ def test_a_change_below_what_has_filled_is_refused_before_it_is_sent(
 
 
 @pytest.mark.parametrize("kind", ["cancel", "amend"])
-@pytest.mark.parametrize("point", ["A.claimed", "A.marked", "A.answered", "A.recorded"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        "A.marked",
+        *(
+            pytest.param(f"A.{p}", marks=pytest.mark.long)
+            for p in ("claimed", "answered", "recorded")
+        ),
+    ],
+)
 def test_a_death_at_any_line_is_found_by_the_sweep(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, trader: User, point: str, kind: str
 ) -> None:
