@@ -10,6 +10,7 @@ import logging
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -17,14 +18,18 @@ import schemathesis
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
+from django.utils import timezone
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
+from accounts.tenancy import tenant_scope
 from tests import factories as make
 from tests.api.calls import Programs
+from trading.models import Position
+from trading.protecting import protect_position
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
@@ -36,6 +41,9 @@ PLAUSIBLE: dict[str, Any] = {
     "quantity": {"mode": "contracts", "value": "1"},
     "reference_price": "60000",
     "leverage": "2",
+    "stop_loss": "50000",
+    "take_profit": "70000",
+    "position_side": "net",
     "follow_ratio": "0.5",
     "fixed_notional": "100",
     "max_leverage": "3",
@@ -73,9 +81,38 @@ def rows(programs: Programs) -> dict[str, str]:
         "signals": str(world.signals[0].pk),
         "strategies": str(nobody_follows.uid),
         "subscriptions": str(world.subscriptions[1].uid),
-        "trades": str(world.orders[0].pk),
+        "trades": str(waiting_order(programs)),
+        "protections": str(waiting_stop(programs)),
         "decisions": str(world.decisions[0].pk),
     }
+
+
+def waiting_order(programs: Programs) -> Any:
+    """One that can be canceled, since it was not sent."""
+    order = programs.world.orders[0]
+    with tenant_scope(programs.world.tenant):
+        type(order).objects.filter(pk=order.pk).update(state="ready", finished_at=None)
+    return order.pk
+
+
+def waiting_stop(programs: Programs) -> Any:
+    """One that can be taken away, and a long position for more of them."""
+    account = programs.world.accounts[1]
+    with tenant_scope(programs.world.tenant):
+        Position.objects.filter(account=account, inst_id="BTC-USDT-SWAP").delete()
+        held = make_position(account)
+        return protect_position(
+            position=held, take_profit=None, stop_loss=Decimal(50_000), actor=None
+        ).pk
+
+
+def make_position(account: Any) -> Position:
+    position = Position(
+        account=account, inst_id="BTC-USDT-SWAP", position_side="net", margin_mode="cross",
+        quantity=5, mark_price=Decimal(60_000), updated_at=timezone.now(),
+    )  # fmt: skip
+    position.save()
+    return position
 
 
 def calls(operation: Any, known: dict[str, str], token: str) -> Iterator[Any]:
@@ -100,6 +137,8 @@ def furnished(case: Any, known: dict[str, str]) -> Any:
         body[name] = known[NAMES[name]]
     if "account_id" in body:
         body.pop("customer_id", None)
+    if "position_side" in body:
+        body.pop("quantity", None)  # a plain number there: all that is held
     body.pop("time", None)
     case.body = body
     return case

@@ -26,7 +26,7 @@ from tests.isolation import matrix
 from tests.isolation.tripwire import tripwire
 from tests.isolation.worlds import Desks, digest, rows_of, signed_in
 from tests.world import World
-from trading.models import Decision, Order
+from trading.models import Decision, Order, Protection
 
 pytestmark = pytest.mark.django_db
 changes_nothing = pytest.mark.usefixtures("untouched")
@@ -90,6 +90,7 @@ def ids_of(world: World) -> dict[str, str]:
         "strategies": world.strategies[0].uid,
         "subscriptions": world.subscriptions[1].uid,
         "trades": order.pk,  # type: ignore[union-attr]
+        "protections": rows_of(Protection, tenant).first().pk,  # type: ignore[union-attr]
         "decisions": rows_of(Decision, tenant).first().pk,  # type: ignore[union-attr]
     }
     named = {"customer": "customers", "account": "accounts", "source": "sources",

@@ -16,13 +16,13 @@ from accounts.tenancy import tenant_scope
 from tests import factories as make
 from tests.api.calls import Program
 from tests.isolation.worlds import Desks, rows_of
-from trading.models import Decision, Order
+from trading.models import Decision, Order, Protection
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database_long]
 unchanged = pytest.mark.usefixtures("untouched")
 
 ROLES = [role for role in Role if Ability.USE_API in ROLE_PERMISSIONS[role]]
-LISTS = ("trades", "decisions", "positions", "balances")
+LISTS = ("trades", "decisions", "positions", "balances", "protections")
 FIGURES = (
     "status",
     "dashboard/stats",
@@ -88,7 +88,11 @@ def test_what_is_read_is_desk_as(desks: Desks, role: Role) -> None:
 def test_bs_ids_in_path_and_query_are_as_ids_that_never_were(desks: Desks, role: Role) -> None:
     caller = program(desks, role)
     ids = foreign(desks)
-    for model, name in ((Order, "trades"), (Decision, "decisions")):
+    for model, name in (
+        (Order, "trades"),
+        (Decision, "decisions"),
+        (Protection, "protections"),
+    ):
         pk = rows_of(model, desks.b.tenant).values_list("pk", flat=True).first()
         told = [clean(desks, caller.get(f"{name}/{key}"), 404)["error"] for key in (pk, ABSENT)]
         assert told[0] == told[1]
@@ -130,6 +134,11 @@ def test_no_trade_is_made_on_bs_account_and_no_switch_of_b_moves(desks: Desks, r
         )
         told.append(clean(desks, answer, 400 if may_trade else 403)["error"])
     assert told[0] == told[1]
+    for model, name in ((Order, "trades"), (Protection, "protections")):
+        pk = rows_of(model, desks.b.tenant).values_list("pk", flat=True).first()
+        answers = [caller.post(f"{name}/{key}/cancel") for key in (pk, ABSENT)]
+        errors = [clean(desks, a, 404 if may_trade else 403)["error"] for a in answers]
+        assert errors[0] == errors[1]
     pause = caller.post("trading/pause", {"reason": "Attack", "tenant": str(desks.b.tenant.uid)})
     clean(desks, pause, 400 if may_trade else 403)
     clean(desks, caller.post("trading/pause", {"reason": "Own"}), 200 if may_trade else 403)

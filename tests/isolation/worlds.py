@@ -200,7 +200,8 @@ def _fill(world: World) -> None:
         account=account, exchange_order_id=f"77{tenant.pk}", inst_id="ETH-USDT-SWAP", side="sell",
         quantity=1, state="live", seen_at=now,
     ).save()  # fmt: skip
-    for order in world.orders[:2]:
+    theirs = [o for o in world.orders if o.account.customer_id == world.customers[0].pk]
+    for order in (theirs[0], world.orders[1]):
         kept = protect(order)
         for action in (ask_cancel(order), ask_unprotect(kept)):
             ActionAttempt(

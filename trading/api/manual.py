@@ -86,7 +86,7 @@ class ManualTradeView(DeskView):
     def post(self, request: Request) -> Response:
         """Trade on one account, by the same road as every other signal. The trade follows:
         look for it under `trades`, and for the reason if there is none under `decisions`."""
-        key = _key(request)
+        key = key_of(request)
         given = self.given(ManualTradeInput)
         try:
             received = enter_manual_signal(
@@ -117,7 +117,7 @@ def external_id(user_pk: Any, key: str) -> str:
     return f"api-{hash_identity(f'{user_pk}|{key}')}"
 
 
-def _key(request: Request) -> str:
+def key_of(request: Request) -> str:
     key = request.headers.get(KEY_HEADER, "")
     if not KEY.fullmatch(key):
         raise Refused(KEY_HEADER, _("A header of 1 to 128 visible ASCII characters is needed."))

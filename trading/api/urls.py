@@ -6,6 +6,7 @@ from accounts.api.routing import Router, address
 from trading.api.dashboard import ChartView, StatsView
 from trading.api.manual import ManualTradeView
 from trading.api.pausing import PauseView
+from trading.api.protections import ProtectionViewSet, ProtectView
 from trading.api.status import StatusView
 from trading.api.views import BalanceViewSet, DecisionViewSet, PositionViewSet, TradeViewSet
 
@@ -13,10 +14,12 @@ router = Router()
 router.register("trades", TradeViewSet, basename="trade")
 router.register("decisions", DecisionViewSet, basename="decision")
 router.register("positions", PositionViewSet, basename="position")
+router.register("protections", ProtectionViewSet, basename="protection")
 router.register("balances", BalanceViewSet, basename="balance")
 
 urlpatterns = [
     address("trades/manual", ManualTradeView, "trade-manual"),
+    address("positions/protect", ProtectView, "position-protect"),
     *router.urls,
     address("dashboard/stats", StatsView, "dashboard-stats"),
     address("dashboard/charts", ChartView, "dashboard-charts"),

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
 
+from accounts.api.permissions import Need
+from accounts.api.serializers import ReasonInput
 from accounts.api.views import DeskViewSet
+from accounts.enums import ApiScope
+from accounts.roles import Ability
+from trading.actions import ActionRefusedError, cancel_order
 from trading.api import filters
+from trading.api.actions import ActionSerializer, refused, told
 from trading.api.serializers import (
     BalanceSerializer,
     DecisionSerializer,
@@ -27,6 +37,7 @@ class TradeViewSet(ListModelMixin, RetrieveModelMixin, DeskViewSet):
     ).prefetch_related("fills")
     filterset_class = filters.TradeFilters
     lookup_field = "pk"
+    needs = {"cancel": Need(ApiScope.TRADE, Ability.OPERATE_ORDERS)}
 
     def get_queryset(self) -> Any:
         rows = super().get_queryset()
@@ -40,6 +51,20 @@ class TradeViewSet(ListModelMixin, RetrieveModelMixin, DeskViewSet):
 
     def get_serializer_class(self) -> Any:
         return TradeDetailSerializer if self.action == "retrieve" else TradeSerializer
+
+    @extend_schema(request=ReasonInput, responses={202: ActionSerializer, 409: None})
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, **kwargs: Any) -> Response:
+        """Cancel what was not sent, rests at the exchange, or is being looked up. As often as one
+        likes: the same cancel is answered. What fills before the exchange hears of it is filled;
+        409 when the trade had ended, or is a market order that has left."""
+        row = self.get_object()
+        reason = self.given(ReasonInput)["reason"]
+        try:
+            asked = cancel_order(order=row, reason=reason, actor=self.actor)
+        except ActionRefusedError as error:
+            raise refused(error, "id") from None
+        return Response(told(asked), status=202)
 
 
 class DecisionViewSet(ListModelMixin, RetrieveModelMixin, DeskViewSet):
