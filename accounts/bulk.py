@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connections, models, router
+from django.db.models.base import ModelState
+from django.db.models.fields import NOT_PROVIDED
 
 from accounts.ownership import claim_rows
 from accounts.prepared import Prepare, makes_own_value, prepare_for
 from accounts.tenancy import TenantModel
+
+M = TypeVar("M", bound=models.Model)
 
 
 def insert_many(objs: Sequence[models.Model], *, using: str | None = None) -> int:
@@ -36,6 +40,32 @@ def insert_many(objs: Sequence[models.Model], *, using: str | None = None) -> in
         obj._state.adding = False
         obj._state.db = alias
     return len(rows)
+
+
+def new_row(model: type[M], **columns: Any) -> M:
+    """A new row of these columns (foreign keys by their `_id`) and the defaults of the others.
+
+    Tells nobody and checks nothing, for a fifth of what the constructor costs: for rows that
+    are made by the thousand and go to `insert_many`.
+    """
+    row = model.__new__(model)
+    constants, made = _defaults(model)
+    values = row.__dict__
+    values["_state"] = ModelState()
+    values.update(constants)
+    values.update(columns)
+    for name, make in made:
+        if name not in columns:
+            values[name] = make()
+    return row
+
+
+@cache
+def _defaults(model: type[models.Model]) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
+    fields = model._meta.local_concrete_fields
+    made = [f for f in fields if callable(f.default) and f.default is not NOT_PROVIDED]
+    constants = {f.attname: f.get_default() for f in fields if f not in made}
+    return constants, [(f.attname, f.get_default) for f in made]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +102,7 @@ def _plan(model: type[models.Model], alias: str) -> _Plan:
         # Twice the first: with one name alone attrgetter answers no tuple.
         attributes=attrgetter(*(field.attname for field in fields), fields[0].attname),
         prepares=tuple(prepare_for(field, connection) for field in fields),
-        own=tuple((i, f) for i, f in enumerate(fields) if makes_own_value(type(f))),
+        own=tuple((i, f) for i, f in enumerate(fields) if makes_own_value(f)),
         key=next(i for i, field in enumerate(fields) if field.primary_key),
         label=model._meta.label,
     )

@@ -66,6 +66,8 @@ def _hex(value: Any) -> Any:
     return value.hex if isinstance(value, uuid.UUID) else uuid.UUID(str(value)).hex
 
 
-def makes_own_value(kind: Any) -> bool:
-    """Does this kind of field make or change the value when its row is saved?"""
-    return bool(kind.pre_save is not models.Field.pre_save)
+def makes_own_value(field: Any) -> bool:
+    """Does the field make or change its value when its row is saved?"""
+    if isinstance(field, models.DateField):
+        return bool(field.auto_now or field.auto_now_add)
+    return bool(type(field).pre_save is not models.Field.pre_save)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from functools import lru_cache
+from typing import Final, Protocol
 
 from django.conf import settings
 
@@ -24,10 +25,15 @@ def endpoint_of_market(market: str, api_host: str = "") -> Endpoint:
     A host that is not OKX's is ignored.
     """
     addresses = settings.MARKETS[market]
-    sockets = addresses["ws"].rstrip("/")
+    return _endpoint(market, api_host, addresses["rest"], addresses["ws"])
+
+
+@lru_cache(1024)
+def _endpoint(market: str, api_host: str, rest: str, ws: str) -> Endpoint:
+    sockets = ws.rstrip("/")
     return Endpoint(
         market=market,
-        rest=f"https://{api_host}" if OKX_HOST.fullmatch(api_host) else addresses["rest"],
+        rest=f"https://{api_host}" if OKX_HOST.fullmatch(api_host) else rest,
         ws_public=f"{sockets}/public",
         ws_private=f"{sockets}/private",
         ws_business=f"{sockets}/business",
@@ -35,11 +41,20 @@ def endpoint_of_market(market: str, api_host: str = "") -> Endpoint:
     )
 
 
-def endpoint_of(account: ExchangeAccount) -> Endpoint:
+class Placed(Protocol):
+    """Whatever says where an account is: the row, or as much of it as was read."""
+
+    @property
+    def market(self) -> str: ...
+    @property
+    def api_host(self) -> str: ...
+
+
+def endpoint_of(account: Placed | ExchangeAccount) -> Endpoint:
     return endpoint_of_market(account.market, account.api_host)
 
 
-def client_of(account: ExchangeAccount) -> ExchangeClient:
+def client_of(account: Placed | ExchangeAccount) -> ExchangeClient:
     """The client for an account; its coroutines run in `exchange_loop()` only."""
     return client_for(endpoint_of(account))
 

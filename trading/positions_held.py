@@ -9,6 +9,7 @@ from uuid import UUID
 
 from trading.enums import FINAL_STATES, Leg, OrderState
 from trading.models import Cycle, Instrument, Order
+from trading.outgoing import OutgoingCycle
 from trading.sizing import CycleBase, InstrumentRules
 
 ZERO = Decimal(0)
@@ -111,7 +112,7 @@ def holding_of(parts: Iterable[OrderPart]) -> Holding:
     return Holding(max(filled, ZERO), pending, listed)
 
 
-def base_of(cycle: Cycle) -> CycleBase:
+def base_of(cycle: Cycle | OutgoingCycle) -> CycleBase:
     return CycleBase(cycle.follower_base, cycle.leader_base)
 
 

@@ -16,6 +16,7 @@ from trading.enums import ProtectionState, Side
 from trading.models import Order, Protection
 from trading.models.protections import ACTIVE
 from trading.orders import client_algo_id
+from trading.outgoing import Outgoing
 
 
 def protections_of(orders: Iterable[Order]) -> list[Protection]:
@@ -60,7 +61,7 @@ def towards_market(price: Decimal | None, tick: Decimal, *, above: bool) -> Deci
     return (price / tick).to_integral_value(rounding=rounding) * tick
 
 
-def lingering(orders: Sequence[Order]) -> set[UUID]:
+def lingering(orders: Sequence[Order | Outgoing]) -> set[UUID]:
     """Of these orders, the openings that a stop of an earlier cycle would hit. One query.
 
     A protection ends with its cycle; until the exchange has confirmed that, nothing is opened

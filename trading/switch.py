@@ -29,6 +29,7 @@ from trading.enums import LimitKind, Scope, TradingMode
 from trading.events import flatten_begun
 from trading.leases import db_now
 from trading.models import FlattenRun, Limit, TradingState
+from trading.outgoing import OutgoingAccount
 from trading.risk import STRICTNESS, LimitValue
 
 Target = Strategy | Customer | ExchangeAccount | str | None
@@ -126,7 +127,7 @@ def ceilings() -> list[LimitValue]:
     ]
 
 
-def limits_of_account(account: ExchangeAccount) -> list[LimitValue]:
+def limits_of_account(account: ExchangeAccount | OutgoingAccount) -> list[LimitValue]:
     """The limits written on the account itself."""
     own = (
         (LimitKind.ORDER_NOTIONAL, account.max_order_notional),

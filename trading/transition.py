@@ -18,7 +18,7 @@ from uuid import UUID
 
 from django.db import OperationalError, transaction
 
-from accounts.bulk import insert_many
+from accounts.bulk import insert_many, new_row
 from accounts.bulk_update import update_many
 from trading.enums import FINAL_STATES, EventSource, OrderState
 from trading.events import orders_changed, orders_finished
@@ -41,7 +41,7 @@ class IllegalTransitionError(RuntimeError):
 class Change:
     """A step of one order, with the other columns that change with it."""
 
-    order: Order
+    order: Any  # an Order, or as much of it as `trading.outgoing` reads
     to: OrderState
     columns: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
@@ -112,12 +112,13 @@ def _write_alike(
 
 
 def _is_step(change: Change) -> bool:
-    return change.order.state != change.to
+    return bool(change.order.state != change.to)
 
 
 def _event(change: Change, source: EventSource, at: datetime) -> OrderEvent:
     order = change.order
-    return OrderEvent(
+    return new_row(
+        OrderEvent,
         tenant_id=order.tenant_id,
         order_id=order.id,
         signal_at=order.signal_at,

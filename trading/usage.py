@@ -16,6 +16,7 @@ from django.db.models import Count, Q
 
 from trading.enums import Leg, LimitKind, OrderState, PositionSide, Side
 from trading.models import Order, Position
+from trading.outgoing import Outgoing
 from trading.pace import Pace, pace, sends_of_accounts
 
 ZERO = Decimal(0)
@@ -45,7 +46,7 @@ class Usage:
     sends_of_all: int = 0
     pace: Pace = pace
 
-    def context(self, order: Order) -> dict[str, Any]:
+    def context(self, order: Order | Outgoing) -> dict[str, Any]:
         """The columns of `risk.RiskContext` that this order meets."""
         others = self.positions.get(order.account_id, {})
         return {
@@ -56,12 +57,12 @@ class Usage:
             "system_sends": self.sends_of_all,
         }
 
-    def held_beside(self, order: Order) -> Decimal:
+    def held_beside(self, order: Order | Outgoing) -> Decimal:
         """Notional of the position that an opening would enlarge."""
         key = (order.account_id, order.inst_id, _direction(order.position_side, order.side))
         return self.held.get(key, ZERO)
 
-    def take(self, order: Order) -> None:
+    def take(self, order: Order | Outgoing) -> None:
         """The order leaves: those behind it in the same batch meet it."""
         self.sends[order.account_id] += 1
         self.sends_of_all += self.pace.share(1)
@@ -73,7 +74,7 @@ class Usage:
 
 
 def read_usage(
-    orders: Sequence[Order],
+    orders: Sequence[Order | Outgoing],
     kinds: Collection[LimitKind],
     day_starts: Mapping[int, datetime],
     now: datetime,
@@ -155,5 +156,5 @@ def _direction(position_side: str, side: str) -> str:
     return str(PositionSide.LONG if side == Side.BUY else PositionSide.SHORT)
 
 
-def _place(order: Order) -> Place:
+def _place(order: Order | Outgoing) -> Place:
     return (order.tenant_id, order.market, order.inst_id)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
+from typing import Protocol
 
 from accounts.keyring import SecretUnreadable
 from accounts.sealed import SecretMoved
@@ -11,20 +13,56 @@ from customers.models import ExchangeAccount
 from trading import endpoints
 from trading.exchange.types import Credentials
 
+KEY_COLUMNS = ("tenant_id", "uid", "key_version", "api_key", "api_secret", "passphrase")
+
 log = logging.getLogger(__name__)
 _cache: dict[int, tuple[int, Credentials]] = {}
 
 
-def keys_of(account: ExchangeAccount) -> Credentials:
+class Keyed(Protocol):
+    """An account, or as much of it as says which key it has."""
+
+    @property
+    def pk(self) -> int: ...
+    @property
+    def key_version(self) -> int: ...
+
+
+def keys_of(account: Keyed | ExchangeAccount) -> Credentials:
     """The account's key, decrypted once per key version. Raises NoKey."""
-    held = _cache.get(account.pk)
-    if held is not None and held[0] == account.key_version:
-        return held[1]
+    found = keys_of_all([account])
+    if account.pk not in found:
+        raise NoKey(f"account {account.pk} has no key that can be read")
+    return found[account.pk]
+
+
+def keys_of_all(accounts: Iterable[Keyed | ExchangeAccount]) -> dict[int, Credentials]:
+    """The keys of these accounts; those that have none, or none that can be read, are left out.
+
+    One query for all that are not known yet, in the scope that is open.
+    """
+    wanted = {account.pk: account.key_version for account in accounts}
+    missing = [pk for pk, version in wanted.items() if _cache.get(pk, (None,))[0] != version]
+    if missing:
+        rows = ExchangeAccount.objects.filter(pk__in=missing).order_by().only(*KEY_COLUMNS)
+        for account in rows:
+            _decrypt(account)
+    return {pk: _cache[pk][1] for pk, version in wanted.items() if pk in _cache}
+
+
+def forget(account_id: int) -> None:
+    """The exchange refused the key: read it again next time."""
+    _cache.pop(account_id, None)
+
+
+def _decrypt(account: ExchangeAccount) -> None:
+    _cache.pop(account.pk, None)
     try:
         keys = endpoints.keys_of(account, purpose="send")
+    except NoKey:
+        return
     except (SecretMoved, SecretUnreadable) as error:
         # As good as none for this account; the orders of all others go on.
         log.error("the key of account %s cannot be decrypted: %s", account.pk, error)
-        raise NoKey(f"the key of account {account.pk} cannot be decrypted") from error
+        return
     _cache[account.pk] = (account.key_version, keys)
-    return keys

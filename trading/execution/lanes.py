@@ -11,6 +11,7 @@ from django.db.models import Q
 from trading.enums import OrderState, OrderType
 from trading.models import Order
 from trading.models.orders import OPEN_STATES
+from trading.outgoing import Outgoing, in_lanes_of, read_outgoing
 
 _NOT_YET = (OrderState.NEW, OrderState.READY)
 # What rests at the exchange has been sent and answered: it may rest for days, and holds nobody up.
@@ -19,18 +20,36 @@ _RESTING = Q(state__in=(OrderState.LIVE, OrderState.PARTIALLY_FILLED), order_typ
 LANE_ORDER = ("lane_at", "signal_id", "leg_number", "slice_number")
 
 
-def ready_heads(order_ids: Iterable[UUID], now: datetime) -> list[Order]:
-    """Of these orders, the ready ones that nothing unfinished stands before, due now."""
-    wanted = list(order_ids)
-    candidates = list(
-        Order.objects.filter(id__in=wanted, state=OrderState.READY)
-        .filter(Q(not_before__isnull=True) | Q(not_before__lte=now))
-        .filter(Q(lease_until__isnull=True) | Q(lease_until__lt=now))
-        .select_related("account__customer", "subscription__strategy", "signal", "cycle")
+def ready_heads(order_ids: Iterable[UUID], now: datetime) -> list[Outgoing]:
+    """Of these orders, the ready ones that nothing unfinished stands before, due now.
+
+    One query, and one more where an order waits for another lane's close.
+    """
+    wanted = set(order_ids)
+    standing = read_outgoing(in_lanes_of(wanted) & Q(state__in=OPEN_STATES) & ~_RESTING)
+    standing.sort(key=lambda o: (o.lane_at, o.signal_id, o.leg_number, o.slice_number))
+    first: dict[str, UUID] = {}
+    left: dict[str, UUID] = {}
+    for order in standing:
+        first.setdefault(order.lane_key, order.id)
+        if order.state not in _NOT_YET:
+            left.setdefault(order.lane_key, order.id)
+    heads = first | left
+    return _not_waiting(
+        [
+            order
+            for order in standing
+            if order.id in wanted and heads[order.lane_key] == order.id and _is_due(order, now)
+        ]
     )
-    heads = lane_heads({order.lane_key for order in candidates})
-    first = [order for order in candidates if heads.get(order.lane_key) == order.id]
-    return _not_waiting(first)
+
+
+def _is_due(order: Outgoing, now: datetime) -> bool:
+    return (
+        order.state == OrderState.READY
+        and (order.not_before is None or order.not_before <= now)
+        and (order.lease_until is None or order.lease_until < now)
+    )
 
 
 def lane_heads(lane_keys: Iterable[str]) -> dict[str, UUID]:
@@ -63,7 +82,7 @@ def successors(finished: Iterable[UUID]) -> list[UUID]:
     return list(rows.values_list("id", flat=True))
 
 
-def _not_waiting(orders: list[Order]) -> list[Order]:
+def _not_waiting(orders: list[Outgoing]) -> list[Outgoing]:
     """Leave out the orders whose close, in another lane, has not finished."""
     awaited = {order.waits_for for order in orders if order.waits_for}
     if not awaited:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from trading.exchange.client import ExchangeClient
 from trading.exchange.errors import ExchangeError
 from trading.exchange.types import Credentials, MarginMode, Outcome, PositionSide
-from trading.models import Order
+from trading.outgoing import Outgoing
 
 _known: dict[tuple[int, int, str, str, str], Decimal] = {}
 
@@ -28,11 +28,13 @@ class LeverageOutcome:
 SET = LeverageOutcome()
 
 
-def needs_leverage(order: Order) -> bool:
+def needs_leverage(order: Outgoing) -> bool:
     return order.leverage is not None and _known.get(_key(order)) != order.leverage
 
 
-async def set_leverage(client: ExchangeClient, keys: Credentials, order: Order) -> LeverageOutcome:
+async def set_leverage(
+    client: ExchangeClient, keys: Credentials, order: Outgoing
+) -> LeverageOutcome:
     """Ask for the order's leverage; when refused, go on with one that is not higher."""
     wanted = order.leverage
     assert wanted is not None  # noqa: S101 - callers ask `needs_leverage` first
@@ -64,14 +66,14 @@ def forget(account_id: int) -> None:
         _known.pop(key, None)
 
 
-def _side(order: Order) -> PositionSide | None:
+def _side(order: Outgoing) -> PositionSide | None:
     """Only an isolated long or short position has a leverage of its own."""
     if order.margin_mode != MarginMode.ISOLATED or order.position_side == "net":
         return None
     return PositionSide(order.position_side)
 
 
-def _key(order: Order) -> tuple[int, int, str, str, str]:
+def _key(order: Outgoing) -> tuple[int, int, str, str, str]:
     side = _side(order)
     return (
         order.account_id,

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 
 from accounts import audit
-from accounts.bulk import insert_many
+from accounts.bulk import insert_many, new_row
 from accounts.enums import AuditLevel
 from accounts.models import Tenant
 from customers.enums import AccountStatus, CustomerStatus, KeyStatus
@@ -38,9 +39,11 @@ from trading.faults import faultpoint
 from trading.guards import Guards, read_guards
 from trading.leases import db_now
 from trading.models import Instrument, MarketPrice, Order, OrderAttempt
+from trading.outgoing import Outgoing
 from trading.positions_held import NOTHING, Holding, base_of, read_holdings, rules_of
 from trading.protections import lingering
 from trading.risk import (
+    LimitValue,
     OrderNumbers,
     PriceNumbers,
     RiskContext,
@@ -70,7 +73,7 @@ FLIP_TIMEOUT = timedelta(seconds=30)
 class Marked:
     """An order that may be sent now, once, until its deadline, with its attempt on record."""
 
-    order: Order
+    order: Outgoing
     attempt: OrderAttempt
 
 
@@ -87,11 +90,12 @@ class _Seen:
     guards: Guards
     lingering: Set[uuid.UUID]
     usage: Usage
+    bound: dict[tuple[Any, ...], Mapping[LimitKind, LimitValue]] = field(default_factory=dict)
 
 
 @retried
 @transaction.atomic
-def mark(orders: Iterable[Order], locked: Mapping[uuid.UUID, str]) -> list[Marked]:
+def mark(orders: Iterable[Order | Outgoing], locked: Mapping[uuid.UUID, str]) -> list[Marked]:
     """Check the orders once more and mark those that may go; the others say why not.
 
     Runs in the scope of all tenants. `locked` names the orders whose leverage the
@@ -122,7 +126,7 @@ def mark(orders: Iterable[Order], locked: Mapping[uuid.UUID, str]) -> list[Marke
     return [Marked(taken[attempt.order_id], attempt) for attempt in made]
 
 
-def not_refused(orders: Iterable[Order]) -> set[uuid.UUID]:
+def not_refused(orders: Iterable[Outgoing]) -> set[uuid.UUID]:
     """Which of these may go as things stand, before anything is asked of the exchange for them.
 
     Only `mark` decides: it looks again, with the switches held.
@@ -137,14 +141,14 @@ def _alert(written: Iterable[Change]) -> None:
         if change.columns.get("reason") == Reason.FLIP_OPEN_DROPPED:
             audit.record(
                 action="order.flip_open_dropped",
-                obj=change.order,
+                obj=Order.objects.get(pk=change.order.id),
                 level=AuditLevel.WARNING,
                 reason=str(Reason.FLIP_OPEN_DROPPED.label),
                 tenant=change.order.tenant_id,
             )
 
 
-def _look(heads: Sequence[Order], now: datetime) -> _Seen:
+def _look(heads: Sequence[Outgoing], now: datetime) -> _Seen:
     inst_ids = {order.inst_id for order in heads}
     markets = {order.market for order in heads}
     prices = list(MarketPrice.objects.filter(market__in=markets, inst_id__in=inst_ids))
@@ -170,7 +174,7 @@ def _look(heads: Sequence[Order], now: datetime) -> _Seen:
     )
 
 
-def _usage(heads: Sequence[Order], boards: Mapping[int, Switchboard], now: datetime) -> Usage:
+def _usage(heads: Sequence[Outgoing], boards: Mapping[int, Switchboard], now: datetime) -> Usage:
     """What is used of those limits that bind any of these orders."""
     listed = [limit for board in boards.values() for own in board.limits.values() for limit in own]
     for order in heads:
@@ -194,7 +198,7 @@ def _flat_after(closes: Iterable[Order], bases: Mapping[str, str]) -> dict[uuid.
 
 
 def _judge(
-    order: Order, seen: _Seen, locked: str | None
+    order: Outgoing, seen: _Seen, locked: str | None
 ) -> tuple[Change | None, OrderAttempt | None]:
     """Mark it, put it off (no change of state), or end it with its reason."""
     refused = _refusal(order, seen, locked)
@@ -219,7 +223,7 @@ def _judge(
     return Change(order, OrderState.SENDING, columns), attempt
 
 
-def _refusal(order: Order, seen: _Seen, locked: str | None) -> Change | None:
+def _refusal(order: Outgoing, seen: _Seen, locked: str | None) -> Change | None:
     if order.cancel_requested:
         return _end(order, OrderState.CANCELED, Reason.CANCELED_BY_SIGNAL)
     if order.opens and order.expires_at is not None and seen.now > order.expires_at:
@@ -234,7 +238,7 @@ def _refusal(order: Order, seen: _Seen, locked: str | None) -> Change | None:
     return None if verdict.passed else _refused(order, verdict, seen.now)
 
 
-def _refused(order: Order, verdict: RiskVerdict, now: datetime) -> Change:
+def _refused(order: Outgoing, verdict: RiskVerdict, now: datetime) -> Change:
     """A halt is often short, and a reduction must not be lost: both are kept and tried again."""
     reason = verdict.reason
     for_good = reason in (Reason.FLATTENING, Reason.FLATTEN_OVER)
@@ -251,14 +255,14 @@ def _in_figures(verdict: RiskVerdict) -> str:
     return f"{verdict.reason.label}: {figures}" if figures else str(verdict.reason.label)
 
 
-def _drop_flip(order: Order, now: datetime) -> Change:
+def _drop_flip(order: Outgoing, now: datetime) -> Change:
     """The close ended without the position being gone: wait for the last fills, not for ever."""
     if now - order.created_at > FLIP_TIMEOUT:
         return _end(order, OrderState.DENIED, Reason.FLIP_OPEN_DROPPED)
     return Change(order, OrderState.READY, {"not_before": now + RETRY_HALTED})
 
 
-def _context(order: Order, seen: _Seen) -> RiskContext:
+def _context(order: Outgoing, seen: _Seen) -> RiskContext:
     account, subscription = order.account, order.subscription
     key = (order.market, order.inst_id)
     instrument = seen.instruments.get(key)
@@ -295,7 +299,7 @@ def _context(order: Order, seen: _Seen) -> RiskContext:
         order=OrderNumbers(order.quantity, notional, held + notional, _proportional(order)),
         asked=PriceNumbers(price=order.price),
         leg_number=order.leg_number,
-        limits=effective_limits([*limits_of_account(account), *board.limits_for(covered)]),
+        limits=_limits(order, board, covered, seen),
         **seen.usage.context(order),
         **seen.guards.context(
             account_id=order.account_id, market=order.market, inst_id=order.inst_id
@@ -303,7 +307,21 @@ def _context(order: Order, seen: _Seen) -> RiskContext:
     )
 
 
-def _proportional(order: Order) -> Decimal | None:
+def _limits(
+    order: Outgoing, board: Switchboard, covered: Covered, seen: _Seen
+) -> Mapping[LimitKind, LimitValue]:
+    """What binds the order, worked out once for all that are bound by the same."""
+    own = tuple(limits_of_account(order.account))
+    scopes = tuple(scope for scope in covered.scope_keys() if scope in board.limits)
+    key = (order.tenant_id, own, scopes)
+    found = seen.bound.get(key)
+    if found is None:
+        listed = [*own, *board.limits_for(covered)]
+        found = seen.bound[key] = effective_limits(listed)
+    return found
+
+
+def _proportional(order: Outgoing) -> Decimal | None:
     """What the follower's position should be beside the leader's, as its cycle was begun."""
     cycle = order.cycle
     if not order.opens or cycle is None or not cycle.leader_base or order.leader_after is None:
@@ -312,7 +330,7 @@ def _proportional(order: Order) -> Decimal | None:
     return share
 
 
-def _quantity(order: Order, seen: _Seen) -> Decimal:
+def _quantity(order: Outgoing, seen: _Seen) -> Decimal:
     """A reduction is sized anew from what is really filled; an opening stays as decided."""
     if order.opens or order.cycle is None or order.flattens:
         return Decimal(order.quantity)
@@ -334,14 +352,15 @@ def _quantity(order: Order, seen: _Seen) -> Decimal:
     return min(left, most, left if largest is None else largest)
 
 
-def _why_nothing(order: Order, seen: _Seen) -> Reason:
+def _why_nothing(order: Outgoing, seen: _Seen) -> Reason:
     held = seen.holdings.get(order.cycle_id, NOTHING) if order.cycle_id else NOTHING
     return Reason.ALREADY_AT_TARGET if held.filled > 0 else Reason.ALREADY_FLAT
 
 
-def _attempt(order: Order, now: datetime) -> OrderAttempt:
+def _attempt(order: Outgoing, now: datetime) -> OrderAttempt:
     clock = clock_of(endpoint_of(order.account))
-    return OrderAttempt(
+    return new_row(
+        OrderAttempt,
         tenant_id=order.tenant_id,
         order_id=order.id,
         signal_at=order.signal_at,
@@ -351,11 +370,11 @@ def _attempt(order: Order, now: datetime) -> OrderAttempt:
     )
 
 
-def _ttl(order: Order) -> timedelta:
+def _ttl(order: Outgoing) -> timedelta:
     market = order.order_type in (OrderType.MARKET, OrderType.IOC, OrderType.FOK)
     seconds = settings.ORDER_TTL_MARKET_S if market else settings.ORDER_TTL_LIMIT_S
     return timedelta(seconds=seconds)
 
 
-def _end(order: Order, to: OrderState, reason: Reason, note: str = "") -> Change:
+def _end(order: Outgoing, to: OrderState, reason: Reason, note: str = "") -> Change:
     return Change(order, to, {"reason": reason}, note=note or str(reason.label))

@@ -19,7 +19,8 @@ from trading.exchange.types import Endpoint
 from trading.execution.clock import clock_is_right
 from trading.leases import db_now
 from trading.market_news import tell_market
-from trading.models import ClockReading, Order
+from trading.models import ClockReading
+from trading.outgoing import Outgoing
 from trading.transition import Change, retried, transition
 
 LATER = timedelta(seconds=2)
@@ -39,7 +40,7 @@ _noted: dict[str, tuple[ClockState, float]] = {}
 _clocks: dict[str, ExchangeClock] = {}
 
 
-def on_time(orders: Sequence[Order]) -> list[Order]:
+def on_time(orders: Sequence[Outgoing]) -> list[Outgoing]:
     """Those that may go on as far as clocks go; the others wait, or end when they are too old."""
     right: dict[Endpoint, bool] = {}
     for order in orders:
@@ -136,7 +137,7 @@ def _tell(market: str, offset_ms: int, state: ClockState) -> None:
 
 @retried
 @transaction.atomic
-def _hold(orders: Sequence[Order]) -> None:
+def _hold(orders: Sequence[Outgoing]) -> None:
     now = db_now()
     note = str(Reason.CLOCK_OFF.label)
     changes = []

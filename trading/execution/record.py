@@ -23,6 +23,7 @@ from trading.execution.watching import watch_answers
 from trading.faults import faultpoint
 from trading.leases import db_now
 from trading.models import Order, OrderAttempt
+from trading.outgoing import Outgoing
 from trading.transition import Change, retried, transition
 
 FIRST_LOOK = timedelta(milliseconds=500)
@@ -119,7 +120,7 @@ def _verdict(one: Answered, now: datetime) -> _Verdict:
             return _Verdict(OrderState.UNKNOWN, columns, note)
 
 
-def _reason(order: Order, outcome: SendOutcome) -> Reason:
+def _reason(order: Outgoing, outcome: SendOutcome) -> Reason:
     code = outcome.reason_code
     if code in IP_CODES:
         return Reason.IP_NOT_ALLOWED

@@ -11,12 +11,11 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.tenancy import all_tenants
-from customers.credentials import NoKey
 from trading.endpoints import client_of
 from trading.enums import EventSource, OrderState, Reason
 from trading.exchange.runner import exchange_loop
 from trading.exchange.types import Credentials
-from trading.execution.keys import keys_of
+from trading.execution.keys import keys_of_all
 from trading.execution.lanes import ready_heads
 from trading.execution.leverage import needs_leverage, set_leverage
 from trading.execution.mark import Marked, mark, not_refused
@@ -27,7 +26,7 @@ from trading.execution.send import send
 from trading.execution.starting import started
 from trading.faults import faultpoint
 from trading.leases import db_now
-from trading.models import Order
+from trading.outgoing import Outgoing
 from trading.transition import Change, retried, transition
 
 CHUNK = 200
@@ -68,25 +67,18 @@ def _sendable(marked: Sequence[Marked], keys: Mapping[int, Credentials]) -> list
     return [one for one in marked if one.order.account_id in keys]
 
 
-def _with_keys(orders: Sequence[Order]) -> tuple[list[Order], dict[int, Credentials]]:
-    """Decrypt each account's key once. An order without a key waits for one, or expires."""
-    keys: dict[int, Credentials] = {}
-    kept, keyless = [], []
-    for order in orders:
-        try:
-            keys[order.account_id] = keys.get(order.account_id) or keys_of(order.account)
-        except NoKey:
-            keyless.append(order)
-        else:
-            kept.append(order)
+def _with_keys(orders: Sequence[Outgoing]) -> tuple[list[Outgoing], dict[int, Credentials]]:
+    """Each account's key. An order without a key waits for one, or expires."""
+    keys = keys_of_all(order.account for order in orders)
+    keyless = [order for order in orders if order.account_id not in keys]
     if keyless:
         _end_or_wait(keyless)
-    return kept, keys
+    return [order for order in orders if order.account_id in keys], keys
 
 
 @retried
 @transaction.atomic
-def _end_or_wait(orders: Sequence[Order]) -> None:
+def _end_or_wait(orders: Sequence[Outgoing]) -> None:
     now = db_now()
     changes = []
     for order in orders:
@@ -99,8 +91,8 @@ def _end_or_wait(orders: Sequence[Order]) -> None:
 
 
 def _set_leverages(
-    orders: Sequence[Order], keys: Mapping[int, Credentials]
-) -> tuple[list[Order], dict[UUID, str]]:
+    orders: Sequence[Outgoing], keys: Mapping[int, Credentials]
+) -> tuple[list[Outgoing], dict[UUID, str]]:
     """Set what differs, all accounts at once; who may go on, and whose leverage is locked.
 
     An account that does not answer in time comes again later: nobody else waits for it.
@@ -131,7 +123,7 @@ def _set_leverages(
 
 @retried
 @transaction.atomic
-def _put_off(orders: Sequence[Order]) -> None:
+def _put_off(orders: Sequence[Outgoing]) -> None:
     now = db_now()
     changes = [Change(order, OrderState.READY, {"not_before": now + LATER}) for order in orders]
     transition(changes, source=EventSource.ENGINE, at=now)

@@ -29,6 +29,7 @@ from trading.execution.clock import clock_of
 from trading.execution.mark import Marked
 from trading.faults import faultpoint
 from trading.models import Order
+from trading.outgoing import Outgoing
 from trading.protections import algo_id_of
 
 TOO_LATE_MS = 300
@@ -94,7 +95,7 @@ async def _place(ready: _Ready) -> SendOutcome:
     return outcome
 
 
-def place_request(order: Order) -> PlaceRequest:
+def place_request(order: Order | Outgoing) -> PlaceRequest:
     """The order in the exchange's terms. Net mode sends no position side."""
     net = order.position_side == PositionSide.NET
     spot_market = order.margin_mode == MarginMode.CASH and order.order_type == OrderType.MARKET
@@ -113,7 +114,7 @@ def place_request(order: Order) -> PlaceRequest:
     )
 
 
-def _protection(order: Order) -> Protection | None:
+def _protection(order: Order | Outgoing) -> Protection | None:
     """What an opening brings along, under the same id at every attempt."""
     if not order.opens or (order.take_profit is None and order.stop_loss is None):
         return None

@@ -18,6 +18,7 @@ from trading.enums import OrderState
 from trading.execution.resolve import resolve_due
 from trading.faults import InjectedFaultError
 from trading.models import Order
+from trading.outgoing import Outgoing
 from trading.sync.reconcile import AT_ONCE, reconcile_accounts
 
 START_S = 15  # when this is over no further account is read
@@ -36,7 +37,7 @@ _busy: dict[str, threading.Lock] = {}
 _making = threading.Lock()
 
 
-def started(orders: Sequence[Order]) -> list[Order]:
+def started(orders: Sequence[Outgoing]) -> list[Outgoing]:
     """Those whose market this process knows; the first of a market wait here until it does.
 
     While another thread is at it they are left out, and the sweep sends them. Runs in the
