@@ -22,9 +22,9 @@ from customers.models import ExchangeAccount
 from signals.models import Signal, SignalSource
 from strategies.models import Strategy
 from tests import factories as make
+from tests.chaos.wire import INSTRUMENT
 from trading.models import Order
 
-INSTRUMENT = "BTC-USDT-SWAP"
 SECRET = make.SECRET
 TRIES = 60
 STORY: tuple[dict[str, Any], ...] = (
@@ -53,33 +53,43 @@ class Desk:
     webhook: str
     signals: list[str] = field(default_factory=list)
     answers: dict[int, int] = field(default_factory=dict)
+    # Accounts that a scenario made unable to finish, and the code of another deployment.
+    excused: set[int] = field(default_factory=set)
+    foreign: str = ""
     story: Iterator[dict[str, Any]] = field(default_factory=lambda: itertools.cycle(STORY))
 
-    def tell(self, **terms: Any) -> str:
-        """The next line of the story, or these terms; repeated until it was taken."""
-        if not terms:
-            terms = next(self.story)
-        body = {
+    def body(self, **terms: Any) -> dict[str, Any]:
+        """The next line of the story, or these terms."""
+        return {
             "id": f"chaos-{secrets.token_hex(8)}",
             "time": datetime.now(UTC).isoformat(),
             "instrument": INSTRUMENT,
             "direction": "long",
-            **terms,
+            **(terms or next(self.story)),
         }
-        for _ in range(TRIES):
-            answer = self.post(body)
-            if answer.ok:
-                signal_id: str = answer.json()["signal_id"]
-                self.signals.append(signal_id)
-                return signal_id
-            if answer.status in (400, 404):
-                raise AssertionError((answer.status, answer.body[:300]))
-            time.sleep(0.5)
-        raise AssertionError(f"the webhook did not take the signal: {answer.status}")
 
-    def post(self, body: dict[str, Any]) -> Answer:
+    def tell(self, **terms: Any) -> str:
+        """Send a signal, again and again until it was taken."""
+        body = self.body(**terms)
+        for _ in range(TRIES):
+            if self.take(body):
+                return self.signals[-1]
+            time.sleep(0.5)
+        raise AssertionError("the webhook did not take the signal")
+
+    def take(self, body: dict[str, Any]) -> bool:
+        """One try; the id of what was taken, now or earlier, is kept."""
+        answer = self.post(body)
+        if answer.status in (400, 404):
+            raise AssertionError((answer.status, answer.body[:300]))
+        if answer.ok:
+            self.signals.append(answer.json()["signal_id"])
+        return answer.ok
+
+    def post(self, body: dict[str, Any], base: str = "") -> Answer:
         text = json.dumps(body).encode()
-        answer = call("POST", f"{self.webhook}{self.source.uid}/", text, signed(SECRET, text))
+        url = f"{base or self.webhook}{self.source.uid}/"
+        answer = call("POST", url, text, signed(SECRET, text))
         self.answers[answer.status] = self.answers.get(answer.status, 0) + 1
         return answer
 
@@ -88,7 +98,7 @@ class Desk:
         with tenant_scope(self.tenant):
             if Signal.objects.filter(source=self.source).waiting().exists():
                 return True
-            return bool(Order.objects.open().exists())
+            return bool(Order.objects.open().exclude(account_id__in=self.excused).exists())
 
 
 def make_desk(control: str, webhook: str, followers: int, **terms: Any) -> Desk:

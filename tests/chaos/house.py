@@ -44,7 +44,7 @@ class House:
     def webhook(self) -> str:
         return f"http://127.0.0.1:{self.web_port}/hooks/"
 
-    def start(self, workers: int) -> None:
+    def start(self, workers: int, doubles: bool = False) -> None:
         self.arm("")
         python = sys.executable
         self.web_port = free_port()
@@ -57,9 +57,9 @@ class House:
                 *(*CELERY, "worker", "-P", "threads", "-c", "8", "-Q", queues),
                 *("-n", f"worker{number}@%h", *QUIET),
             )
-        self._start("streams", python, "manage.py", "run_streams")
-        beat = (*CELERY, "beat", "-l", "warning", "--pidfile", "")
-        self._start("beat", *beat)
+        for end in ("", "2") if doubles else ("",):
+            self._start(f"streams{end}", python, "manage.py", "run_streams")
+            self._start(f"beat{end}", *CELERY, "beat", "-l", "warning", "--pidfile", "")
         self.thread = threading.Thread(target=self._watch, daemon=True)
         self.thread.start()
 

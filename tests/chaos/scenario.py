@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-ROOMS = ("kills",)
+# Breakers that do not open for what a scenario does on purpose.
+CALM = {
+    "BREAKER_REJECTS_IN_A_ROW": "100000",
+    "BREAKER_REJECTS_A_MINUTE": "100000",
+    "BREAKER_UNRESOLVED": "100000",
+    "BREAKER_FEWEST_SENDS": "1000000",
+    "LIMIT_ACCOUNT_SENDS": "1000",
+}
+ROOMS = ("kills", "outages", "wires", "lies", "switches", "strangers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +33,7 @@ class Scenario:
     recovery_s: float = 20
     limits: Mapping[str, Any] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict)
+    doubles: bool = False  # a second beat and a second streams process
 
 
 def every() -> list[Scenario]:

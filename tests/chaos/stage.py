@@ -16,6 +16,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from typing import Any
 
 import django
 
+from config.demo.http import call
 from tests import services
 from tests.chaos import servers
 from tests.chaos.scenario import Scenario, find
@@ -54,6 +56,10 @@ class Stage:
         return self.desks[0]
 
     @property
+    def redis_url(self) -> str:
+        return os.environ["REDIS_URL"]
+
+    @property
     def control_url(self) -> str:
         return str(self.house.addresses["control"])
 
@@ -61,8 +67,6 @@ class Stage:
         return range(max(1, round(count * self.scale)))
 
     def control(self, method: str, path: str, **body: Any) -> Any:
-        from config.demo.http import call
-
         text = json.dumps(body).encode() if method in ("POST", "PATCH") else None
         answer = call(method, self.control_url + path, text)
         assert answer.ok, (method, path, body, answer)
@@ -94,6 +98,33 @@ class Stage:
     def settle(self, seconds: float = PATIENCE_S) -> bool:
         """Wait until every signal is copied and every order final."""
         return self.wait(lambda: not any(desk.is_busy() for desk in self.desks), seconds)
+
+    def unfinished(self) -> dict[str, int]:
+        """What is still to come, by state."""
+        from accounts.tenancy import all_tenants
+        from trading.models import Order
+
+        with all_tenants("what is unfinished"):
+            rows = Order.objects.open().values_list("state", "reason")
+            return dict(Counter(f"{state} {reason}".strip() for state, reason in rows))
+
+    def twin(self, code: str) -> Any:
+        """Another deployment with a copy of all that this one has, up and running."""
+        from config.demo.processes import Household
+        from tests.chaos.house import House
+        from tests.chaos.scenarios.strangers import copy_var
+
+        var = self.folder / "twin-var"
+        copy_var(self.folder / "var", var)
+        folder = self.folder / "twin"
+        folder.mkdir()
+        environ = {**self.house.household.environ, "VAR_DIR": str(var), "DEPLOYMENT_CODE": code}
+        twin = House(folder, Household(folder, environ), self.house.addresses)
+        twin.start(1)
+        url = f"http://127.0.0.1:{twin.web_port}/livez"
+        if not self.wait(lambda: call("GET", url).ok, READY_S, 0.2):
+            raise SystemExit("the other deployment did not come up")
+        return twin
 
     def wait(self, is_so: Any, seconds: float, every: float = 0.1) -> bool:
         from tests.chaos.house import poll
@@ -156,7 +187,7 @@ def _come_up(stage: Stage) -> None:
     settings.MARKETS["simulator"] |= {"rest": house.addresses["rest"], "ws": house.addresses["ws"]}
     settings.SIMULATOR_CONTROL_URL = house.addresses["control"]
     stage.control("POST", "/limits", **{"dup_clordid": "never", **scenario.limits})
-    house.start(scenario.workers)
+    house.start(scenario.workers, scenario.doubles)
     for followers in scenario.followers:
         stage.follow(followers)
     if not stage.wait(lambda: _is_ready(stage), READY_S, 0.2):
@@ -168,8 +199,7 @@ def _is_ready(stage: Stage) -> bool:
     from django.conf import settings
     from django.utils import timezone
 
-    from config.demo.http import call
-    from tests.chaos.desk import INSTRUMENT
+    from tests.chaos.wire import INSTRUMENT
     from trading.models import Heartbeat, MarketPrice, StreamLease
 
     price = MarketPrice.objects.filter(market="simulator", inst_id=INSTRUMENT).first()

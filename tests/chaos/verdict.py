@@ -51,11 +51,14 @@ def judge(desks: Sequence[Desk], control: str, disturbed_at: Sequence[float]) ->
             .order_by("lane_at", "signal_id", "leg_number", "slice_number")
         )
     # What a socket missed while its process was dead is read again within half a minute.
-    _eventually(lambda: _differing_fills(orders, ledger(control)))
+    foreign = tuple(desk.foreign for desk in desks if desk.foreign)
+    _eventually(lambda: _differing_fills(orders, ledger(control), foreign))
     entries = ledger(control)
-    _count_orders(verdict, orders, entries)
-    verdict.add("fills", _differing_fills(orders, entries))
-    verdict.add("positions", _eventually(lambda: _differing_positions(desks, control)))
+    excused = {account for desk in desks for account in desk.excused}
+    _count_orders(verdict, orders, _without(entries, foreign), excused)
+    verdict.add("fills", _differing_fills(orders, entries, foreign))
+    if not foreign:
+        verdict.add("positions", _eventually(lambda: _differing_positions(desks, control)))
     for desk in desks:
         verdict.lost += verdict.add("signals not decided", _undecided(desk))
     verdict.recovery_s = _recovery(orders, sorted(disturbed_at))
@@ -74,7 +77,14 @@ def ledger(control: str, since: int = 0) -> Entries:
         entries += page
 
 
-def _count_orders(verdict: Verdict, orders: Sequence[Order], entries: Entries) -> None:
+def _without(entries: Entries, foreign: tuple[str, ...]) -> Entries:
+    """The ledger without the orders of other deployments."""
+    return [e for e in entries if not (foreign and e.get("cl_ord_id", "").startswith(foreign))]
+
+
+def _count_orders(
+    verdict: Verdict, orders: Sequence[Order], entries: Entries, excused: set[int]
+) -> None:
     accepted = [e for e in entries if e["kind"] == "order" and e.get("cl_ord_id")]
     times = Counter((e["account"], e["cl_ord_id"]) for e in accepted)
     there = {e["ord_id"] for e in accepted}
@@ -88,7 +98,11 @@ def _count_orders(verdict: Verdict, orders: Sequence[Order], entries: Entries) -
         if (order.exchange_order_id and order.exchange_order_id not in there)
         or (name in named and not order.exchange_order_id)
     ]
-    unfinished = [(n, o.state, o.attempt) for n, o in ours.items() if o.state in OPEN_STATES]
+    unfinished = [
+        (name, order.state, order.attempt)
+        for name, order in ours.items()
+        if order.state in OPEN_STATES and order.account_id not in excused
+    ]
     verdict.lost += verdict.add("lost", lost) + verdict.add("unfinished", unfinished)
     verdict.lost += verdict.add("nobody's", [name for name in named if name not in ours])
     verdict.out_of_order = verdict.add("out of order", _overtaken(orders, accepted))
@@ -117,8 +131,11 @@ def _late(accepted: Entries, entries: Entries) -> list[str]:
     return [e["cl_ord_id"] for e in accepted if e["ts"] > deadlines.get(e["cl_ord_id"], 0)]
 
 
-def _differing_fills(orders: Sequence[Order], entries: Entries) -> list[Any]:
-    ids = {entry["ord_id"] for entry in entries if entry["kind"] == "order"}
+def _differing_fills(
+    orders: Sequence[Order], entries: Entries, foreign: tuple[str, ...]
+) -> list[Any]:
+    ids = {entry["ord_id"] for entry in _without(entries, foreign) if entry["kind"] == "order"}
+    others = {entry["ord_id"] for entry in entries if entry["kind"] == "order"} - ids
     theirs = Counter(
         (entry["ord_id"], entry["trade_id"], Decimal(entry["sz"]), Decimal(entry["px"]))
         for entry in entries
@@ -127,7 +144,9 @@ def _differing_fills(orders: Sequence[Order], entries: Entries) -> list[Any]:
     with all_tenants("the fills of a scenario"):
         rows = Fill.objects.filter(account_id__in={order.account_id for order in orders})
         known = Counter(
-            rows.values_list("exchange_order_id", "trade_id", "quantity", "price").iterator()
+            row
+            for row in rows.values_list("exchange_order_id", "trade_id", "quantity", "price")
+            if row[0] not in others
         )
         held = dict(
             Order.objects.filter(id__in=[o.id for o in orders])
@@ -198,7 +217,7 @@ def _recovery(orders: Sequence[Order], disturbed_at: Sequence[float]) -> float:
     took = []
     for order in orders:
         if order.finished_at is None:
-            return math.inf
+            continue  # told of as unfinished
         end = order.finished_at.timestamp()
         before = bisect_right(disturbed_at, end)
         if before and disturbed_at[before - 1] >= order.signal.received_at.timestamp():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+INSTRUMENT = "BTC-USDT-SWAP"
 PLACE = {"path": "/api/v5/trade/order", "method": "POST"}
 LOOKUP = {"path": "/api/v5/trade/order", "method": "GET"}
 LEVERAGE = {"path": "/api/v5/account/set-leverage", "method": "POST"}
@@ -36,3 +37,7 @@ HTTP: tuple[Any, ...] = (
         for code in ("50001", "50004", "50013", "50026", "51149")
     ),
 )
+CANCEL = {"path": "/api/v5/trade/cancel-order", "method": "POST"}
+AMEND = {"path": "/api/v5/trade/amend-order", "method": "POST"}
+ALGO = {"path": "/api/v5/trade/order-algo", "method": "POST"}
+CANCEL_ALGO = {"path": "/api/v5/trade/cancel-algos", "method": "POST"}

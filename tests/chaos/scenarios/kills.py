@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tests.chaos import wire
-from tests.chaos.scenario import Scenario
+from tests.chaos.scenario import CALM, Scenario
 
 if TYPE_CHECKING:
     from tests.chaos.stage import Stage
@@ -118,11 +118,21 @@ def rolling_restart(stage: Stage) -> None:
 
 
 SCENARIOS = [
-    Scenario("C1-sqlite", "kill -9 at every point", every_point, followers=(120,)),
-    Scenario("C1-mariadb", "kill -9 at every point", every_point, "mariadb", (120,), workers=2),
-    Scenario("C2-sqlite", "random kills and every HTTP fault", at_random, followers=(200,)),
+    Scenario("C1-sqlite", "kill -9 at every point", every_point, followers=(120,), environ=CALM),
     Scenario(
-        "C2-mariadb", "random kills and every HTTP fault", at_random, "mariadb", (200,), workers=2
+        "C1-mariadb", "kill -9 at every point", every_point, "mariadb", (120,), 2, environ=CALM
+    ),
+    Scenario(
+        "C2-sqlite", "random kills and every HTTP fault", at_random, followers=(200,), environ=CALM
+    ),
+    Scenario(
+        "C2-mariadb",
+        "random kills, every HTTP fault",
+        at_random,
+        "mariadb",
+        (200,),
+        2,
+        environ=CALM,
     ),
     Scenario("C3", "workers asleep between marking and sending", asleep, "mariadb", (100,), 3),
     Scenario("C23", "rolling restart under load", rolling_restart, "mariadb", (200,), 2),

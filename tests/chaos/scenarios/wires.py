@@ -1,0 +1,252 @@
+"""The exchange's answers go wrong: every fault at every call, storms, lies about placing."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from tests.chaos import wire
+from tests.chaos.scenario import CALM, Scenario
+
+if TYPE_CHECKING:
+    from tests.chaos.stage import Stage
+
+OPEN = {"intent": "open", "quantity": {"mode": "base", "value": "1"}}
+REPEATS = 4
+UNKNOWN_P95_S = 12
+STORM_S = 30
+DOCUMENTED = 60  # orders of an account and an instrument in two seconds
+PERIOD_MS = 2000
+
+
+def cross_product(stage: Stage) -> None:
+    """Each follower has a fault of its own, at each kind of call in turn."""
+    _still_market(stage)
+    for leverage in ("2", "3"):
+        _one_round(stage, leverage)
+    stage.notes["cells"] = len(wire.HTTP) * 7
+
+
+def _one_round(stage: Stage, leverage: str) -> None:
+    desk = stage.desk
+    _with_faults(stage, wire.LEVERAGE, lambda: desk.tell(**OPEN, leverage=leverage))
+    stops = {"stop_loss": _price("0.97"), "take_profit": _price("1.03")}
+    add = {**OPEN, "intent": "add", "leverage": leverage, **stops}
+    _with_faults(stage, wire.PLACE, lambda: desk.tell(**add))
+    _with_faults(stage, wire.ALGO, lambda: desk.tell(**add))
+    _with_faults(stage, wire.AMEND, lambda: _amend_resting(stage))
+    _with_faults(stage, wire.CANCEL, lambda: _cancel_resting(stage))
+    _with_faults(stage, wire.CANCEL_ALGO, lambda: desk.tell(intent="close"))
+    desk.tell(**OPEN, leverage=leverage)
+    stage.settle(30)
+    _with_faults(stage, wire.PLACE, lambda: desk.tell(intent="close"))
+
+
+def _with_faults(stage: Stage, match: dict[str, str], act: Any) -> None:
+    for number, key in enumerate(stage.desk.keys.values()):
+        fault = wire.HTTP[number % len(wire.HTTP)]
+        stage.fault(fault, times=1 + number % 2, account=key, **match)
+    act()
+    if not stage.settle(60):
+        stage.breaks("a phase that did not settle", match["path"], stage.unfinished())
+    stage.clear_faults()
+
+
+def _still_market(stage: Stage) -> None:
+    rows = stage.control("GET", "/market")["instruments"]
+    last = next(row["last"] for row in rows if row["inst_id"] == wire.INSTRUMENT)
+    stage.control("POST", "/prices", **{wire.INSTRUMENT: last})
+
+
+def _price(times: str) -> str:
+    from trading.models import MarketPrice
+
+    mark = MarketPrice.objects.get(market="simulator", inst_id=wire.INSTRUMENT).mark
+    assert mark is not None
+    return f"{(mark * Decimal(times)).quantize(Decimal('0.1')):f}"
+
+
+def _resting(stage: Stage) -> list[Any]:
+    """Orders that rest below the market: held back by a halt, given a price, let go."""
+    from accounts.tenancy import tenant_scope
+    from trading.enums import OrderState, TradingMode
+    from trading.models import Order
+    from trading.switch import set_mode
+
+    desk = stage.desk
+    with tenant_scope(desk.tenant):
+        resting = Order.objects.filter(order_type="limit", state=OrderState.LIVE)
+        if found := list(resting):
+            return found
+        why = {"reason": "chaos", "actor": None, "tenant": desk.tenant}
+        set_mode(mode=TradingMode.HALTED, **why)
+    signal = desk.tell(**{**OPEN, "intent": "add"}, leverage="2")
+    with tenant_scope(desk.tenant):
+        held = Order.objects.filter(signal_id=signal, state=OrderState.READY)
+        stage.wait(lambda: held.count() == len(desk.keys), 20)
+        held.update(order_type="limit", price=Decimal(_price("0.99")))
+        set_mode(mode=TradingMode.ACTIVE, **why)
+        stage.wait(lambda: resting.count() == len(desk.keys), 20)
+        return list(resting)
+
+
+def _amend_resting(stage: Stage) -> None:
+    from accounts.tenancy import tenant_scope
+    from trading.actions import ActionRefusedError, amend_order
+
+    price = Decimal(_price("0.985"))
+    for order in _resting(stage):
+        with tenant_scope(stage.desk.tenant):
+            try:
+                amend_order(order=order, price=price, reason="chaos", actor=None)
+            except ActionRefusedError as error:
+                stage.notes.setdefault("not amended", []).append(str(error))
+
+
+def _cancel_resting(stage: Stage) -> None:
+    from accounts.tenancy import tenant_scope
+    from trading.actions import ActionRefusedError, cancel_order
+
+    for order in _resting(stage):
+        with tenant_scope(stage.desk.tenant):
+            try:
+                cancel_order(order=order, reason="chaos", actor=None)
+            except ActionRefusedError as error:
+                stage.notes.setdefault("not canceled", []).append(str(error))
+
+
+def storm(stage: Stage) -> None:
+    """Four calls of five are refused for being too many, under the documented limits."""
+    stage.control("POST", "/limits", mode="okx")
+    stage.fault("code:50011", prob=0.8)
+    end = time.monotonic() + STORM_S * min(stage.scale, 1)
+    while time.monotonic() < end:
+        stage.desk.tell()
+        time.sleep(3)
+    stage.clear_faults()
+    told = time.monotonic()
+    if not stage.settle(120):
+        stage.breaks("the storm was not over after 120 s", stage.unfinished())
+    stage.notes["resolved_s"] = round(time.monotonic() - told, 1)
+    busiest = _busiest(stage)
+    stage.notes["busiest account, orders in 2 s"] = busiest
+    if busiest > DOCUMENTED * 1.2:
+        stage.breaks("more orders than documented", busiest)
+
+
+def _busiest(stage: Stage) -> int:
+    """The most order requests of one account within any two seconds."""
+    from tests.chaos.verdict import ledger
+
+    calls: dict[str, list[int]] = defaultdict(list)
+    for entry in ledger(stage.control_url):
+        if entry["kind"] == "request" and entry.get("path") == wire.PLACE["path"]:
+            calls[entry["account"]].append(entry["ts"])
+    most = 0
+    for times in calls.values():
+        start = 0
+        for place, at in enumerate(times):
+            while at - times[start] >= PERIOD_MS:
+                start += 1
+            most = max(most, place - start + 1)
+    return most
+
+
+def half_placed(stage: Stage) -> None:
+    """Errors that say nothing: half of the orders behind them are there."""
+    for code in ("50013", "50026", "50004"):
+        stage.fault({"kind": "code", "code": code, "after": True}, prob=0.2, **wire.PLACE)
+        stage.fault({"kind": "code", "code": code, "after": False}, prob=0.2, **wire.PLACE)
+    for _ in stage.times(8):
+        stage.desk.tell()
+        stage.wait(lambda: not stage.desk.is_busy(), 25)
+    stage.clear_faults()
+    stage.settle()
+    p95 = _unknown_p95(stage)
+    stage.notes["unknown p95 s"] = p95
+    if p95 > UNKNOWN_P95_S:
+        stage.breaks("unknown for long", f"p95 {p95} s, at most {UNKNOWN_P95_S} s")
+
+
+def _unknown_p95(stage: Stage) -> float:
+    from accounts.tenancy import tenant_scope
+    from trading.models import OrderEvent
+
+    since: dict[Any, Any] = {}
+    took: list[float] = []
+    with tenant_scope(stage.desk.tenant):
+        rows = OrderEvent.objects.order_by("at", "id").values_list("order_id", "to_state", "at")
+        for order, state, at in rows:
+            if state == "unknown":
+                since.setdefault(order, at)
+            elif order in since:
+                took.append((at - since.pop(order)).total_seconds())
+    took.sort()
+    return round(took[int(len(took) * 0.95)], 1) if took else 0
+
+
+def sick_accounts(stage: Stage) -> None:
+    """Revoked keys, no money, slow answers: the healthy ones notice nothing."""
+    desk = stage.desk
+    keys = list(desk.keys.items())
+    tenth = max(1, len(keys) // 20)
+    revoked, poor, slow = (dict(keys[i * tenth : (i + 1) * tenth]) for i in range(3))
+    for key in revoked.values():
+        stage.fault("code:50111", account=key)
+    for key in poor.values():
+        stage.fault("scode:51008", account=key, **wire.PLACE)
+    for key in slow.values():
+        stage.fault("slow_body:5000", account=key, **wire.PLACE)
+    desk.excused |= revoked.keys()
+    for _ in stage.times(6):
+        desk.tell()
+        stage.wait(lambda: not desk.is_busy(), 30)
+    _check_sick(stage, revoked.keys(), poor.keys(), slow.keys())
+
+
+def _check_sick(stage: Stage, revoked: Any, poor: Any, slow: Any) -> None:
+    from accounts.tenancy import tenant_scope
+    from customers.models import ExchangeAccount
+    from trading.models import Order
+
+    sick = {*revoked, *poor, *slow}
+    with tenant_scope(stage.desk.tenant):
+        orders = list(Order.objects.select_related("signal"))
+        paused = set(ExchangeAccount.objects.exclude(status="active").values_list("pk", flat=True))
+    healthy = [o for o in orders if o.account_id not in sick]
+    if bad := [(o.account_id, o.state, o.reason) for o in healthy if o.state != "filled"]:
+        stage.breaks("healthy accounts that were not served", *bad[:5])
+    waits = sorted(
+        (o.acked_at - o.signal.received_at).total_seconds() for o in healthy if o.acked_at
+    )
+    stage.notes["healthy p95 s"] = round(waits[int(len(waits) * 0.95)], 2)
+    if paused - set(revoked):
+        stage.breaks("paused without a reason", paused - set(revoked))
+    reasons = {
+        name: dict(Counter(o.reason for o in orders if o.account_id in accounts))
+        for name, accounts in (("revoked", revoked), ("poor", poor), ("slow", slow))
+    }
+    stage.notes["reasons"] = reasons
+    wanted = {"revoked": "KEY_INVALID", "poor": "INSUFFICIENT_MARGIN"}
+    for name, reason in wanted.items():
+        if reason not in reasons[name]:
+            stage.breaks("the wrong reason", name, reasons[name])
+
+
+SCENARIOS = [
+    Scenario(
+        "C6",
+        "every fault at every kind of call",
+        cross_product,
+        followers=(len(wire.HTTP) * REPEATS,),
+        environ=CALM,
+        seconds=300,
+    ),
+    Scenario("C7", "50011 storm", storm, "mariadb", (200,), 2, recovery_s=120),
+    Scenario(
+        "C8", "errors with the order placed or not", half_placed, "mariadb", (200,), 2, environ=CALM
+    ),
+    Scenario("C18", "sick accounts among healthy ones", sick_accounts, "mariadb", (200,), 2),
+]
