@@ -12,6 +12,9 @@ from typing import Any
 from trading.exchange.protection import Trigger
 from trading.exchange.types import InstrumentType, LookupKind, MarginMode, PositionSide, Side
 
+# Kinds that are never ours, by their wire names; each is asked for alone.
+FOREIGN_ALGOS = ("trigger", "move_order_stop", "iceberg", "twap")
+
 
 class AlgoType(StrEnum):
     CONDITIONAL = "conditional"  # one leg

@@ -119,9 +119,13 @@ class ExchangeClient(Protocol):
         ...
 
     async def fetch_open_algo_orders(
-        self, credentials: Credentials, inst_type: InstrumentType | None = None
+        self,
+        credentials: Credentials,
+        inst_type: InstrumentType | None = None,
+        *,
+        kind: str = "conditional,oco",
     ) -> tuple[AlgoReport, ...]:
-        """Take profits and stop losses that wait, all pages."""
+        """Take profits and stop losses that wait, or another kind (`FOREIGN_ALGOS`), all pages."""
         ...
 
     async def fetch_algo_order_history(

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import time
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from accounts.tenancy import all_tenants
 from strategies.models import Subscription
-from tests.trading.copying.desk import BTC
+from tests import factories as make
+from tests.trading.copying.desk import BTC, PRICE
 from tests.trading.execution.bench import Bench, diary, put, stumble
+from trading.endpoints import client_of
 from trading.enums import Scope, TradingMode
+from trading.exchange import types as said
+from trading.exchange.algos import AlgoRequest
+from trading.exchange.protection import Trigger
+from trading.exchange.runner import exchange_loop
 from trading.execution.flatten import flatten_due
+from trading.execution.keys import keys_of
 from trading.faults import InjectedFaultError
 from trading.models import Cycle, FlattenAccount, Order, TradingState
 from trading.switch import set_mode
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.simulator]
 POSITIONS = {"path": "/api/v5/account/positions", "method": "GET"}
+
+
+def long(value: Any) -> Any:
+    """One more case of the same, for those who have the time."""
+    return pytest.param(value, marks=pytest.mark.long)
 
 
 @pytest.fixture(autouse=True)
@@ -152,8 +165,59 @@ def test_orders_of_others_are_canceled_too_for_they_would_open_again(bench: Benc
     assert (waiting(bench, link), positions(bench, link)) == (0, {})
 
 
-@pytest.mark.parametrize("fault", ["late_accept:300", "drop_after_accept", "drop_before"])
-def test_an_opening_of_unknown_outcome_is_waited_for_and_closed(bench: Bench, fault: str) -> None:
+def test_stops_that_would_open_or_close_later_are_canceled(bench: Bench) -> None:
+    link = held(bench)
+    client, keys = client_of(link.account), keys_of(link.account)
+    stop = AlgoRequest(
+        inst_id=BTC,
+        side=said.Side.SELL,
+        position_side=None,
+        margin_mode=said.MarginMode.CROSS,
+        client_algo_id="astop",
+        quantity=Decimal(1),
+        stop_loss=Trigger(price=Decimal(50_000)),
+    )
+    placed = exchange_loop().run(client.place_algo_order(keys, stop))
+    assert placed.kind == said.Outcome.ACK
+    throw(bench)
+
+    flatten()
+
+    assert exchange_loop().run(client.fetch_open_algo_orders(keys)) == ()
+    assert positions(bench, link) == {}
+
+
+def test_on_spot_only_what_our_cycles_bought_is_sold(bench: Bench) -> None:
+    spot = {"lot_size": Decimal("0.00000001"), "min_size": Decimal("0.00001")}
+    make.make_instrument("BTC-USDT", **spot)
+    make.set_price("BTC-USDT", PRICE)
+    link = bench.follower(usdt=100_000)
+    bench.send(bench.open("2", inst_id="BTC-USDT"))
+    bench.finish()
+    assert Decimal("1.19") < coins(bench, link) <= Decimal("1.2")
+    throw(bench)
+
+    flatten()
+
+    # The customer's own coin was not touched.
+    assert Decimal(1) <= coins(bench, link) < Decimal("1.0001")
+    assert [order.reduce_only for order in orders(flattens=True)] == [False]
+    with all_tenants("read cycles"):
+        assert not Cycle.objects.filter(ended_at__isnull=True).exists()
+
+
+def coins(bench: Bench, link: Subscription) -> Decimal:
+    state = bench.ask("GET", f"/accounts/{bench.opened[link.account_id]}")
+    return Decimal(state["funds"]["BTC"]["cash"])
+
+
+@pytest.mark.parametrize(
+    "fault", ["late_accept:300", long("drop_after_accept"), long("drop_before")]
+)
+def test_an_opening_of_unknown_outcome_is_waited_for_and_closed(
+    bench: Bench, settings: Any, fault: str
+) -> None:
+    settings.ORDER_TTL_MARKET_S = 1.5
     link = bench.follower()
     bench.fault(fault, link)
     bench.send(bench.open())
@@ -169,7 +233,8 @@ def test_an_opening_of_unknown_outcome_is_waited_for_and_closed(bench: Bench, fa
 
 
 @pytest.mark.parametrize(
-    "fault", ["drop_after_accept", "late_accept:200", "drop_before", "http:502", "partial:3"]
+    "fault",
+    ["drop_after_accept", *map(long, ("late_accept:200", "drop_before", "http:502", "partial:3"))],
 )
 def test_a_lost_answer_to_the_close_closes_nothing_twice(bench: Bench, fault: str) -> None:
     link = held(bench)
@@ -184,7 +249,9 @@ def test_a_lost_answer_to_the_close_closes_nothing_twice(bench: Bench, fault: st
     assert never_flipped(bench)
 
 
-@pytest.mark.parametrize("point", ["canceled", "waited", "read", "marked", "closed", "verified"])
+@pytest.mark.parametrize(
+    "point", ["marked", *map(long, ("canceled", "waited", "read", "closed", "verified"))]
+)
 def test_death_at_any_step_costs_time_only(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, free_again: Any, point: str
 ) -> None:
@@ -291,7 +358,7 @@ def test_a_strategy_closes_what_its_cycles_hold_and_no_more(bench: Bench) -> Non
         assert not Cycle.objects.filter(ended_at__isnull=True).exists()
 
 
-@pytest.mark.parametrize("scope", [Scope.CUSTOMER, Scope.ACCOUNT, Scope.INSTRUMENT])
+@pytest.mark.parametrize("scope", [Scope.ACCOUNT, long(Scope.CUSTOMER), long(Scope.INSTRUMENT)])
 def test_a_narrow_scope_leaves_the_others_alone(bench: Bench, scope: Scope) -> None:
     link, other = bench.follower(), bench.follower()
     bench.send(bench.open())

@@ -64,7 +64,9 @@ def halt(bench: Bench, mode: TradingMode = TradingMode.HALTED) -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.database
 @pytest.mark.simulator
-@pytest.mark.parametrize("mode", [TradingMode.HALTED, TradingMode.FLATTEN])
+@pytest.mark.parametrize(
+    "mode", [TradingMode.HALTED, pytest.param(TradingMode.FLATTEN, marks=pytest.mark.long)]
+)
 def test_after_its_commit_only_what_was_declared_is_accepted(
     open_bench: Bench, mode: TradingMode
 ) -> None:

@@ -85,9 +85,13 @@ class AlgoOrders(Reads):
         )
 
     async def fetch_open_algo_orders(
-        self, credentials: Credentials, inst_type: InstrumentType | None = None
+        self,
+        credentials: Credentials,
+        inst_type: InstrumentType | None = None,
+        *,
+        kind: str = _TYPES,
     ) -> tuple[AlgoReport, ...]:
-        params = without_none(ordType=_TYPES, instType=wire_type(inst_type))
+        params = without_none(ordType=kind, instType=wire_type(inst_type))
         rows = await self._pages("trade/orders-algo-pending", params, credentials, cursor="algoId")
         return tuple(map(parse_algo, rows))
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from trading.exchange.algos import AlgoCancelRequest
+from trading.exchange.algos import FOREIGN_ALGOS, AlgoCancelRequest, AlgoReport
 from trading.exchange.client import ExchangeClient
 from trading.exchange.errors import AuthFailed, ExchangeError
 from trading.exchange.types import (
@@ -89,9 +89,12 @@ async def look_up(
 
 
 async def _look(client: ExchangeClient, keys: Credentials, wanted: Wanted) -> Look:
-    orders, algos = await asyncio.gather(
-        client.fetch_open_orders(keys), client.fetch_open_algo_orders(keys)
+    orders, own, foreign = await asyncio.gather(
+        client.fetch_open_orders(keys),
+        client.fetch_open_algo_orders(keys),
+        _foreign_algos(client, keys),
     )
+    algos = own + foreign
     closing = sum(one.client_order_id in wanted.spared for one in orders if one.client_order_id)
     doomed = [o for o in orders if wanted.cancels(o.inst_id, o.client_order_id)]
     algo_doomed = [a for a in algos if wanted.cancels(a.inst_id, a.client_algo_id)]
@@ -106,6 +109,16 @@ async def _look(client: ExchangeClient, keys: Credentials, wanted: Wanted) -> Lo
     positions = await client.fetch_positions(keys)
     balance = await client.fetch_balance(keys) if wanted.balance else None
     return Look(positions, balance, closing=closing)
+
+
+async def _foreign_algos(client: ExchangeClient, keys: Credentials) -> tuple[AlgoReport, ...]:
+    """Not every account may have every kind: what cannot be asked for must not stop the rest.
+
+    What such an order opens after all is seen while the switch stays, and closed.
+    """
+    asked = (client.fetch_open_algo_orders(keys, kind=kind) for kind in FOREIGN_ALGOS)
+    found = await asyncio.gather(*asked, return_exceptions=True)
+    return tuple(algo for kind in found if not isinstance(kind, BaseException) for algo in kind)
 
 
 async def _cancel(client: ExchangeClient, keys: Credentials, orders: Sequence[OrderReport]) -> None:
