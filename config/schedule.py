@@ -21,6 +21,7 @@ BEAT_SCHEDULE = {
     "forget old live events": _every(60, "notifications.tasks.prune_live"),
     "forget old nonces": _every(60, "signals.tasks.prune_nonces"),
     "audit the books": _every(86_400, "trading.tasks.audit_ledger"),
+    "watch the exchange": _every(60, "trading.tasks.watch_markets"),
     "forget old reconcile runs": _every(3600, "trading.tasks.forget_old_runs"),
 }
 
@@ -39,4 +40,5 @@ EXECUTOR_TASKS = (
     "verify_account",
     "verify_pending",
     "warm_up",
+    "watch_markets",
 )

@@ -16,6 +16,7 @@ from accounts.tenancy import all_tenants
 from notifications.enums import WEIGHTS, DestinationStatus
 from notifications.messages import snapshot
 from notifications.models import Destination, Notification, NotificationRule
+from notifications.quiet import explained
 from trading.leases import single_flight
 
 BATCH = 500
@@ -86,7 +87,10 @@ def _wanted(ids: Sequence[UUID]) -> Iterable[Found]:
     columns = ("id", "tenant_id", "action", "level", "at")
     # By key alone: with the desks named too, a database may walk through all of their diaries.
     rows = AuditEntry.objects.filter(pk__in=ids).order_by("pk")
+    quiet = explained(ids)
     for entry_id, tenant_id, action, level, at in rows.values_list(*columns):
+        if entry_id in quiet:
+            continue
         told: set[int] = set()
         for rule in rules.get(tenant_id or 0, ()):
             since = max(rule.created_at, rule.destination.listens_from)

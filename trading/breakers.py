@@ -30,6 +30,8 @@ SLOWEST_PROBE = timedelta(minutes=15)
 PROBE_LEASE = timedelta(seconds=20)
 # Opened again so soon after it closed, it goes on waiting as long as it did.
 RELAPSE = timedelta(minutes=10)
+OPENED = {BreakerCause.MAINTENANCE: ("maintenance.began", AuditLevel.WARNING)}
+CLOSED = {BreakerCause.MAINTENANCE: ("maintenance.over", AuditLevel.WARNING)}
 NOT_CLOSED = (BreakerState.OPEN, BreakerState.HALF_OPEN)
 
 
@@ -75,7 +77,8 @@ def open_breaker(place: Place, cause: BreakerCause, reason: str) -> bool:
         if not opened:
             return False
         bump_version(place.tenant_id)
-        _tell(row, "breaker.opened", AuditLevel.CRITICAL, reason, {"cause": cause})
+        action, level = OPENED.get(cause, ("breaker.opened", AuditLevel.CRITICAL))
+        _tell(row, action, level, reason, {"cause": cause})
     return True
 
 
@@ -109,7 +112,8 @@ def close_breaker(row: Breaker, note: str, *, actor: User | None = None) -> bool
         if not closed:
             return False
         bump_version(row.tenant_id)
-        _tell(row, "breaker.closed", AuditLevel.NOTICE, note, {"cause": row.cause}, actor)
+        action, level = CLOSED.get(BreakerCause(row.cause), ("breaker.closed", AuditLevel.NOTICE))
+        _tell(row, action, level, note, {"cause": row.cause}, actor)
     return True
 
 

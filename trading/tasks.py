@@ -29,6 +29,7 @@ from trading.execution.lanes import successors
 from trading.execution.protecting import keep_protections_of
 from trading.leases import alive_count, beat_heartbeat, single_flight
 from trading.paper import ensure_opened
+from trading.sync.maintenance import watch_markets as watch_announcements
 from trading.sync.reconcile import forget_old_runs as forget_runs
 from trading.sync.reconcile import reconcile_account as reconcile
 from trading.sync.reconcile import reconcile_due
@@ -133,6 +134,12 @@ def reconcile_account(account_id: int, cause: str = "requested") -> None:
 @shared_task
 def reconcile_accounts() -> None:
     reconcile_due()
+
+
+@shared_task
+def watch_markets() -> None:
+    """What the exchange announces about itself."""
+    watch_announcements()
 
 
 @shared_task

@@ -151,6 +151,7 @@ TASKS: Final = {
     "trading.tasks.reconcile_accounts": "all: finds work of every desk, then works by row",
     "trading.tasks.forget_old_runs": "all: deletes by age, tells nobody",
     "trading.tasks.audit_ledger": "all: each desk is audited in its own scope, into its own row",
+    "trading.tasks.watch_markets": "all: what a market announces concerns every desk in it",
     "trading.tasks.warm_up": "all: reads which markets are in use",
     "trading.tasks.executor_heartbeat": "none: writes a row of the house",
     "trading.tasks.worker_heartbeat": "none: writes a row of the house",

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from trading.simulator import pushes_public
 from trading.simulator.actions import Action, performing
+from trading.simulator.announcing import Plan, read_plans
 from trading.simulator.control_input import BadInputError, Handlers, only, whole
 from trading.simulator.decimals import floor_to, parse_number, plain
 from trading.simulator.hub import Hub
@@ -135,12 +136,19 @@ def _restart(hub: Hub, down_s: int) -> Row:
     return {**_cut(hub, None), "faults": [each.fault_id for each in made]}
 
 
+def _announce(hub: Hub, plans: list[Plan]) -> Row:
+    now = hub.venue.clock.ms()
+    hub.venue.announcements = [plan.at(now) for plan in plans]
+    return {"announcements": [each.row(now) for each in hub.venue.announcements]}
+
+
 ACTIONS: Final[dict[str, Action]] = {
     "prices": Action(_read_prices, _prices),
     "suspend": Action(_read_suspension, _suspend),
     "restart_notice": Action(_read_notice, _notice),
     "cut_sockets": Action(_read_nothing, _cut),
     "restart": Action(_read_restart, _restart),
+    "maintenance": Action(read_plans, _announce),
 }
 HANDLERS: Final[Handlers] = {
     ("POST", "/prices"): performing(ACTIONS["prices"]),
@@ -148,4 +156,5 @@ HANDLERS: Final[Handlers] = {
     ("POST", "/restart-notice"): performing(ACTIONS["restart_notice"]),
     ("POST", "/cut-sockets"): performing(ACTIONS["cut_sockets"]),
     ("POST", "/restart"): performing(ACTIONS["restart"]),
+    ("POST", "/maintenance"): performing(ACTIONS["maintenance"]),
 }

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from trading.simulator import bars
 from trading.simulator import rows_market as rows
+from trading.simulator.announcements import STATES
 from trading.simulator.codes import OkxError, missing, parameter
 from trading.simulator.convert import converted
 from trading.simulator.decimals import plain
@@ -42,10 +43,12 @@ def _time(call: Call) -> list[Any]:
 
 
 def _status(call: Call) -> list[Any]:
-    """No maintenance is ever planned here."""
-    if call.params.has("state"):
-        call.params.chosen("state", "scheduled", "ongoing", "pre_open", "completed", "canceled")
-    return []
+    """What the control API announced; nothing is planned by itself."""
+    rows = [each.row(call.now_ms) for each in call.venue.announcements]
+    if not call.params.has("state"):
+        return rows
+    wanted = call.params.chosen("state", *STATES)
+    return [row for row in rows if row["state"] == wanted]
 
 
 def _instruments(call: Call) -> list[Any]:

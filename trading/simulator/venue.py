@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trading.simulator.algo_engine import AlgoEngine
+from trading.simulator.announcements import Announcement
 from trading.simulator.clock import Clock
 from trading.simulator.codes import OkxError
 from trading.simulator.countdown import Countdowns
@@ -29,6 +30,7 @@ class Venue:
     control_token: str = ""
     ws_idle_s: int = 30
     background: set[asyncio.Task[None]] = field(default_factory=set)
+    announcements: list[Announcement] = field(default_factory=list)
     algos: AlgoEngine = field(init=False)
     countdowns: Countdowns = field(init=False)
 

@@ -64,5 +64,6 @@ def _bench(
     bench.ask("POST", "/prices", **{BTC: str(PRICE), "BTC-USDT": str(PRICE)})
     yield bench
     bench.ask("DELETE", "/faults")
+    bench.ask("POST", "/maintenance", announcements=[])
     bench.ask("POST", "/limits", **OFF)
     stop_exchange_loop()
