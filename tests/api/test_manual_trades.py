@@ -17,6 +17,7 @@ from tests.api.calls import Program, Programs, told
 from trading.enums import TradingMode
 from trading.marketbook import StoredMarketBook
 from trading.models import TradingState
+from trading.switch import set_mode
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 KEY = "Idempotency-Key"
@@ -176,6 +177,21 @@ def test_pausing_tightens_and_repeats_and_never_loosens(programs: Programs) -> N
     with tenant_scope(programs.world.tenant):
         state = TradingState.objects.get(scope_key=str(programs.world.tenant.pk))
     assert (state.mode, state.reason) == (TradingMode.HALTED, "Odd fills")
+
+
+def test_a_program_neither_flattens_nor_softens_a_flatten(programs: Programs) -> None:
+    tenant = programs.world.tenant
+    flatten = programs.integrator.post("trading/pause", {"mode": "flatten", "reason": "all out"})
+    assert told(flatten)[2][0][0] == "mode"
+    state = set_mode(mode=TradingMode.FLATTEN, reason="a person", actor=None, tenant=tenant)
+
+    for mode in ("halted", "reduce_only"):
+        softer = programs.integrator.post("trading/pause", {"mode": mode, "reason": "x"})
+        assert told(softer)[:2] == (409, "conflict")
+
+    with tenant_scope(tenant):
+        state.refresh_from_db()
+    assert (state.mode, state.reason) == (TradingMode.FLATTEN, "a person")
 
 
 def test_a_pause_needs_a_reason_a_scope_and_knows_no_way_back(programs: Programs) -> None:
