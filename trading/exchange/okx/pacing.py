@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from trading.exchange.okx.rates import Rate
 
 # Calls that left evenly spaced arrive unevenly.
-SLACK_S = 0.1
+SLACK_S = 0.25
 BACK_OFF_S = 0.2
 MOST_DOUBLINGS = 4
 FORGIVEN_AFTER_S = 10.0
