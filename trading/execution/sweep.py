@@ -13,7 +13,7 @@ from accounts.tenancy import all_tenants
 from trading.enums import EventSource, Leg, OrderState, Reason
 from trading.execution.acting import act_due
 from trading.execution.cancel import ask_wished
-from trading.execution.flatten import flatten_due
+from trading.execution.flatten import flatten_some
 from trading.execution.lanes import LANE_ORDER, lane_heads
 from trading.execution.probing import probe_due
 from trading.execution.protecting import keep_protections
@@ -99,7 +99,7 @@ STEPS: tuple[tuple[str, Callable[[], int]], ...] = (
     ("wished", ask_wished),
     ("acted", act_due),
     ("expired", expire_overdue),
-    ("flattened", flatten_due),
+    ("flattened", flatten_some),
     ("opened", watch_lately),
     ("closed", probe_due),
     ("clocks", note_clocks),

@@ -6,6 +6,6 @@ line costs time only. Every close is an order like all others, and may only redu
 
 from __future__ import annotations
 
-from trading.execution.flatten.run import flatten_due, flatten_now
+from trading.execution.flatten.run import flatten_due, flatten_now, flatten_some
 
-__all__ = ["flatten_due", "flatten_now"]
+__all__ = ["flatten_due", "flatten_now", "flatten_some"]

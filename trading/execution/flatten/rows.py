@@ -17,7 +17,8 @@ from trading.leases import db_now
 from trading.models import FlattenAccount, FlattenRun
 from trading.transition import retried
 
-CLAIM = timedelta(seconds=15)
+# Who dies is followed soon. Who is only slow is told by the version that it was outrun.
+CLAIM = timedelta(seconds=6)
 AT_ONCE = 200
 KEPT = 40
 STUCK_AFTER = timedelta(seconds=60)
