@@ -33,8 +33,10 @@ from trading.events import (
     orders_changed,
     orders_finished,
     orders_ready,
+    settlements_asked,
     signal_decided,
 )
+from trading.execution import settling
 from trading.execution.flatten import leaving
 from trading.faults import faultpoint
 from trading.marketbook import StoredMarketBook
@@ -50,6 +52,8 @@ def connect() -> None:
     """Connect every event to its receivers. Called once, when all apps are loaded."""
     ports.use_market_book(StoredMarketBook())
     approvals.on_approved(leaving.ACTION, leaving.leave)
+    approvals.on_approved(settling.NOT_PLACED, settling.confirm_not_placed)
+    settlements_asked.connect(settle_by_hand, dispatch_uid="settle_by_hand")
     tenant_created.connect(give_sources, dispatch_uid="give_sources")
     exchange_account_changed.connect(verify, dispatch_uid="verify")
     signal_accepted.connect(copy, dispatch_uid="copy")
@@ -120,6 +124,11 @@ def tell(**_: Any) -> None:
 
 def show_signal(signal_id: Any, **_: Any) -> None:
     collector.note(Source.SIGNALS, [str(signal_id)])
+
+
+def settle_by_hand(**_: Any) -> None:
+    """A person decided about a stuck order: an executor carries it out."""
+    nudge(tasks.settle_by_hand)
 
 
 def act(**_: Any) -> None:

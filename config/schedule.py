@@ -36,6 +36,7 @@ EXECUTOR_TASKS = (
     "reconcile_account",
     "reconcile_accounts",
     "send_shard",
+    "settle_by_hand",
     "sweep_orders",
     "verify_account",
     "verify_pending",

@@ -27,6 +27,8 @@ from trading.enums import (
     OrderType,
     PositionSide,
     Reason,
+    SettlementKind,
+    SettlementState,
     Side,
 )
 from trading.models import (
@@ -35,6 +37,7 @@ from trading.models import (
     Order,
     OrderAttempt,
     OrderEvent,
+    Settlement,
 )
 
 PRICES = {"BTC-USDT-SWAP": "108420.5", "ETH-USDT-SWAP": "4391.05", "SOL-USDT-SWAP": "205.58"}
@@ -265,6 +268,8 @@ def _order(
     order.save()
     world.orders.append(order)
     _story(order, chance)
+    if state == OrderState.MANUAL:
+        _settlements(world, order)
     if done:
         _fills(order, done, price, chance)
     return order
@@ -314,6 +319,20 @@ def _story(order: Order, chance: random.Random) -> None:
         message=order.exchange_message,
         excerpt="the connection was closed before an answer" if outcome == Outcome.UNKNOWN else "",
     ).save()
+
+
+def _settlements(world: World, order: Order) -> None:
+    """What a person tried for the stuck order, and what waits to be done."""
+    at = order.created_at + timedelta(minutes=12)
+    Settlement(
+        order=order, kind=SettlementKind.ADOPT, exchange_order_id="4711", reason="Found it on OKX",
+        asked_by=world.owner, asked_at=at, state=SettlementState.REFUSED, finished_at=at,
+        result="OKX has no such order on this account.",
+    ).save()  # fmt: skip
+    Settlement(
+        order=order, kind=SettlementKind.ADOPT, exchange_order_id="4712", open_key=order.pk.hex,
+        reason="It was the next one", asked_by=world.owner, asked_at=at + timedelta(minutes=1),
+    ).save()  # fmt: skip
 
 
 def _fills(order: Order, done: Decimal, price: Decimal, chance: random.Random) -> None:

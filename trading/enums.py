@@ -116,6 +116,19 @@ class ProtectionState(TextChoices):
     FAILED = "failed", _("Failed")
 
 
+class SettlementKind(TextChoices):
+    """What a person wants for an order of unknown outcome."""
+
+    ADOPT = "adopt", _("Adopt the exchange's order")
+    CLOSE = "close", _("Close what it may have opened")
+
+
+class SettlementState(TextChoices):
+    WAITING = "waiting", _("Waiting")
+    DONE = "done", _("Done")
+    REFUSED = "refused", _("Not done")
+
+
 class DecisionOutcome(TextChoices):
     COPIED = "copied", _("Copied")
     SKIPPED = "skipped", _("Not copied")

@@ -13,3 +13,4 @@ account_verified = Event()  # account_id: the key check ended, either way
 account_touched = Event()  # account_id: the platform changed it at the exchange: read it again
 account_changed = Event()  # account_id: positions or balances were written
 actions_asked = Event()  # action_ids: cancels, changes or protections wait to be sent
+settlements_asked = Event()  # a person wants a stuck order settled

@@ -107,7 +107,7 @@ TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
     OrderState.DENIED: frozenset(),
 }
 
-_RESENDABLE = frozenset({OrderState.SENDING, OrderState.UNKNOWN})
+_RESENDABLE = frozenset({OrderState.SENDING, OrderState.UNKNOWN, OrderState.MANUAL})
 
 
 def may_become(current: OrderState, wanted: OrderState, *, proved_not_placed: bool = False) -> bool:

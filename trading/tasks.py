@@ -23,6 +23,7 @@ from trading.endpoints import endpoint_of_market
 from trading.exchange.runner import client_for, exchange_loop
 from trading.execution import send_orders, starting, sweep
 from trading.execution.acting import act_due
+from trading.execution.carrying_out import carry_out_settlements
 from trading.execution.clock import clock_is_right
 from trading.execution.flatten import flatten_now
 from trading.execution.lanes import successors
@@ -145,6 +146,13 @@ def watch_markets() -> None:
 @shared_task
 def forget_old_runs() -> None:
     forget_runs()
+
+
+@shared_task
+def settle_by_hand() -> None:
+    """People decided about stuck orders; what is lost here the sweep finds."""
+    with all_tenants("settlements by hand, of several desks"):
+        carry_out_settlements()
 
 
 @shared_task(soft_time_limit=3300, time_limit=3500)

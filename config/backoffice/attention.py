@@ -81,9 +81,9 @@ def _orders_to_settle() -> list[Matter]:
     what = f"{first.account.customer.name}, {first.inst_id}, "
     what += f"{first.get_side_display().lower()} {figure(first.quantity)}."
     wait = ngettext("%(n)d later order waits behind.", "%(n)d later orders wait behind.", behind)
-    url = reverse("admin:trading_order_change", args=(first.pk,))
+    url = reverse("admin:trading_order_settle", args=(first.pk,))
     if len(orders) > 1:
-        url = _list("trading_order", "word=settle")
+        url = reverse("admin:unsettled")
     text = f"{what} {wait % {'n': behind}}" if behind else what
     since = first.sent_at or first.created_at
     return [Matter("unknown", "help", title % {"n": len(orders)}, text, since, url, _("Review"))]

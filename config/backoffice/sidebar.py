@@ -75,6 +75,11 @@ GROUPS: Final = (
                 _("Orders"),
                 "receipt_long",
                 "trading.Order",
+            ),
+            Item(
+                _("Unsettled orders"),
+                "help",
+                view="unsettled",
                 count=orders_to_settle,
                 kind="unknown",
             ),

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from accounts.tenancy import tenant_scope
 from tests.factories import PASSWORD
 from tests.world import World, make_world
+from trading.models import LedgerAudit
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -76,6 +78,10 @@ def test_pages_in_every_light(
         ("dashboard", "/admin/"),
         ("order", f"/admin/trading/order/{unknown.pk}/change/"),
         ("orders", "/admin/trading/order/"),
+        ("unsettled", "/admin/unsettled/"),
+        ("settle", f"/admin/trading/order/{unknown.pk}/settle/"),
+        ("audits", "/admin/trading/ledgeraudit/"),
+        ("audit", f"/admin/trading/ledgeraudit/{_unclean_audit(world)}/change/"),
         ("signal", f"/admin/signals/signal/{unknown.signal_id}/change/"),
         ("account", f"/admin/customers/exchangeaccount/{unknown.account_id}/change/"),
         ("switch", "/admin/switch/"),
@@ -92,3 +98,8 @@ def test_pages_in_every_light(
 
     assert complaints == []
     context.close()
+
+
+def _unclean_audit(world: World) -> int:
+    with tenant_scope(world.tenant):
+        return int(LedgerAudit.objects.get(is_clean=False).pk)

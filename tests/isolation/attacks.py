@@ -43,6 +43,7 @@ FURTHER_PAGES = {
     "customers.ExchangeAccount": ("key", "paper", "reset"),
     "notifications.Destination": ("test",),
     "signals.SignalSource": ("secret", "address"),
+    "trading.Order": ("settle",),
 }
 
 

@@ -18,6 +18,7 @@ PER_MODEL: Final = {
 }
 # Pages that a model's admin adds itself: attacks.FURTHER_PAGES.
 FURTHER: Final = {
+    "admin/trading/order/<uuid:object_id>/settle/": "admin-object",
     "admin/customers/customer/<int:object_id>/portal/": "admin-object",
     "admin/customers/customer/<int:object_id>/paper/": "admin-object",
     "admin/customers/exchangeaccount/<int:object_id>/key/": "admin-object",
@@ -42,6 +43,7 @@ ROUTES: Final = {
     "admin/search/": "admin-page",
     "admin/desk/": "admin-page",
     "admin/switch/": "admin-page",
+    "admin/unsettled/": "admin-page",
     "admin/signals/new/": "admin-page",
     "admin/r/<path:content_type_id>/<path:object_id>/": "admin-object",
     "admin/^(?P<app_label>{apps})/$": "admin-page",
@@ -150,6 +152,7 @@ TASKS: Final = {
     "trading.tasks.verify_pending": "all: finds work of every desk, then works by row",
     "trading.tasks.reconcile_accounts": "all: finds work of every desk, then works by row",
     "trading.tasks.forget_old_runs": "all: deletes by age, tells nobody",
+    "trading.tasks.settle_by_hand": "all: finds wishes of every desk, then works by row",
     "trading.tasks.audit_ledger": "all: each desk is audited in its own scope, into its own row",
     "trading.tasks.watch_markets": "all: what a market announces concerns every desk in it",
     "trading.tasks.warm_up": "all: reads which markets are in use",

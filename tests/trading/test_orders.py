@@ -118,13 +118,13 @@ def test_states_only_rise(state: OrderState) -> None:
     assert all(RANK[wanted] > RANK[state] for wanted in TRANSITIONS[state])
 
 
-@pytest.mark.parametrize("state", [OrderState.SENDING, OrderState.UNKNOWN])
+@pytest.mark.parametrize("state", [OrderState.SENDING, OrderState.UNKNOWN, OrderState.MANUAL])
 def test_what_was_sent_is_sent_again_only_on_proof(state: OrderState) -> None:
     assert not may_become(state, OrderState.READY)
     assert may_become(state, OrderState.READY, proved_not_placed=True)
 
 
-@pytest.mark.parametrize("state", [OrderState.LIVE, OrderState.PARTIALLY_FILLED, OrderState.MANUAL])
+@pytest.mark.parametrize("state", [OrderState.LIVE, OrderState.PARTIALLY_FILLED])
 def test_what_was_placed_is_never_sent_again(state: OrderState) -> None:
     assert not may_become(state, OrderState.READY, proved_not_placed=True)
 

@@ -7,11 +7,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.admin_base import RecordAdmin
 from accounts.display import link_to, moment, num, short, two
+from trading.admin.settling import settle_page
 from trading.admin.states import order_badge, order_icon, order_kind, reason_words, side_mark, whose
 from trading.enums import FINAL_STATES, OrderState
 from trading.models import ExternalOrder, Fill, Order, OrderAttempt, OrderEvent
@@ -106,6 +108,11 @@ class OrderAdmin(RecordAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("account__customer", "signal__source")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(settle_page)
+        place = path("<uuid:object_id>/settle/", view, name="trading_order_settle")
+        return [place, *super().get_urls()]
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

@@ -172,7 +172,7 @@ def _after_proof(order: Order, now: datetime, free: dict[str, None]) -> Change:
     stale = order.expires_at is not None and now > order.expires_at
     if order.opens and (stale or order.attempt >= MAX_OPEN_ATTEMPTS):
         return Change(order, OrderState.EXPIRED, columns | {"reason": Reason.EXPIRED}, note)
-    if order.opens and _is_superseded(order):
+    if order.opens and is_superseded(order):
         return Change(order, OrderState.EXPIRED, columns | {"reason": Reason.SUPERSEDED}, note)
     if age > FORGETS_UNFILLED:
         return _too_old(order, columns)
@@ -192,7 +192,7 @@ def _age(order: Order, now: datetime) -> timedelta:
     return now - (order.sent_at or order.created_at)
 
 
-def _is_superseded(order: Order) -> bool:
+def is_superseded(order: Order) -> bool:
     """The leader has left meanwhile: a close of the same position waits behind it."""
     if order.cycle_id is None:
         return False

@@ -13,6 +13,7 @@ from accounts.tenancy import all_tenants
 from trading.enums import EventSource, Leg, OrderState, Reason
 from trading.execution.acting import act_due
 from trading.execution.cancel import ask_wished
+from trading.execution.carrying_out import carry_out_settlements
 from trading.execution.flatten import flatten_some
 from trading.execution.lanes import LANE_ORDER, lane_heads
 from trading.execution.probing import probe_due
@@ -103,4 +104,5 @@ STEPS: tuple[tuple[str, Callable[[], int]], ...] = (
     ("opened", watch_lately),
     ("closed", probe_due),
     ("clocks", note_clocks),
+    ("settled by hand", carry_out_settlements),
 )
