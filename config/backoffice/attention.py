@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.display import figure
 from accounts.enums import ApprovalStatus
@@ -22,10 +22,12 @@ from signals.enums import SignalStatus, SourceStatus
 from signals.models import Signal, SignalSource
 from trading.admin.limits import applies_to
 from trading.enums import FINAL_STATES, FlattenStep, OrderState, TradingMode
+from trading.execution.flatten import leaving
 from trading.models import FlattenRun, LedgerAudit, Order, StreamLease, TradingState
 
 SOCKET_SILENT_AFTER: Final = timedelta(seconds=60)
 LOOK_BACK: Final = timedelta(days=7)
+_ASKED: Final = {leaving.ACTION: gettext_lazy("Leave flatten")}
 WORST_FIRST: Final = ("unknown", "danger", "warn")
 
 
@@ -204,8 +206,11 @@ def _approvals() -> list[Matter]:
     title = ngettext(
         "%(n)d request waits for a second person", "%(n)d requests wait for a second person", count
     )
-    text = f"{first.action}, {first.requested_by}: {first.reason}"
+    what = _ASKED.get(first.action, first.action)
+    text = f"{what}, {first.requested_by}: {first.reason}"
     url = _list("accounts_approval", "status__exact=pending")
+    if first.action == leaving.ACTION and count == 1:
+        url = reverse("admin:switch")
     title %= {"n": count}
     return [Matter("warn", "how_to_reg", title, text, first.requested_at, url, _("Review"))]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -13,10 +15,13 @@ from django.utils import timezone
 from accounts.enums import ApprovalStatus, Role
 from accounts.models import Approval, Installation, Tenant
 from accounts.tenancy import all_tenants, tenant_scope
+from signals.enums import Direction
 from tests import factories as make
 from tests.config.test_backoffice_actions import confirm_password, signed_in
 from tests.live_rows import make_orders
-from trading.enums import FlattenStep, OrderState, TradingMode
+from trading.enums import FlattenStep, OrderState, PositionSide, TradingMode
+from trading.execution.flatten.plan import Close
+from trading.execution.flatten.writing import write_closes
 from trading.models import FlattenAccount, FlattenRun, Order, Position, TradingState
 
 pytestmark = [pytest.mark.database_long, pytest.mark.django_db]
@@ -218,6 +223,39 @@ def test_what_is_not_there_is_refused(desk: Tenant, form: dict[str, str]) -> Non
     confirm_password(client)
 
     assert client.post(reverse(SWITCH), form).status_code == 403
+
+
+def test_from_a_close_back_to_what_asked_for_it(desk: Tenant) -> None:
+    client = signed_in(desk)
+    flattened(desk, client)
+    make.make_instrument(BTC)
+    account = make.make_account(make.make_customer(desk))
+    now = timezone.now()
+    close = Close(
+        inst_id=BTC, direction=Direction.LONG, position_side=PositionSide.NET,
+        margin_mode="cross", quantity=Decimal(3), slices=(Decimal(2), Decimal(1)), reduce_only=True,
+    )  # fmt: skip
+    with tenant_scope(desk), transaction.atomic():
+        row = FlattenAccount(
+            run=FlattenRun.objects.get(), account=account, started_at=now, step_at=now
+        )
+        row.save()
+        ids = write_closes(row, 1, [close], now)
+        orders = list(Order.objects.filter(id__in=ids).order_by("slice_number"))
+
+    assert [(o.quantity, o.side, o.reduce_only, o.flattens) for o in orders] == [
+        (2, "sell", True, True),
+        (1, "sell", True, True),
+    ]
+    assert len({o.client_order_id for o in orders} | {o.lane_key for o in orders}) == 4
+    for name, pk in (
+        ("trading_order", orders[0].pk),
+        ("trading_decision", orders[0].decision_id),
+        ("signals_signal", orders[0].signal_id),
+    ):
+        page = client.get(reverse(f"admin:{name}_change", args=(pk,)))
+        assert page.status_code == 200, name
+        assert BTC in page.content.decode()
 
 
 def sent(desk: Tenant, *, flattens: bool = False, late: bool = False) -> Order:
