@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 from django.urls import reverse
@@ -21,11 +22,27 @@ from notifications.models import Destination, Notification
 from signals.enums import SignalStatus, SourceStatus
 from signals.models import Signal, SignalSource
 from trading.admin.limits import applies_to
-from trading.enums import FINAL_STATES, FlattenStep, OrderState, TradingMode
+from trading.enums import (
+    FINAL_STATES,
+    BreakerCause,
+    BreakerState,
+    FlattenStep,
+    OrderState,
+    TradingMode,
+)
 from trading.execution.flatten import leaving
-from trading.models import FlattenRun, LedgerAudit, Order, StreamLease, TradingState
+from trading.models import (
+    Breaker,
+    ClockReading,
+    FlattenRun,
+    LedgerAudit,
+    Order,
+    StreamLease,
+    TradingState,
+)
 
 SOCKET_SILENT_AFTER: Final = timedelta(seconds=60)
+CLOCK_COUNTS_FOR: Final = timedelta(minutes=3)
 LOOK_BACK: Final = timedelta(days=7)
 _ASKED: Final = {leaving.ACTION: gettext_lazy("Leave flatten")}
 WORST_FIRST: Final = ("unknown", "danger", "warn")
@@ -50,6 +67,8 @@ def matters() -> list[Matter]:
         *_orders_to_settle(),
         *_flattens(),
         *_switches(),
+        *_breakers(),
+        *_clocks(),
         *_keys(),
         *_sockets(),
         *_sources(),
@@ -134,6 +153,33 @@ def _switches() -> list[Matter]:
         url = reverse("admin:switch")
         found.append(Matter(kind, icon, title, text, state.changed_at, url, _("Open switch")))
     return found
+
+
+def _breakers() -> list[Matter]:
+    rows = Breaker.objects.exclude(state=BreakerState.CLOSED)
+    rows = rows.exclude(cause=BreakerCause.MAINTENANCE).select_related("account__customer")
+    found = []
+    for row in rows.order_by("opened_at")[:5]:
+        title = _("Breaker open: %(what)s") % {"what": row.account or row.get_market_display()}
+        text = f"{row.get_cause_display()}. {row.reason}"
+        url = _list("trading_breaker", "state__exact=open")
+        icon = "electrical_services"
+        found.append(Matter("danger", icon, title, text, row.opened_at, url, _("Review")))
+    return found
+
+
+def _clocks() -> list[Matter]:
+    """Halted clocks of the last minutes; a process that is gone no longer counts."""
+    lately = timezone.now() - CLOCK_COUNTS_FOR
+    halted = ClockReading.objects.filter(is_halted=True, read_at__gte=lately).order_by("read_at")
+    row = halted.first()
+    if row is None:
+        return []
+    title = _("Clock off: nothing is sent to %(market)s") % {"market": row.get_market_display()}
+    seconds = figure(Decimal(abs(row.offset_ms)).scaleb(-3), 1)
+    text = _("Our clock and the exchange's are %(n)s s apart.") % {"n": seconds}
+    url = reverse("admin:trading_clockreading_changelist")
+    return [Matter("danger", "timer_off", title, text, row.read_at, url, _("Review"))]
 
 
 def _keys() -> list[Matter]:

@@ -22,8 +22,8 @@ from notifications.enums import DestinationStatus
 from notifications.models import Destination
 from signals.enums import SourceStatus
 from signals.models import SignalSource
-from trading.enums import OrderState, TradingMode
-from trading.models import Order, TradingState
+from trading.enums import BreakerState, OrderState, TradingMode
+from trading.models import Breaker, Order, TradingState
 
 ENVIRONMENTS: Final = {"demo": (_("Demo"), "info"), "test": (_("Test"), "info")}
 
@@ -54,6 +54,10 @@ def sources_set_aside() -> int:
 
 def switches_on() -> int:
     return int(TradingState.objects.exclude(mode=TradingMode.ACTIVE).count())
+
+
+def breakers_open() -> int:
+    return int(Breaker.objects.exclude(state=BreakerState.CLOSED).count())
 
 
 def approvals_open() -> int:
@@ -110,6 +114,13 @@ GROUPS: Final = (
         (
             Item(_("Trading switch"), "stop_circle", view="switch", count=switches_on),
             Item(_("Limits"), "tune", "trading.Limit"),
+            Item(
+                _("Breakers"),
+                "electrical_services",
+                "trading.Breaker",
+                count=breakers_open,
+                kind="danger",
+            ),
             Item(_("Audit trail"), "menu_book", "accounts.AuditEntry"),
             Item(_("Approvals"), "how_to_reg", "accounts.Approval", count=approvals_open),
             Item(_("Quarantined reports"), "report", "trading.QuarantinedReport"),
@@ -135,6 +146,9 @@ GROUPS: Final = (
         (
             Item(_("Processes"), "memory", "trading.Heartbeat"),
             Item(_("Private sockets"), "cable", "trading.StreamLease"),
+            Item(_("Maintenance of OKX"), "construction", "trading.Maintenance"),
+            Item(_("Status of markets"), "monitor_heart", "trading.MarketWatch"),
+            Item(_("Clocks"), "timer", "trading.ClockReading"),
             Item(_("Schedules"), "schedule", "django_celery_beat.PeriodicTask"),
             Item(_("Users"), "person", "accounts.User"),
             Item(_("API tokens"), "vpn_key", "accounts.ApiToken"),

@@ -19,9 +19,10 @@ from django.utils import timezone
 from accounts.tenancy import all_tenants
 from customers.models import ExchangeAccount
 from trading.leases import alive_count, db_now
-from trading.models import MarketPrice, ReconcileRun, StreamLease
+from trading.models import ClockReading, MarketPrice, ReconcileRun, StreamLease
 
 PRICE_FRESH: Final = timedelta(seconds=30)
+CLOCK_COUNTS_FOR: Final = timedelta(minutes=3)
 READ_FRESH: Final = timedelta(seconds=120)
 ASKED_ACCOUNTS: Final = 20
 REDIS_TIMEOUT_S: Final = 1.0
@@ -106,12 +107,24 @@ def workers() -> Finding:
     return Finding(Health.OK, "every queue is served")
 
 
+def clocks() -> Finding:
+    """No process that trades has a clock that halts it."""
+    rows = ClockReading.objects.filter(read_at__gte=db_now() - CLOCK_COUNTS_FOR)
+    halted = list(rows.values_list("is_halted", flat=True))
+    if not halted:
+        return Finding(Health.IDLE, "no process has read one lately")
+    if any(halted):
+        return Finding(Health.FAILED, "too far from the exchange's: nothing is sent there")
+    return Finding(Health.OK, "agree with the exchange's")
+
+
 CHECKS: Final[dict[str, Callable[[], Finding]]] = {
     "database": database,
     "redis": redis_server,
     "okx_api": okx_api,
     "websocket": websocket,
     "workers": workers,
+    "clocks": clocks,
 }
 
 

@@ -22,9 +22,17 @@ from config.health.remembered import Remembered
 from notifications.enums import State
 from notifications.models import Notification
 from signals.models import Signal
-from trading.enums import OrderState
+from trading.enums import BreakerState, OrderState
 from trading.leases import ALIVE_S, db_now
-from trading.models import Decision, Heartbeat, Order, StreamLease
+from trading.models import (
+    Breaker,
+    ClockReading,
+    Decision,
+    Heartbeat,
+    MarketWatch,
+    Order,
+    StreamLease,
+)
 
 WINDOW: Final = timedelta(minutes=5)
 REMEMBERED_S: Final = 5.0
@@ -75,7 +83,13 @@ def read() -> list[Metric]:
     try:
         with all_tenants("metrics: numbers of the whole installation"):
             asked = Asked(timezone.now(), list(Tenant.objects.values_list("pk", flat=True)))
-            families = [*_flow(asked), *_unfinished(asked), *_told(asked), *_processes()]
+            families = [
+                *_flow(asked),
+                *_unfinished(asked),
+                *_told(asked),
+                *_safety(),
+                *_processes(),
+            ]
             return [*families, _gauge("up", "Whether the database could be read.", 1)]
     except Exception:  # noqa: BLE001 - a scrape says so, and must not fail
         return [_gauge("up", "Whether the database could be read.", 0)]
@@ -121,6 +135,32 @@ def _told(asked: Asked) -> Iterator[Metric]:
     )
     yield _gauge("notifications_given_up_24h", "Messages of a day given up.", given_up.count())
     yield _gauge("diary_untold", "Diary entries nobody was told of.", AuditPending.objects.count())
+
+
+def _safety() -> Iterator[Metric]:
+    rows = Breaker.objects.exclude(state=BreakerState.CLOSED)
+    yield _by("breakers_open", "Breakers that are not closed.", "cause", rows)
+    now = db_now()
+    offsets = GaugeMetricFamily(
+        "copydesk_clock_offset_seconds",
+        "The exchange's clock less ours, at worst.",
+        labels=["market"],
+    )
+    worst: dict[str, int] = {}
+    readings = ClockReading.objects.filter(read_at__gte=now - timedelta(minutes=3))
+    for market, offset in readings.values_list("market", "offset_ms"):
+        worst[market] = max(worst.get(market, 0), offset, key=abs)
+    for market, offset in sorted(worst.items()):
+        offsets.add_metric([market], offset / 1000)
+    yield offsets
+    ages = GaugeMetricFamily(
+        "copydesk_exchange_status_age_seconds",
+        "Since the announcements were read.",
+        labels=["market"],
+    )
+    for watch in MarketWatch.objects.order_by("market"):
+        ages.add_metric([watch.market], _seconds(now, watch.read_at))
+    yield ages
 
 
 def _processes() -> Iterator[Metric]:

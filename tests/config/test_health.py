@@ -23,7 +23,7 @@ from customers.models import ExchangeAccount
 from tests import factories as make
 from tests.world import World, make_world
 from trading.leases import beat_heartbeat, end_heartbeat
-from trading.models import Heartbeat, MarketPrice, StreamLease
+from trading.models import ClockReading, Heartbeat, MarketPrice, StreamLease
 
 pytestmark = pytest.mark.django_db
 
@@ -73,6 +73,7 @@ def test_without_accounts_nothing_is_missing_but_workers() -> None:
         "okx_api": "idle",
         "websocket": "idle",
         "workers": "failed",
+        "clocks": "idle",
     }
     assert told["checks"]["workers"]["detail"] == "not heard of: executor, worker"
 
@@ -84,6 +85,21 @@ def test_with_workers_it_is_healthy() -> None:
 
     assert (code, told["status"]) == (200, "healthy")
     assert all(part["latency_ms"] >= 0 for part in told["checks"].values())
+
+
+@pytest.mark.parametrize(
+    ("label", "fields", "status"),
+    [
+        ("right", {}, Health.OK),
+        ("too far off", {"is_halted": True, "offset_ms": -5000}, Health.FAILED),
+        ("gone", {"read_at": timezone.now() - timedelta(minutes=4)}, Health.IDLE),
+    ],
+)
+def test_no_clock_may_halt_trading(label: str, fields: dict[str, Any], status: Health) -> None:
+    known = {"key": "a", "market": "simulator", "process": "a", "offset_ms": 5}
+    ClockReading.objects.create(**{**known, "read_at": timezone.now(), **fields})
+
+    assert checks.clocks().status == status, label
 
 
 def test_every_queue_must_be_served() -> None:
@@ -263,7 +279,7 @@ def test_no_label_names_anybody(world: World) -> None:
     assert "c4n4ry" not in text
     assert "Secret desk" not in text
     labels = set(re.findall(r"copydesk_\w+\{(\w+)=", text))
-    assert labels <= {"state", "status", "outcome", "kind", "le"}
+    assert labels <= {"state", "status", "outcome", "kind", "le", "cause", "market"}
 
 
 def test_the_queries_of_a_scrape_do_not_grow(world: World) -> None:
@@ -281,7 +297,7 @@ def test_the_queries_of_a_scrape_do_not_grow(world: World) -> None:
     make_world("Another desk", 4, customers=6)
 
     assert count() == one
-    assert one <= 16
+    assert one <= 17
     with CaptureQueriesContext(connection) as queries:
         Client().get("/metrics")
     assert len(queries) == 0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from trading.admin import (
     audits,
+    breakers,
     decisions,
+    exchange,
     limits,
     markets,
     orders,
@@ -15,7 +17,9 @@ from trading.admin import (
 
 __all__ = [
     "audits",
+    "breakers",
     "decisions",
+    "exchange",
     "limits",
     "markets",
     "orders",
