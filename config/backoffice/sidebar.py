@@ -89,6 +89,7 @@ GROUPS: Final = (
             ),
             Item(_("Fills"), "done_all", "trading.Fill"),
             Item(_("Positions"), "layers", "trading.Position"),
+            Item(_("Protections"), "shield", "trading.Protection"),
             Item(_("Balances"), "account_balance_wallet", "trading.Balance"),
         ),
     ),

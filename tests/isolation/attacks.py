@@ -43,7 +43,9 @@ FURTHER_PAGES = {
     "customers.ExchangeAccount": ("key", "paper", "reset"),
     "notifications.Destination": ("test",),
     "signals.SignalSource": ("secret", "address"),
-    "trading.Order": ("settle",),
+    "trading.Order": ("ask", "settle"),
+    "trading.Position": ("protect",),
+    "trading.Protection": ("ask",),
 }
 
 

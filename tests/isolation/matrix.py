@@ -25,6 +25,9 @@ FURTHER: Final = {
     "admin/customers/exchangeaccount/<int:object_id>/paper/": "admin-object",
     "admin/customers/exchangeaccount/<int:object_id>/reset/": "admin-object",
     "admin/notifications/destination/<int:object_id>/test/": "admin-object",
+    "admin/trading/order/<uuid:object_id>/ask/": "admin-object",
+    "admin/trading/position/<int:object_id>/protect/": "admin-object",
+    "admin/trading/protection/<uuid:object_id>/ask/": "admin-object",
     "admin/signals/signalsource/<int:object_id>/secret/": "admin-object",
     "admin/signals/signalsource/<int:object_id>/address/": "admin-object",
 }

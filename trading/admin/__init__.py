@@ -12,6 +12,7 @@ from trading.admin import (
     orders,
     positions,
     processes,
+    protections,
     reconcile,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "orders",
     "positions",
     "processes",
+    "protections",
     "reconcile",
 ]

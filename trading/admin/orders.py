@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import ngettext, pgettext_lazy
 
 from accounts.admin_base import RecordAdmin
+from accounts.admin_services import confirm, confirmed
 from accounts.display import link_to, moment, num, short, two
+from trading.actions import RESTING_TYPES, ActionRefusedError, cancel_order
+from trading.admin.asking import may_ask, order_page
+from trading.admin.protections import actions_of
 from trading.admin.settling import settle_page
 from trading.admin.states import order_badge, order_icon, order_kind, reason_words, side_mark, whose
 from trading.enums import FINAL_STATES, OrderState
-from trading.models import ExternalOrder, Fill, Order, OrderAttempt, OrderEvent
+from trading.models import ExternalOrder, Fill, Order, OrderAttempt, OrderEvent, Protection
+
+BULK = 500
 
 
 class WordFilter(admin.SimpleListFilter):
@@ -63,6 +72,38 @@ class OrderAdmin(RecordAdmin):
     search_help_text = _("Instrument, customer, order id or exchange code")
     ordering = ("-created_at", "-id")
     list_per_page = 50
+    actions = ("cancel",)
+
+    @admin.action(description=_("Cancel"), permissions=["operate_orders"])
+    def cancel(self, request: HttpRequest, queryset: Any) -> Any:
+        """Ask for the cancel of each; what cannot be asked is said, and stops no other."""
+        rows = Order.objects.filter(pk__in=queryset.values("pk"))
+        reason = confirmed(request)
+        if reason is None:
+            return confirm(
+                self,
+                request,
+                rows,
+                title=_("Cancel orders"),
+                consequences=[_("What fills before OKX hears of it is filled.")],
+                button=_("Cancel the orders"),
+                danger=True,
+            )
+        return self._cancel(request, rows, reason)
+
+    def _cancel(self, request: HttpRequest, rows: Any, reason: str) -> None:
+        asked, refused = 0, []
+        for order in rows[:BULK]:
+            try:
+                cancel_order(order=order, reason=reason, actor=request.user)  # type: ignore[arg-type]
+                asked += 1
+            except ActionRefusedError as error:
+                refused.append(error.reason)
+        told = ngettext("%(count)d cancel asked.", "%(count)d cancels asked.", asked)
+        level = messages.SUCCESS if asked else messages.INFO
+        self.message_user(request, told % {"count": asked}, level)
+        for words, count in Counter(refused).items():
+            self.message_user(request, f"{count}: {words}", messages.WARNING)
 
     @admin.display(description=_("instrument"), ordering="inst_id")
     def instrument(self, row: Order) -> str:
@@ -110,14 +151,23 @@ class OrderAdmin(RecordAdmin):
         return super().get_queryset(request).select_related("account__customer", "signal__source")
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(settle_page)
-        place = path("<uuid:object_id>/settle/", view, name="trading_order_settle")
-        return [place, *super().get_urls()]
+        ask = self.admin_site.admin_view(partial(order_page, self))
+        settle = self.admin_site.admin_view(settle_page)
+        return [
+            path("<uuid:object_id>/ask/", ask, name="trading_order_ask"),
+            path("<uuid:object_id>/settle/", settle, name="trading_order_settle"),
+            *super().get_urls(),
+        ]
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> Any:
-        context |= order_story(kwargs.get("obj") or args[-1])
+        order = kwargs.get("obj") or args[-1]
+        context |= order_story(order)
+        context |= {
+            "may_ask": may_ask(request, order),
+            "may_amend": may_ask(request, order) and order.order_type in RESTING_TYPES,
+        }
         return super().render_change_form(request, context, *args, **kwargs)
 
 
@@ -140,6 +190,8 @@ def order_story(order: Order) -> dict[str, Any]:
         "events": [(e, order_kind(e.to_state), order_icon(e.to_state)) for e in events],
         "attempts": [(a, datetime.fromtimestamp(a.exp_at_ms / 1000, tz=UTC)) for a in attempts],
         "fills": list(Fill.objects.filter(order=order).order_by("filled_at", "id")),
+        "actions": actions_of(order=order),
+        "protections": list(Protection.objects.filter(Q(order=order) | Q(closing_order=order))),
         "lane": [(w, order_badge(w.state)) for w in waiting.order_by("lane_at", "id")[:20]],
     }
 

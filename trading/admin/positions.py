@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.admin_base import RecordAdmin
 from accounts.display import link_to, moment, num, two
+from accounts.roles import Ability, may
+from trading.admin.asking import position_page
 from trading.admin.states import side_mark, whose
-from trading.models import Balance, EquitySnapshot, Position
+from trading.models import Balance, EquitySnapshot, Position, Protection
 
 
 class HeldFilter(admin.SimpleListFilter):
@@ -47,6 +54,29 @@ class PositionAdmin(RecordAdmin):
     list_per_page = 50
     readonly_fields = ("customer",)
     exclude = ("account",)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(partial(position_page, self))
+        place = path("<int:object_id>/protect/", view, name="trading_position_protect")
+        return [place, *super().get_urls()]
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        position = kwargs.get("obj") or args[-1]
+        kept = Protection.objects.filter(
+            account=position.account,
+            inst_id=position.inst_id,
+            position_side=position.position_side,
+        )
+        context |= {
+            "has_story": True,
+            "position": position,
+            "side_html": self.side_shown(position),
+            "protections": list(kept.order_by("-created_at")[:20]),
+            "may_ask": bool(position.quantity) and may(request, Ability.OPERATE_ORDERS),
+        }
+        return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description=_("instrument"), ordering="inst_id")
     def instrument(self, row: Position) -> str:
