@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from accounts.tenancy import tenant_scope
 from tests.factories import PASSWORD
 from tests.world import World, make_world
-from trading.models import LedgerAudit
+from trading.actions import cancel_order
+from trading.models import LedgerAudit, Order, Position, Protection
+from trading.protecting import protect_position
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -61,6 +64,19 @@ def test_from_an_order_back_to_its_signal(browser: Browser, served: str, world: 
     context.close()
 
 
+def asked_of(world: World) -> tuple[Order, Position, Protection]:
+    """A limit order that is being canceled, and a position with a stop loss."""
+    with tenant_scope(world.tenant):
+        waiting = next(order for order in world.orders if order.state == "live")
+        Order.objects.filter(pk=waiting.pk).update(order_type="limit", price=60_000)
+        cancel_order(order=waiting, reason="No longer wanted", actor=world.owner)
+        held = Position.objects.filter(quantity__gt=0, inst_id="BTC-USDT-SWAP")[0]
+        kept = protect_position(
+            position=held, take_profit=None, stop_loss=Decimal(50_000), actor=world.owner
+        )
+    return waiting, held, kept
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(("size", "theme"), [("desktop", "light"), ("phone", "dark")])
 def test_pages_in_every_light(
@@ -73,6 +89,7 @@ def test_pages_in_every_light(
     )
     page, complaints = enter(context, served, world.owner.username)
     unknown = next(order for order in world.orders if order.state == "unknown")
+    waiting, held, kept = asked_of(world)
 
     for name, path in (
         ("dashboard", "/admin/"),
@@ -84,6 +101,12 @@ def test_pages_in_every_light(
         ("audit", f"/admin/trading/ledgeraudit/{_unclean_audit(world)}/change/"),
         ("signal", f"/admin/signals/signal/{unknown.signal_id}/change/"),
         ("account", f"/admin/customers/exchangeaccount/{unknown.account_id}/change/"),
+        ("asked", f"/admin/trading/order/{waiting.pk}/change/"),
+        ("amend", f"/admin/trading/order/{waiting.pk}/ask/?do=amend"),
+        ("position", f"/admin/trading/position/{held.pk}/change/"),
+        ("protect", f"/admin/trading/position/{held.pk}/protect/"),
+        ("protection", f"/admin/trading/protection/{kept.pk}/change/"),
+        ("protections", "/admin/trading/protection/"),
         ("switch", "/admin/switch/"),
         ("password", "/admin/me/step-up/"),
         ("manual", "/admin/signals/new/"),
