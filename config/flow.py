@@ -91,9 +91,13 @@ def read_again(account_id: int, **_: Any) -> None:
     nudge(tasks.reconcile_account, account_id, "requested")
 
 
-def copy(signal_id: Any, **_: Any) -> None:
-    """An accepted signal is copied to its followers, and the orders are sent."""
-    nudge(tasks.copy_signal, str(signal_id))
+def copy(signal_id: Any, followed: bool = False, **_: Any) -> None:
+    """An accepted signal is copied to its followers, and the orders are sent.
+
+    A task copies all that waits of a source: the last nudge of several is enough.
+    """
+    if not followed:
+        nudge(tasks.copy_signal, str(signal_id))
 
 
 def go_on(order_ids: Any, **_: Any) -> None:

@@ -7,7 +7,7 @@ counted nor announced.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -48,12 +48,21 @@ class Counts:
             SignalSource.objects.filter(pk=source_id).update(**values)
 
 
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A signal was stored: which event says so, and whose signal it is."""
+
+    event: Event
+    signal_id: str
+    source_id: int
+
+
 @dataclass(slots=True)
 class Afterwards:
     """Gathered: counts by source, and announcements in the order of the calls."""
 
     counts: dict[int, Counts] = field(default_factory=dict)
-    announcements: list[tuple[Event, str]] = field(default_factory=list)
+    announcements: list[Announcement] = field(default_factory=list)
 
     def write_counts(self) -> None:
         for source_id, counts in self.counts.items():
@@ -83,13 +92,18 @@ def count(source_id: int, counts: Counts) -> None:
         gathering.counts.setdefault(source_id, Counts()).add(counts)
 
 
-def announce(event: Event, signal_id: UUID) -> None:
+def announce(event: Event, signal_id: UUID, source_id: int) -> None:
     gathering = _gathering.get()
+    announcement = Announcement(event, str(signal_id), source_id)
     if gathering is None:
-        tell(event, str(signal_id))
+        tell([announcement])
     else:
-        gathering.announcements.append((event, str(signal_id)))
+        gathering.announcements.append(announcement)
 
 
-def tell(event: Event, signal_id: str) -> None:
-    event.send_robust(Signal, signal_id=signal_id)
+def tell(announcements: Sequence[Announcement]) -> None:
+    """Announce them in order. Each knows whether another of its source follows at once."""
+    last = {(one.event, one.source_id): number for number, one in enumerate(announcements)}
+    for number, one in enumerate(announcements):
+        followed = last[one.event, one.source_id] != number
+        one.event.send_robust(Signal, signal_id=one.signal_id, followed=followed)

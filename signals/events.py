@@ -4,5 +4,7 @@ from __future__ import annotations
 
 from django.dispatch import Signal as Event
 
-signal_accepted = Event()  # signal_id: a new instruction waits to be copied
+# signal_id: a new instruction waits to be copied; `followed`: another of its source does as well,
+# and is announced next
+signal_accepted = Event()
 signal_refused = Event()  # signal_id: an instruction was stored that will not be followed

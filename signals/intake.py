@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from accounts.fields import hash_identity
 from signals.enums import Intent, SignalReason, SignalStatus, SourceStatus, Unit
+from signals.looked_up import once
 from signals.models import LeaderPosition, Signal, SignalSource
 from signals.parsing import ParsedSignal, ParseError
 from signals.ports import InstrumentFacts, market_book
@@ -15,13 +16,12 @@ from signals.protection import check_protection, is_protected
 from signals.quantities import in_unit, needs_price
 from signals.storing import (
     Call,
+    Judged,
     NonceReplayed,
     RateExceeded,
     Received,
-    first_of,
     prune_nonces,
     store,
-    store_duplicate,
 )
 
 if TYPE_CHECKING:
@@ -29,13 +29,18 @@ if TYPE_CHECKING:
     from customers.models import ExchangeAccount
 
 __all__ = [
+    "Call",
+    "Judged",
     "NonceReplayed",
     "RateExceeded",
     "Received",
     "dedupe_hash_of",
+    "judge",
+    "judge_unreadable",
     "prune_nonces",
     "receive_signal",
     "refuse",
+    "store",
 ]
 
 CLOCK_TOLERANCE = timedelta(seconds=5)
@@ -65,17 +70,33 @@ def receive_signal(  # noqa: PLR0913 - a signal's whole origin
     Raises NonceReplayed and RateExceeded, having stored nothing.
     """
     call = Call(source, raw, received_at, nonce_hash, created_by, account)
-    signal, dedupe_hash = _signal(call, parsed), dedupe_hash_of(parsed)
+    return store(judge(call, parsed))
+
+
+def judge(call: Call, parsed: ParsedSignal) -> Judged:
+    """The signal that this call is to become, accepted or refused. Stores nothing."""
+    signal, known_as = _signal(call, parsed), dedupe_hash_of(parsed)
     try:
         _judge(signal, call, parsed)
     except _Refusal as refusal:
-        first = first_of(source, dedupe_hash)
-        if first is not None:
-            return store_duplicate(call, first)
         _mark_refused(signal, refusal)
     else:
-        signal.dedupe_hash = dedupe_hash
-    return store(call, signal)
+        signal.dedupe_hash = known_as
+    return Judged(call, signal, known_as)
+
+
+def judge_unreadable(call: Call, error: ParseError) -> Judged:
+    """The refused signal of an authentic payload that is none, with the field at fault."""
+    signal = Signal(
+        tenant_id=call.source.tenant_id,
+        source=call.source,
+        created_by=call.created_by,
+        raw=call.raw,
+        signal_at=call.received_at,
+        received_at=call.received_at,
+    )
+    _mark_refused(signal, _Refusal(SignalReason.INVALID, error.field, error.reason))
+    return Judged(call, signal, None)
 
 
 def refuse(
@@ -89,16 +110,7 @@ def refuse(
 ) -> Received:
     """Store an authentic payload that is no signal, with the field at fault and the reason."""
     call = Call(source, raw, received_at, nonce_hash, created_by)
-    signal = Signal(
-        tenant_id=source.tenant_id,
-        source=source,
-        created_by=created_by,
-        raw=raw,
-        signal_at=received_at,
-        received_at=received_at,
-    )
-    _mark_refused(signal, _Refusal(SignalReason.INVALID, error.field, error.reason))
-    return store(call, signal)
+    return store(judge_unreadable(call, error))
 
 
 def dedupe_hash_of(parsed: ParsedSignal) -> str:
@@ -173,7 +185,11 @@ def _judge(signal: Signal, call: Call, parsed: ParsedSignal) -> None:
 
 
 def _instrument(call: Call, parsed: ParsedSignal) -> InstrumentFacts:
-    instrument = market_book().instrument(_market(call), parsed.inst_id)
+    market = _market(call)
+    instrument = once(
+        ("instrument", market, parsed.inst_id),
+        lambda: market_book().instrument(market, parsed.inst_id),
+    )
     if instrument is None:
         raise ParseError("instrument", "not listed in this market")
     if instrument.spot and parsed.direction == "short":
@@ -192,7 +208,11 @@ def _reference_price(
 
 
 def _mark_price(call: Call, parsed: ParsedSignal) -> Decimal | None:
-    mark = market_book().mark_price(_market(call), parsed.inst_id)
+    market = _market(call)
+    mark = once(
+        ("mark", market, parsed.inst_id),
+        lambda: market_book().mark_price(market, parsed.inst_id),
+    )
     if mark is None or call.received_at - mark.at > REFERENCE_PRICE_AGE:
         return None
     return mark.price
@@ -200,12 +220,16 @@ def _mark_price(call: Call, parsed: ParsedSignal) -> Decimal | None:
 
 def _agreed_unit(signal: Signal, unit: Unit | None) -> Unit:
     """The unit to count in: a running position's, which the signal must not contradict."""
-    position = LeaderPosition.objects.filter(
+    whose = LeaderPosition.objects.filter(
         source=signal.source,
         account=signal.account,
         inst_id=signal.inst_id,
         direction=signal.direction,
-    ).first()
+    )
+    position = once(
+        ("position", signal.source_id, signal.account_id, signal.inst_id, signal.direction),
+        whose.first,
+    )
     if position is None or position.quantity == 0:
         return unit or Unit.CONTRACTS
     running = Unit(position.unit)

@@ -57,7 +57,37 @@ class Call:
     account: ExchangeAccount | None = None
 
 
-def store(call: Call, signal: Signal) -> Received:
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A call and the signal it is to become.
+
+    `known_as` is what it would be a duplicate by, also when it is refused; None for what could
+    not be read.
+    """
+
+    call: Call
+    signal: Signal
+    known_as: str | None
+
+    @property
+    def is_refused(self) -> bool:
+        return self.signal.status == SignalStatus.REFUSED
+
+
+def store(judged: Judged) -> Received:
+    """Store it once, or say of which one it is a duplicate.
+
+    Raises NonceReplayed and RateExceeded, having stored nothing.
+    """
+    call, signal = judged.call, judged.signal
+    if judged.is_refused:
+        first = first_of(call.source, judged.known_as)
+        if first is not None:
+            return store_duplicate(call, first)
+    return _store_new(call, signal)
+
+
+def _store_new(call: Call, signal: Signal) -> Received:
     """Insert without asking first: only a clash costs a look at what is there."""
     if call.source.kind in LIMITED_KINDS and _is_too_fast(call):
         # A retry must be told of its first signal however busy the second is.
@@ -115,7 +145,7 @@ def _insert(call: Call, signal: Signal | None) -> None:
         return
     signal.save(force_insert=True)
     event = signal_accepted if signal.status == SignalStatus.ACCEPTED else signal_refused
-    transaction.on_commit(partial(announce, event, signal.pk))
+    transaction.on_commit(partial(announce, event, signal.pk, call.source.pk))
     _count(call, Counts(heard_at=call.received_at))
 
 

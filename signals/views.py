@@ -23,7 +23,7 @@ from signals import intake, webhooks
 from signals.enums import Dialect, SignalStatus
 from signals.models import SignalSource
 from signals.parsing import ParseError, parse, redacted_raw
-from signals.together import Delivery, take_alone
+from signals.together import Delivery
 from signals.writer import NotTaken, the_writer
 
 logger = logging.getLogger(__name__)
@@ -39,11 +39,11 @@ def signed_webhook(request: HttpRequest, source_uid: str) -> HttpResponse:
     if body is None:
         return _too_large()
 
-    def who(sources: webhooks.Sources) -> tuple[SignalSource, str]:
-        source, nonce = webhooks.source_of_signed(sources, request, source_uid, body, now)
+    def who() -> tuple[SignalSource, str]:
+        source, nonce = webhooks.source_of_signed(request, source_uid, body, now)
         return source, hash_identity(nonce)
 
-    return _answer_to(request, Delivery(who, partial(_take, body, now)))
+    return _answer_to(request, Delivery(who, partial(_judge, body, now)))
 
 
 @csrf_exempt
@@ -55,15 +55,15 @@ def token_webhook(request: HttpRequest, token: str) -> HttpResponse:
     if body is None:
         return _too_large()
 
-    def who(sources: webhooks.Sources) -> tuple[SignalSource, None]:
-        return webhooks.source_of_token(sources, token, body), None
+    def who() -> tuple[SignalSource, None]:
+        return webhooks.source_of_token(token, body), None
 
-    return _answer_to(request, Delivery(who, partial(_take, body, now)))
+    return _answer_to(request, Delivery(who, partial(_judge, body, now)))
 
 
 def _answer_to(request: HttpRequest, delivery: Delivery) -> HttpResponse:
     """Store the call: with others where requests come at once, else in this thread."""
-    take = the_writer().take if isinstance(request, ASGIRequest) else take_alone
+    take = the_writer().take if isinstance(request, ASGIRequest) else _take_alone
     try:
         return _answer(take(delivery))
     except (webhooks.NotAuthentic, intake.NonceReplayed):
@@ -83,20 +83,23 @@ def _read(request: HttpRequest) -> bytes | None:
     return body if len(body) <= settings.WEBHOOK_MAX_BYTES else None
 
 
-def _take(
-    body: bytes, now: datetime, source: SignalSource, nonce_hash: str | None
-) -> intake.Received:
+def _take_alone(delivery: Delivery) -> intake.Received:
+    source, nonce_hash = delivery.who()
     with tenant_scope(source.tenant_id):
-        raw = webhooks.without_own_secrets(source, redacted_raw(body))
-        try:
-            parsed = parse(Dialect(source.dialect), body)
-        except ParseError as error:
-            return intake.refuse(
-                source=source, error=error, raw=raw, received_at=now, nonce_hash=nonce_hash
-            )
-        return intake.receive_signal(
-            source=source, parsed=parsed, raw=raw, received_at=now, nonce_hash=nonce_hash
-        )
+        return intake.store(delivery.judge(source, nonce_hash))
+
+
+def _judge(
+    body: bytes, now: datetime, source: SignalSource, nonce_hash: str | None
+) -> intake.Judged:
+    """What the call is to become. Runs in the scope of the source's desk."""
+    raw = webhooks.without_own_secrets(source, redacted_raw(body))
+    call = intake.Call(source, raw, now, nonce_hash)
+    try:
+        parsed = parse(Dialect(source.dialect), body)
+        return intake.judge(call, parsed)
+    except ParseError as error:
+        return intake.judge_unreadable(call, error)
 
 
 def _answer(received: intake.Received) -> HttpResponse:

@@ -20,6 +20,7 @@ from accounts.fields import hash_identity
 from accounts.sealed import Secret
 from accounts.tenancy import all_tenants
 from signals.afterwards import Counts, count
+from signals.looked_up import once
 from signals.models import SignalSource
 from signals.parsing import ParseError, strict_json
 
@@ -53,42 +54,21 @@ def sign(secret: str, timestamp: str, nonce: str, body: bytes) -> str:
     return "v1=" + hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
 
 
-class Sources:
-    """The sources of some calls that are looked at together, each read once."""
-
-    def __init__(self) -> None:
-        self._found: dict[tuple[str, object], SignalSource | None] = {}
-
-    def with_uid(self, text: str) -> SignalSource | None:
-        return self._find(uid=_uuid(text))
-
-    def with_token(self, token: str) -> SignalSource | None:
-        return self._find(token_hash=hash_identity(token))
-
-    def _find(self, **which: object) -> SignalSource | None:
-        (key,) = which.items()
-        if key not in self._found:
-            with all_tenants("the address of a call names its source before its desk is known"):
-                found = SignalSource.objects.filter(**which).select_related("tenant").first()
-            self._found[key] = found
-        return self._found[key]
-
-
 def source_of_signed(
-    sources: Sources, request: HttpRequest, source_uid: str, body: bytes, now: datetime
+    request: HttpRequest, source_uid: str, body: bytes, now: datetime
 ) -> tuple[SignalSource, str]:
     """The source that signed this call, and its nonce. Raises NotAuthentic."""
     headers = _signed_headers(request)
-    source = sources.with_uid(source_uid)
+    source = _find("uid", _uuid(source_uid))
     expected = [sign(secret, headers.timestamp, headers.nonce, body) for secret in _secrets(source)]
     if source is None or not (_is_one_of(headers.signature, expected) and headers.is_fresh(now)):
         raise _counted(source)
     return source, headers.nonce
 
 
-def source_of_token(sources: Sources, token: str, body: bytes) -> SignalSource:
+def source_of_token(token: str, body: bytes) -> SignalSource:
     """The source with this address whose secret the body names. Raises NotAuthentic."""
-    source = sources.with_token(token)
+    source = _find("token_hash", hash_identity(token))
     named = _named_secret(body)
     if source is None or not _is_one_of(named, _secrets(source)):
         raise _counted(source)
@@ -111,6 +91,17 @@ def _signed_headers(request: HttpRequest) -> SignedHeaders:
     )
     # What is malformed is compared like the rest, and never matches.
     return headers if well_formed else SignedHeaders("0", "malformed", "v1=")
+
+
+def _find(field: str, value: uuid.UUID | str) -> SignalSource | None:
+    def read() -> SignalSource | None:
+        with all_tenants("the address of a call names its source before its desk is known"):
+            found: SignalSource | None = (
+                SignalSource.objects.filter(**{field: value}).select_related("tenant").first()
+            )
+        return found
+
+    return once(("source", value), read)
 
 
 def _uuid(text: str) -> uuid.UUID:

@@ -22,7 +22,8 @@ from django.db import DatabaseError, connection
 
 from signals.afterwards import Afterwards, gathered, tell
 from signals.storing import Received
-from signals.together import Delivery, Outcome, take_together
+from signals.storing_together import Outcome
+from signals.together import Delivery, take_together
 
 MOST_TOGETHER = 64
 MOST_WAITING = 1000
@@ -168,8 +169,7 @@ class GroupWriter:
     def _tell(self) -> None:
         try:
             while (afterwards := self._untold.get()) is not None:
-                for event, signal_id in afterwards.announcements:
-                    tell(event, signal_id)
+                tell(afterwards.announcements)
         finally:
             connection.close()
 

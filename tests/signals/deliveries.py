@@ -46,11 +46,11 @@ def delivery(
     request = RequestFactory().post("/", headers=headers_of(body, nonce=nonce, secret=secret))
     now = timezone.now()
 
-    def who(sources: webhooks.Sources) -> tuple[SignalSource, str]:
-        found, used = webhooks.source_of_signed(sources, request, str(uid), body, now)
+    def who() -> tuple[SignalSource, str]:
+        found, used = webhooks.source_of_signed(request, str(uid), body, now)
         return found, hash_identity(used)
 
-    return Delivery(who, partial(views._take, body, now))
+    return Delivery(who, partial(views._judge, body, now))
 
 
 def stored() -> tuple[int, int]:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from unittest.mock import patch
 
 import pytest
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.tenancy import tenant_scope
-from signals.afterwards import gathered
+from signals import storing_together
+from signals.afterwards import gathered, tell
 from signals.events import signal_accepted
 from signals.intake import NonceReplayed, RateExceeded
-from signals.models import Signal, SignalSource
-from signals.storing import Received
-from signals.together import Outcome, take_together
+from signals.models import SignalSource
+from signals.storing import Judged, Received, store
+from signals.storing_together import Outcome
+from signals.together import Delivery, take_together
 from signals.webhooks import NotAuthentic
 from tests.factories import make_instrument, make_source
 from tests.signals.deliveries import delivery, stored
@@ -89,43 +91,75 @@ def test_a_duplicate_is_told_of_the_first_in_its_own_batch(source: SignalSource)
     assert (second.duplicate, second.signal.pk) == (True, first.signal.pk)
 
 
-def test_one_transaction_holds_them_all(source: SignalSource) -> None:
+def test_twenty_cost_as_many_statements_as_one(source: SignalSource) -> None:
     with gathered(), CaptureQueriesContext(connection) as queries:
         take_together([delivery(source, id=str(number)) for number in range(20)])
 
-    begun = [query for query in queries if query["sql"].startswith(("BEGIN", "START"))]
-    sources = [
-        query for query in queries if "signals_signalsource" in query["sql"].split("WHERE")[0]
-    ]
+    control = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT", "START")
+    work = [query["sql"] for query in queries if not query["sql"].startswith(control)]
     assert stored()[0] == 20
-    assert len(begun) <= 1
-    assert sum(query["sql"].startswith("SELECT") for query in sources) == 1
+    assert len(work) <= 8, work
 
 
-def refusing(external_id: str, error: Exception) -> Any:
-    """The database refuses one row for a reason that concerns no other."""
-    save = Signal.save
+def spoiled(one: Delivery, spoil: Callable[[Judged], None]) -> Delivery:
+    """The call with a signal that something is wrong with."""
 
-    def refuse(self: Signal, **options: Any) -> None:
-        if self.external_id == external_id:
-            raise error
-        save(self, **options)
+    def judge(source: SignalSource, nonce_hash: str | None) -> Judged:
+        judged = one.judge(source, nonce_hash)
+        spoil(judged)
+        return judged
 
-    return patch.object(Signal, "save", refuse)
+    return Delivery(one.who, judge)
 
 
-@pytest.mark.parametrize(
-    "error", [OperationalError(1213, "Deadlock found"), IntegrityError("a rule"), ValueError("odd")]
-)
-def test_one_that_the_database_refuses_costs_the_others_nothing(
-    source: SignalSource, error: Exception
-) -> None:
-    with refusing("bad", error):
-        outcomes = take_together([delivery(source, id=each) for each in ("a", "bad", "c")])
+def test_one_that_the_database_refuses_costs_the_others_nothing(source: SignalSource) -> None:
+    (taken,) = take_together([delivery(source, id="taken")])
+    assert isinstance(taken, Received)
 
-    assert words(outcomes) == ["accepted", type(error).__name__, "accepted"]
-    assert stored() == (2, 2), "nothing of the bad one is used up"
+    def collide(judged: Judged) -> None:
+        judged.signal.id = taken.signal.id
+
+    outcomes = take_together(
+        [
+            delivery(source, id="a"),
+            spoiled(delivery(source, id="bad"), collide),
+            delivery(source, id="c"),
+            delivery(source, id="a"),
+        ]
+    )
+
+    assert words(outcomes) == ["accepted", "IntegrityError", "accepted", "duplicate"]
+    assert stored() == (3, 4), "nothing of the bad one is used up"
     assert words(take_together([delivery(source, id="bad")])) == ["accepted"]
+
+
+def test_one_that_we_fail_at_costs_the_others_nothing(source: SignalSource) -> None:
+    def fail(_: Judged) -> None:
+        raise RuntimeError("a fault of ours")
+
+    outcomes = take_together([delivery(source, id="a"), spoiled(delivery(source, id="bad"), fail)])
+
+    assert words(outcomes) == ["accepted", "RuntimeError"]
+    assert stored() == (1, 1)
+
+
+def test_somebody_else_may_be_quicker(source: SignalSource) -> None:
+    """Between the look and the insert another process stores one of them."""
+
+    really_look = storing_together._look
+
+    def look(calls: Sequence[Judged]) -> Any:
+        seen = really_look(calls)
+        with tenant_scope(source.tenant_id):
+            other = delivery(source, id="both")
+            store(other.judge(*other.who()))
+        return seen
+
+    with patch.object(storing_together, "_look", look):
+        outcomes = take_together([delivery(source, id="mine"), delivery(source, id="both")])
+
+    assert words(outcomes) == ["accepted", "duplicate"]
+    assert stored() == (2, 3)
 
 
 def test_a_commit_that_fails_is_nobodys_success(source: SignalSource) -> None:
@@ -142,7 +176,7 @@ def test_a_commit_that_fails_is_nobodys_success(source: SignalSource) -> None:
         signal_accepted.disconnect(listen)
     connection.close()
 
-    assert words(outcomes) == ["OperationalError"] * 2
+    assert words(outcomes) == ["CommitUnknown"] * 2
     assert (stored(), heard, counts(source)) == ((0, 0), [], (0, 0))
     assert words(take_together(calls)) == ["accepted"] * 2, "their nonces are still free"
 
@@ -157,7 +191,7 @@ def test_announcements_come_after_the_commit_in_the_order_of_the_calls(
             transaction.set_rollback(True)
 
     ids = [str(o.signal.pk) for o in outcomes if isinstance(o, Received)]
-    assert [signal_id for _, signal_id in afterwards.announcements] == ids
+    assert [one.signal_id for one in afterwards.announcements] == ids
 
 
 def test_a_database_that_is_away_is_asked_once(source: SignalSource) -> None:
@@ -171,3 +205,22 @@ def test_a_database_that_is_away_is_asked_once(source: SignalSource) -> None:
     assert words(outcomes) == ["OperationalError"] * 10
     assert asked.call_count == 1
     assert stored() == (0, 0)
+
+
+def test_the_last_of_several_announcements_of_a_source_says_that_it_is(
+    source: SignalSource,
+) -> None:
+    another = make_source(rate_per_second=1000)
+    heard: list[bool] = []
+    listen: Callable[..., None] = lambda followed, **_: heard.append(followed)  # noqa: E731
+    signal_accepted.connect(listen)
+    try:
+        with gathered() as afterwards:
+            take_together(
+                [delivery(s, id=i) for i, s in (("a", source), ("b", another), ("c", source))]
+            )
+        tell(afterwards.announcements)
+    finally:
+        signal_accepted.disconnect(listen)
+
+    assert heard == [True, False, False]

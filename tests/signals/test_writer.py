@@ -17,7 +17,8 @@ from django.db.backends.signals import connection_created
 from accounts.tenancy import tenant_scope
 from signals.models import SignalSource
 from signals.storing import Received
-from signals.together import Delivery, Outcome, take_together
+from signals.storing_together import Outcome
+from signals.together import Delivery, take_together
 from signals.writer import GroupWriter, NotTaken
 from tests.factories import make_instrument, make_source
 from tests.signals.deliveries import delivery, stored
