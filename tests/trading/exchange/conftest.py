@@ -20,10 +20,10 @@ from trading.exchange.types import Credentials
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """The loop of the product; the tables of outcomes run on the plain one."""
-    if "test_send_outcomes" in item.nodeid:
-        return {"asyncio": asyncio.new_event_loop}
-    return {"uvloop": uvloop.new_event_loop}
+    """Connections are tried on the loop of the product, the rest on the plain one."""
+    if item.path.stem in ("test_connections", "test_bursts", "test_pacing"):
+        return {"uvloop": uvloop.new_event_loop}
+    return {"asyncio": asyncio.new_event_loop}
 
 
 @pytest.fixture(scope="package")

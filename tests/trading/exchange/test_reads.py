@@ -189,7 +189,7 @@ async def test_leverage_is_told_by_side() -> None:
 
 async def test_in_flight_requests_are_bounded_by_us() -> None:
     async with wire(http(OK, envelope("0", {"ts": "5"}))) as server:
-        client = OkxClient(server.endpoint, connector_limit=3)
+        client = OkxClient(server.endpoint, connector_limit=3, paced=False)
         times = await asyncio.gather(*(client.fetch_time_ms() for _ in range(30)))
         await client.aclose()
 

@@ -7,12 +7,12 @@ and wordings prove nothing by themselves.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
-from http import HTTPStatus
 from typing import Any
+
+import orjson
 
 from trading.exchange.okx import codes
 from trading.exchange.types import Credentials, Outcome, SendOutcome
@@ -20,6 +20,8 @@ from trading.exchange.types import Credentials, Outcome, SendOutcome
 _EXCERPT = 500
 _RETRY_AFTER_MAX_S = 60
 _SECRET_LENGTH = 6
+# HTTPStatus compares slowly, and this is asked for every order.
+_OK, _REDIRECTS, _BAD_REQUESTS, _SERVER_ERRORS = 200, 300, 400, 500
 
 
 class NotSent(Exception):  # noqa: N818 - says what happened
@@ -113,22 +115,20 @@ class _Envelope:
     rows: list[dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
 class _Verdict:
-    """The parts of an envelope that matter, and the one row that is ours."""
+    """The parts of an envelope that matter, and the one row that is ours.
 
-    code: str
-    message: str
-    row: dict[str, Any] | None
+    `reason` is the row's code where there is one: OKX's rule, whatever the envelope says.
+    """
 
-    @property
-    def sub_code(self) -> str:
-        return _text(self.row, "sCode")
+    __slots__ = ("code", "message", "reason", "row", "sub_code")
 
-    @property
-    def reason(self) -> str:
-        """The row's code where there is one: OKX's rule, whatever the envelope says."""
-        return self.sub_code if self.sub_code not in ("", "0") else self.code
+    def __init__(self, envelope: _Envelope, row: dict[str, Any] | None) -> None:
+        self.code = envelope.code
+        self.message = envelope.message
+        self.row = row
+        self.sub_code = _text(row, "sCode")
+        self.reason = self.sub_code if self.sub_code not in ("", "0") else self.code
 
     @property
     def words(self) -> str:
@@ -145,7 +145,7 @@ def classify_send(answer: Answer, operation: Operation, *, client_id: str = "") 
     row = _our_row(envelope.rows, operation, client_id)
     if envelope.rows and row is None:
         return _unreadable(answer)
-    return _outcome(answer, _Verdict(envelope.code, envelope.message, row), operation)
+    return _outcome(answer, _Verdict(envelope, row), operation)
 
 
 def classify_batch(
@@ -161,12 +161,12 @@ def classify_batch(
     if envelope is None:
         return (_unreadable(answer),) * len(targets)
     if not envelope.rows:
-        verdict = _Verdict(envelope.code, envelope.message, None)
+        verdict = _Verdict(envelope, None)
         return (_outcome(answer, verdict, operation),) * len(targets)
     return tuple(
         _unreadable(answer)
         if (row := _row_about(envelope.rows, operation, target)) is None
-        else _outcome(answer, _Verdict(envelope.code, envelope.message, row), operation)
+        else _outcome(answer, _Verdict(envelope, row), operation)
         for target in targets
     )
 
@@ -240,15 +240,14 @@ def _judge(answer: Answer, verdict: _Verdict, operation: Operation) -> Outcome:
     if answer.status is None or _proves_nothing(answer.status):
         return Outcome.UNKNOWN
     if verdict.sub_code == "0" or verdict.reason == "0":
-        proven = answer.status == HTTPStatus.OK and _acknowledges(verdict, operation)
+        proven = answer.status == _OK and _acknowledges(verdict, operation)
         return Outcome.ACK if proven else Outcome.UNKNOWN
     return _refusal(verdict, operation)
 
 
 def _proves_nothing(status: int) -> bool:
     """A redirect or a server's failure: somebody other than OKX's gateway may be speaking."""
-    redirect = HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST
-    return redirect or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return _REDIRECTS <= status < _BAD_REQUESTS or status >= _SERVER_ERRORS
 
 
 def _acknowledges(verdict: _Verdict, operation: Operation) -> bool:
@@ -278,8 +277,8 @@ def _refusal(verdict: _Verdict, operation: Operation) -> Outcome:
 def _read(body: str) -> _Envelope | None:
     """The envelope, or None when this is not an answer of OKX's."""
     try:
-        envelope = json.loads(body)
-    except (ValueError, RecursionError):
+        envelope = orjson.loads(body)
+    except ValueError:
         return None
     if not isinstance(envelope, dict):
         return None

@@ -10,10 +10,10 @@ from trading.exchange.okx.pacing import Pacer
 from trading.exchange.okx.pool import Pool
 from trading.exchange.okx.request import Request
 
-# At the beginning of an answer: further on, anything may look like a code.
 _LIMITED = re.compile(r'"s?[cC]ode": ?"(50011|50061)"')
+# At the beginning of an answer: further on, anything may look like a code.
 _LOOKED_AT = 600
-_ORDERS_OF_ACCOUNT = "50061"
+_ENDPOINT, _ORDERS_OF_ACCOUNT = "50011", "50061"
 
 
 class Gate:
@@ -51,7 +51,13 @@ class Gate:
 
     def heard(self, request: Request, answer: Answer) -> None:
         """Learn from an answer that the exchange counts more than we do."""
-        limited = _LIMITED.search(answer.body, 0, _LOOKED_AT)
+        body = answer.body
+        if (
+            body.find(_ENDPOINT, 0, _LOOKED_AT) < 0
+            and body.find(_ORDERS_OF_ACCOUNT, 0, _LOOKED_AT) < 0
+        ):
+            return
+        limited = _LIMITED.search(body, 0, _LOOKED_AT)
         if limited is None or self._pacer is None:
             return
         now, wait = asyncio.get_running_loop().time(), retry_after_of(answer)

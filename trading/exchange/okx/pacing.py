@@ -76,14 +76,16 @@ class Pacer:
 
     def reserve(self, tolls: Sequence[Toll], now: float, until: float) -> float | None:
         """When the call may go, with its tokens taken; None, and none taken, if after `until`."""
-        buckets = [self._bucket(toll, now) for toll in tolls]
-        at = now
-        for toll, bucket in zip(tolls, buckets, strict=True):
-            at = max(at, bucket.next_at(now, toll.count))
+        buckets, at = [], now
+        for toll in tolls:
+            bucket = self._buckets.get(toll.name) or self._bucket(toll, now)
+            buckets.append((bucket, toll.count))
+            if bucket.used or bucket.shut_until > now:
+                at = max(at, bucket.next_at(now, toll.count))
         if at > until:
             return None
-        for toll, bucket in zip(tolls, buckets, strict=True):
-            bucket.take(at, toll.count)
+        for bucket, count in buckets:
+            bucket.take(at, count)
         return at
 
     def shut_until(self, tolls: Sequence[Toll]) -> float:

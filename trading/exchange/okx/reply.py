@@ -22,6 +22,8 @@ _FIELDS: Final = re.compile(
 )
 _CHUNK_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r\n")
 _KEPT_S: Final = re.compile(rb"timeout=(\d{1,6})")
+_LENGTH: Final = b"content-length"
+_LONGEST_LENGTH: Final = len(str(LARGEST_BODY))
 _BEGINNING: Final = b"HTTP/1."
 _INTERIM: Final = range(100, 200)
 _SWITCHING: Final = 101
@@ -104,8 +106,14 @@ class ReplyReader:
         self._buffer = buffer
 
     def _understand(self, status: int, current: bool, head: bytes) -> None:
+        fields = _FIELDS.findall(head)
+        if len(fields) == 1 and fields[0][0] == _LENGTH and status not in _BODILESS:
+            # What nearly every answer looks like.
+            self._reply = Reply(status, b"", "", current, None)
+            self._left = _length(fields[0][1].strip())
+            return
         found: dict[bytes, bytes] = {}
-        for name, value in _FIELDS.findall(head):
+        for name, value in fields:
             if name in found and name != b"connection":
                 raise BadReply("a field twice")
             found[name] = found[name] + b"," + value if name in found else value
@@ -123,7 +131,7 @@ class ReplyReader:
 
     def _measure(self, status: int, reply: Reply, found: dict[bytes, bytes]) -> None:
         coding = found.get(b"transfer-encoding")
-        length = found.get(b"content-length")
+        length = found.get(_LENGTH)
         if coding is not None:
             if coding.strip() != b"chunked" or length is not None:
                 raise BadReply("two ways to tell where the answer ends")
@@ -195,6 +203,6 @@ class ReplyReader:
 
 
 def _length(text: bytes) -> int:
-    if not text.isdigit() or len(text) > len(str(LARGEST_BODY)) or int(text) > LARGEST_BODY:
+    if not text.isdigit() or len(text) > _LONGEST_LENGTH or int(text) > LARGEST_BODY:
         raise BadReply("no length, or too long")
     return int(text)
