@@ -18,7 +18,7 @@ from trading.exchange.types import (
     PositionReport,
 )
 
-READ_S = 4
+READ_S = 5
 CANCELS_AT_ONCE = 20
 
 

@@ -18,8 +18,8 @@ from trading.models import FlattenAccount, FlattenRun
 from trading.transition import retried
 
 # Who dies is followed soon. Who is only slow is told by the version that it was outrun.
-CLAIM = timedelta(seconds=6)
-AT_ONCE = 200
+CLAIM = timedelta(seconds=8)
+AT_ONCE = 100
 KEPT = 40
 STUCK_AFTER = timedelta(seconds=60)
 RESTING = (FlattenStep.FLAT, FlattenStep.MANUAL)

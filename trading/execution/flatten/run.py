@@ -35,7 +35,7 @@ from trading.models import FlattenAccount, FlattenRun
 from trading.sync.apply import Contended, apply_orders
 from trading.transition import retried
 
-PATIENCE_S = 5  # less than a claim lasts, and more than a reading
+PATIENCE_S = 6  # less than a claim lasts, and more than a reading
 GATHER_S = 0.1
 PAUSE_S = 0.1
 SWEEP_S = 1.5

@@ -42,6 +42,7 @@ ROUNDS = 5
 READINGS = 2
 SOON = timedelta(milliseconds=200)
 HALTED_AGAIN = timedelta(seconds=2)
+READ_AGAIN = timedelta(seconds=2)
 SLOWEST = timedelta(seconds=5)
 STALE = timedelta(seconds=15)
 
@@ -77,7 +78,7 @@ def failed_here(row: FlattenAccount, problem: str) -> None:
 @transaction.atomic
 def _failed(row: FlattenAccount, problem: str, *, refused: bool) -> None:
     now = db_now()
-    wait = SLOWEST if refused else min(SOON * 2 ** min(row.failures, 5), SLOWEST)
+    wait = SLOWEST if refused else min(SOON * 2 ** min(row.failures, 5), READ_AGAIN)
     failures = min(row.failures + 1, 1000)
     _stay(row, FlattenStep(row.step), now, wait, problem=problem[:300], failures=failures)
 
