@@ -95,7 +95,10 @@ class StrategyAdmin(TenantModelAdmin):
                 )
             },
         ),
-        (_("Terms"), {"fields": (("margin_mode", "max_leverage", "max_age_seconds"),)}),
+        (
+            _("Terms"),
+            {"fields": (("margin_mode", "max_leverage", "max_age_seconds"), "refuse_repeats")},
+        ),
     )
     inlines = (SourceInline,)
     actions = ("activate", "pause")

@@ -95,6 +95,15 @@ class Strategy(TenantModel):
         help_text=_("Seconds after the signal's time. Closes never expire."),
     )
 
+    refuse_repeats = models.BooleanField(
+        _("refuse repeats"),
+        default=False,
+        help_text=_(
+            "Refuse an opening of the same size on the same side within two seconds of another "
+            "signal's. Leave it off where fast additions are meant."
+        ),
+    )
+
     status = models.CharField(
         _("status"), max_length=16, choices=StrategyStatus, default=StrategyStatus.ACTIVE
     )

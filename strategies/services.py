@@ -45,6 +45,7 @@ class StrategyTerms(TypedDict, total=False):
     margin_mode: MarginMode
     max_leverage: Decimal
     max_age_seconds: int
+    refuse_repeats: bool
 
 
 class SubscriptionTerms(TypedDict, total=False):

@@ -36,6 +36,7 @@ class Link:
     margin_mode: MarginMode
     max_age: timedelta
     allowed: bool
+    refuses_repeats: bool
     strategy_status: StrategyStatus
     subscription_status: SubscriptionStatus
     leverage_caps: tuple[tuple[str, Decimal | None], ...]
@@ -67,6 +68,7 @@ def manual_link(account: ExchangeAccount) -> Link:
         margin_mode=MarginMode.CROSS,
         max_age=MANUAL_MAX_AGE,
         allowed=True,
+        refuses_repeats=False,
         strategy_status=StrategyStatus.ACTIVE,
         subscription_status=SubscriptionStatus.ACTIVE,
         leverage_caps=_personal_caps(account),
@@ -92,6 +94,7 @@ def _subscribed(subscription: Subscription, inst_id: str) -> Link:
         margin_mode=MarginMode(strategy.margin_mode),
         max_age=timedelta(seconds=strategy.max_age_seconds),
         allowed=strategy.trades(inst_id),
+        refuses_repeats=strategy.refuse_repeats,
         strategy_status=StrategyStatus(strategy.status),
         subscription_status=SubscriptionStatus(subscription.status),
         leverage_caps=(

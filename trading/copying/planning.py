@@ -14,7 +14,7 @@ from signals.models import Signal
 from trading.copying.leader import LeaderMove, opposite
 from trading.copying.legs import LegStep, concerns
 from trading.copying.reading import Facts, MarketFacts, Running
-from trading.enums import DecisionOutcome, Leg, LimitKind, Reason
+from trading.enums import DecisionOutcome, Leg, LimitKind, Reason, Side
 from trading.positions_held import NOTHING, Holding, base_of
 from trading.risk import (
     INCREASES,
@@ -123,7 +123,12 @@ def _sized(leg: LegStep, facts: Facts, result: SizingResult, context: RiskContex
     base = result.base or (base_of(running.cycle) if running else None)
     share = base.follower_base * leg.after / base.leader_base if base and base.leader_base else None
     value = notional(market.rules, result.quantity, market.mark) if market.mark else ZERO
-    return replace(context, order=OrderNumbers(result.quantity, value, value, share))
+    side = Side.BUY if leg.direction == Direction.LONG else Side.SELL
+    return replace(
+        context,
+        order=OrderNumbers(result.quantity, value, value, share),
+        is_repeated=facts.repeats.has(facts.link.account.pk, side, result.quantity),
+    )
 
 
 def _behind(result: SizingResult, market: MarketFacts, context: RiskContext) -> Numbers:

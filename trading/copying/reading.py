@@ -26,6 +26,7 @@ from trading.models import (
     Position,
 )
 from trading.positions_held import NOTHING, Holding, read_holdings, rules_of
+from trading.repeats import NO_REPEATS, Repeats, read_repeats
 from trading.sizing import InstrumentRules
 from trading.switch import Switchboard, read_switchboard
 from trading.usage import read_desks
@@ -65,6 +66,7 @@ class Facts:
     equity: Decimal | None
     guards: Guards
     desk_notional: Decimal
+    repeats: Repeats
 
     @property
     def is_net(self) -> bool:
@@ -101,6 +103,8 @@ def read_facts(signal: Signal, links: Sequence[Link], now: datetime) -> list[Fac
     equities = _read_equities(accounts, markets) if signal.unit == Unit.PERCENT_EQUITY else {}
     guards = read_guards(prices=prices, now=now)
     desks = _read_desks(signal, names, switchboard)
+    watched = [link.account.pk for link in links if link.refuses_repeats]
+    repeats = read_repeats(watched, signal.inst_id, but_signal=signal.pk, now=now)
     return [
         Facts(
             link=link,
@@ -115,6 +119,7 @@ def read_facts(signal: Signal, links: Sequence[Link], now: datetime) -> list[Fac
             equity=equities.get(link.account.pk),
             guards=guards,
             desk_notional=desks.get(link.account.market, Decimal(0)),
+            repeats=repeats if link.refuses_repeats else NO_REPEATS,
         )
         for link in links
     ]

@@ -14,7 +14,7 @@ from tests import factories as make
 from tests.trading.copying.desk import BTC, Desk, d, ended, facts, later
 from trading.enums import Scope, TradingMode
 from trading.explaining import explain
-from trading.models import Instrument, MarketPrice, Position
+from trading.models import Instrument, MarketPrice, Order, Position
 from trading.switch import set_limit, set_mode
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -390,3 +390,19 @@ def test_a_used_up_day_is_told_with_its_total(desk: Desk) -> None:
         "Copied with 0.66 of 1 contract: 600.00 USDT of your daily limit of "
         "1,000.00 USDT were used."
     )
+
+
+def test_a_repeat_is_refused_only_where_that_is_asked_for(desk: Desk) -> None:
+    link = desk.follower()
+    desk.hear("open", "10")
+    assert [order.leg for order in desk.hear("add", "10")] == ["add"]  # fast, and meant
+    with tenant_scope(desk.tenant):
+        put(Strategy, desk.strategy.pk, refuse_repeats=True)
+
+    assert desk.hear("add", "10") == []
+    assert desk.last(link).reason == "DUPLICATE_SUSPECTED"
+    assert len(desk.orders()) == 2
+    assert [order.quantity for order in desk.hear("add", "20")] == [2]  # another size
+    with tenant_scope(desk.tenant):
+        Order.objects.update(created_at=later(-3))
+    assert [order.quantity for order in desk.hear("add", "10")] == [1]
