@@ -109,7 +109,7 @@ class ActionState(TextChoices):
 
 
 class ProtectionState(TextChoices):
-    WAITING = "waiting", _("Waits for its order")
+    WAITING = "waiting", _("Waiting")
     LIVE = "live", pgettext_lazy("protection", "Live")
     TRIGGERED = "triggered", _("Triggered")
     CANCELED = "canceled", _("Canceled")

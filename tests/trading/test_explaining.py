@@ -192,3 +192,19 @@ def test_the_active_language_is_asked_when_it_is_said() -> None:
     with translation.override("zh-hans"):
         assert explain(decided("CLOSE_ONLY"))
     assert explain(decided("CLOSE_ONLY")) == "This subscription only follows closes."
+
+
+def test_what_a_stop_became_says_so() -> None:
+    told = explain_order(
+        Order(
+            state="filled",
+            cause="stop_loss",
+            side="sell",
+            quantity=Decimal(10),
+            filled_quantity=Decimal(10),
+            average_price=Decimal("58900"),
+            inst_id="BTC-USDT-SWAP",
+        )
+    )
+
+    assert told == "Stop loss: Sold 10 contracts at 58,900."

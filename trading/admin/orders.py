@@ -22,7 +22,7 @@ from trading.admin.asking import may_ask, order_page
 from trading.admin.protections import actions_of
 from trading.admin.settling import settle_page
 from trading.admin.states import order_badge, order_icon, order_kind, reason_words, side_mark, whose
-from trading.enums import FINAL_STATES, OrderState
+from trading.enums import FINAL_STATES, OrderCause, OrderState
 from trading.models import ExternalOrder, Fill, Order, OrderAttempt, OrderEvent, Protection
 
 BULK = 500
@@ -107,7 +107,9 @@ class OrderAdmin(RecordAdmin):
 
     @admin.display(description=_("instrument"), ordering="inst_id")
     def instrument(self, row: Order) -> str:
-        return two(row.inst_id, f"{row.get_leg_display()} · {row.get_order_type_display()}")
+        cause = "" if row.cause == OrderCause.SIGNAL else f" · {row.get_cause_display()}"
+        words = f"{row.get_leg_display()} · {row.get_order_type_display()}{cause}"
+        return two(row.inst_id, words)
 
     @admin.display(description=_("side"), ordering="side")
     def side_shown(self, row: Order) -> str:

@@ -8,13 +8,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.display import figure, rounded
-from trading.enums import OrderState, Reason, Side
+from trading.enums import OrderCause, OrderState, Reason, Side
 from trading.explaining.decisions import HELD
 from trading.explaining.figures import first_that_fits, quantity
 from trading.explaining.words import REASONS
 from trading.models import Order
 
 _S = OrderState
+PROTECTIVE: Final = frozenset({OrderCause.TAKE_PROFIT, OrderCause.STOP_LOSS})
 
 CHECKING: Final = gettext_lazy(
     "We sent this order and have not heard from OKX what became of it. It is being checked."
@@ -49,8 +50,15 @@ def explain_order(order: Order) -> str:
     """Waiting, partly filled, filled, canceled or failed, with the reason and OKX's own words.
 
     Reads nothing but the order. An outcome that nobody knows is "being checked": it is
-    neither a success nor a failure.
+    neither a success nor a failure. What a protection became begins with its name.
     """
+    told = _told(order)
+    if order.cause in PROTECTIVE:
+        return _("%(cause)s: %(told)s") % {"cause": order.get_cause_display(), "told": told}
+    return told
+
+
+def _told(order: Order) -> str:
     state = OrderState(order.state)
     values = _figures(order)
     bought = order.side == Side.BUY

@@ -216,6 +216,7 @@ EXCHANGE: Final[Mapping[str, Texts]] = {
         _("OKX canceled the order before it filled."),
     ),
     R.CANCELED_BY_SIGNAL: (_("The leader canceled, so your waiting order is canceled too."),),
+    R.CANCELED_BY_STAFF: (_("Your desk canceled the order."),),
     R.UNDERFILLED: (
         _("Only %(part)s of %(quantity)s filled. OKX canceled the rest."),
         _("Only a part filled. OKX canceled the rest."),

@@ -205,7 +205,7 @@ def _order(
         ),
         exchange_order_id=report.exchange_order_id,
         lane_key=lane_key(account.pk, row.inst_id, PositionSide(row.position_side)),
-        lane_at=now,
+        lane_at=report.created_at,
         market=account.market,
         inst_id=row.inst_id,
         side=report.side.value,
