@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from trading.enums import OrderType
+from trading.enums import FlattenStep, OrderType
 from trading.execution.flatten.look import Wanted
 from trading.execution.flatten.plan import Held
 from trading.execution.flatten.reach import UNSENT, Reach
@@ -22,7 +22,7 @@ class Facts:
     """Of one row: the last deadline of what may still arrive, and what it is to close.
 
     `until_ms` is the exchange's time after which nothing sent so far can be accepted any more,
-    0 when nothing is on its way.
+    0 when nothing is on its way. `again`: everything was canceled a moment ago.
     """
 
     reach: Reach
@@ -30,6 +30,7 @@ class Facts:
     closes: tuple[Order, ...]
     held: tuple[Held, ...]
     names: frozenset[str]
+    again: bool
 
     @property
     def sells_unresolved(self) -> bool:
@@ -48,6 +49,7 @@ class Facts:
             self.names,
             spared=frozenset(order.client_order_id for order in self.closes),
             balance=any(one.is_spot for one in self.held),
+            foreign=not self.again,
         )
 
 
@@ -70,6 +72,7 @@ def read_facts(rows: Sequence[FlattenAccount]) -> dict[int, Facts]:
             closes=tuple(closes.get(row.account_id, ())),
             held=_held(row, reach),
             names=_names(row, reach),
+            again=row.step in (FlattenStep.READING, FlattenStep.VERIFYING) and not row.failures,
         )
     return found
 

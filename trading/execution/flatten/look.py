@@ -26,13 +26,15 @@ CANCELS_AT_ONCE = 20
 class Wanted:
     """What to cancel: all orders, those of some instruments, and always those named.
 
-    `spared` are the client order ids of flatten's own closes.
+    `spared` are the client order ids of flatten's own closes. `foreign`: look for the kinds of
+    algo orders that are never ours, which takes a request for each.
     """
 
     inst_ids: frozenset[str] | None
     client_order_ids: frozenset[str] = frozenset()
     spared: frozenset[str] = frozenset()
     balance: bool = False
+    foreign: bool = True
 
     def cancels(self, inst_id: str, client_order_id: str) -> bool:
         if client_order_id and client_order_id in self.spared:
@@ -92,7 +94,7 @@ async def _look(client: ExchangeClient, keys: Credentials, wanted: Wanted) -> Lo
     orders, own, foreign = await asyncio.gather(
         client.fetch_open_orders(keys),
         client.fetch_open_algo_orders(keys),
-        _foreign_algos(client, keys),
+        _foreign_algos(client, keys, FOREIGN_ALGOS if wanted.foreign else ()),
     )
     algos = own + foreign
     closing = sum(one.client_order_id in wanted.spared for one in orders if one.client_order_id)
@@ -111,12 +113,14 @@ async def _look(client: ExchangeClient, keys: Credentials, wanted: Wanted) -> Lo
     return Look(positions, balance, closing=closing)
 
 
-async def _foreign_algos(client: ExchangeClient, keys: Credentials) -> tuple[AlgoReport, ...]:
+async def _foreign_algos(
+    client: ExchangeClient, keys: Credentials, kinds: Sequence[str]
+) -> tuple[AlgoReport, ...]:
     """Not every account may have every kind: what cannot be asked for must not stop the rest.
 
     What such an order opens after all is seen while the switch stays, and closed.
     """
-    asked = (client.fetch_open_algo_orders(keys, kind=kind) for kind in FOREIGN_ALGOS)
+    asked = (client.fetch_open_algo_orders(keys, kind=kind) for kind in kinds)
     found = await asyncio.gather(*asked, return_exceptions=True)
     return tuple(algo for kind in found if not isinstance(kind, BaseException) for algo in kind)
 
