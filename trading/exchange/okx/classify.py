@@ -28,12 +28,17 @@ class NotSent(Exception):  # noqa: N818 - says what happened
     """Not a byte of the request was written: we decided not to, or there was no connection."""
 
     code = ""
+    wait_s: float | None = None
 
 
 class HeldBack(NotSent):
-    """Its turn under a limit of the exchange's would have come too late."""
+    """Its turn under a limit of the exchange's, in so many seconds, would have come too late."""
 
     code = "RATE_LIMITED"
+
+    def __init__(self, why: str, wait_s: float) -> None:
+        super().__init__(why)
+        self.wait_s = wait_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,12 +177,14 @@ def classify_batch(
 
 
 def _not_answered(answer: Answer, failure: BaseException) -> SendOutcome:
-    kind = Outcome.NOT_PLACED if never_left(failure) else Outcome.UNKNOWN
+    unsent = _unsent(failure)
+    wait_s = unsent.wait_s if unsent else None
     return SendOutcome(
-        kind=kind,
+        kind=Outcome.UNKNOWN if unsent is None else Outcome.NOT_PLACED,
         code=local_code(failure),
         message=describe(failure),
         http_status=answer.status,
+        retry_after_s=None if wait_s is None else Decimal(f"{wait_s:.3f}"),
     )
 
 
@@ -202,14 +209,10 @@ def _outcome(answer: Answer, verdict: _Verdict, operation: Operation) -> SendOut
     )
 
 
-def never_left(failure: BaseException) -> bool:
-    """Whether nothing was written, judged by the causes and not by the wrapping."""
-    return any(isinstance(cause, NotSent) for cause in _causes(failure))
-
-
 def local_code(failure: BaseException) -> str:
     """Our own word for why it was not sent, or nothing."""
-    return next((each.code for each in _causes(failure) if isinstance(each, NotSent)), "")
+    unsent = _unsent(failure)
+    return unsent.code if unsent else ""
 
 
 def describe(failure: BaseException) -> str:
@@ -313,6 +316,11 @@ def _row_about(
 def _text(row: dict[str, Any] | None, field: str) -> str:
     value = row.get(field) if row else None
     return value if isinstance(value, str) else ""
+
+
+def _unsent(failure: BaseException) -> NotSent | None:
+    """The proof that nothing was written, judged by the causes and not by the wrapping."""
+    return next((each for each in _causes(failure) if isinstance(each, NotSent)), None)
 
 
 def _causes(failure: BaseException) -> Iterator[BaseException]:

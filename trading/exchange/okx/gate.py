@@ -33,8 +33,8 @@ class Gate:
             self._pass_on(request, now)
             return
         at = self._pacer.reserve(request.tolls, now, request.until)
-        if at is None:
-            request.answered(Answer(failure=HeldBack("its turn would come too late")))
+        if at > request.until:
+            request.answered(Answer(failure=HeldBack("its turn would come too late", at - now)))
         elif at > now:
             self._held[request] = loop.call_at(at, self._release, request)
         else:
@@ -78,7 +78,8 @@ class Gate:
         if shut_until <= now:
             self._pass_on(request, now)
         elif shut_until > request.until:
-            request.answered(Answer(failure=HeldBack("the exchange asks to wait for too long")))
+            late = HeldBack("the exchange asks to wait for too long", shut_until - now)
+            request.answered(Answer(failure=late))
         else:
             self._held[request] = loop.call_at(shut_until, self._release, request)
 

@@ -12,7 +12,8 @@ from trading.exchange.okx.rates import Rate
 # Calls that left evenly spaced arrive unevenly.
 SLACK_S = 0.25
 BACK_OFF_S = 0.2
-MOST_DOUBLINGS = 4
+# So that what waits for the longest of them is still in time.
+MOST_DOUBLINGS = 3
 FORGIVEN_AFTER_S = 10.0
 _SWEPT_AT = 4096
 
@@ -74,18 +75,17 @@ class Pacer:
     def __len__(self) -> int:
         return len(self._buckets)
 
-    def reserve(self, tolls: Sequence[Toll], now: float, until: float) -> float | None:
-        """When the call may go, with its tokens taken; None, and none taken, if after `until`."""
+    def reserve(self, tolls: Sequence[Toll], now: float, until: float) -> float:
+        """When the call may go. Its tokens are taken, unless that is after `until`."""
         buckets, at = [], now
         for toll in tolls:
             bucket = self._buckets.get(toll.name) or self._bucket(toll, now)
             buckets.append((bucket, toll.count))
             if bucket.used or bucket.shut_until > now:
                 at = max(at, bucket.next_at(now, toll.count))
-        if at > until:
-            return None
-        for bucket, count in buckets:
-            bucket.take(at, count)
+        if at <= until:
+            for bucket, count in buckets:
+                bucket.take(at, count)
         return at
 
     def shut_until(self, tolls: Sequence[Toll]) -> float:

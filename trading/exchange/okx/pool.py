@@ -144,16 +144,19 @@ class Pool:
 
     def _serve(self) -> None:
         """Hand what waits to what is free; open more when there is not enough."""
+        now = asyncio.get_running_loop().time()
         while self._idle and (self._questions or self._changes):
             connection = self._idle.pop()
-            if not connection.is_open:
-                continue
-            self._give(connection)
+            if connection.idle_until < now:
+                # After a pause of the whole process it may long be closed without our knowing.
+                connection.drop()
+            elif connection.is_open:
+                self._give(connection, now)
         self._grow()
 
-    def _give(self, connection: Connection) -> None:
+    def _give(self, connection: Connection, now: float) -> None:
         """The next errand that still wants to go."""
-        until = asyncio.get_running_loop().time() + self._times.answer_s
+        until = now + self._times.answer_s
         while (errand := self._next()) is not None:
             try:
                 message = errand.message()
