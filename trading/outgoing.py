@@ -36,6 +36,7 @@ class OutgoingAccount:
     api_host: str
     key_version: int
     key_status: str
+    position_mode: str
     status: str
     max_order_notional: Decimal | None
     max_daily_notional: Decimal | None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
+from accounts.rows import fetch
 from trading.enums import FINAL_STATES, Leg, OrderState
 from trading.models import Cycle, Instrument, Order
 from trading.outgoing import OutgoingCycle
@@ -74,7 +75,7 @@ def read_holdings(
     if not ids:
         return {}
     parts: dict[UUID, list[OrderPart]] = {}
-    rows = (
+    rows = fetch(
         Order.objects.filter(cycle_id__in=ids)
         .order_by("lane_at", "signal_id", "leg_number", "slice_number")
         .values_list(

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from operator import attrgetter
 
 from celery import shared_task
 from django.conf import settings
@@ -21,7 +22,7 @@ from trading.copying import copy_source
 from trading.copying.cycles import settle_cycles, settle_left_over
 from trading.endpoints import endpoint_of_market
 from trading.exchange.runner import client_for, exchange_loop
-from trading.execution import send_orders, starting, sweep
+from trading.execution import Flight, send_orders, starting, sweep
 from trading.execution.acting import act_due
 from trading.execution.carrying_out import carry_out_settlements
 from trading.execution.clock import clock_is_right
@@ -29,6 +30,7 @@ from trading.execution.flatten import flatten_now
 from trading.execution.lanes import successors
 from trading.execution.protecting import keep_protections_of
 from trading.leases import alive_count, beat_heartbeat, single_flight
+from trading.models import Order
 from trading.paper import ensure_opened
 from trading.sync.maintenance import watch_markets as watch_announcements
 from trading.sync.reconcile import forget_old_runs as forget_runs
@@ -204,16 +206,32 @@ def worker_heartbeat() -> None:
 
 
 def _copy(source_id: int) -> None:
-    for orders in copy_source(source_id):
-        _dispatch([order.id for order in orders])
+    """Copy what waits; each chunk of orders leaves while the next one is decided.
+
+    What cannot be sent from here is found by the sweep: it must not keep others from being
+    copied, and is raised when all are.
+    """
+    flight, failures = Flight(), list[Exception]()
+
+    def let_go(orders: Sequence[Order]) -> None:
+        try:
+            if mine := _dispatch(orders):
+                flight.add(mine)
+        except Exception as error:  # noqa: BLE001 - raised below
+            failures.append(error)
+
+    for _ in copy_source(source_id, each=let_go):
+        pass
+    flight.land()
+    if failures:
+        raise failures[0]
 
 
-def _dispatch(order_ids: list[uuid.UUID]) -> None:
-    """Send here what is little; share out what is much. The order of followers is by lot."""
-    random.shuffle(order_ids)
-    executors = max(alive_count("executor"), 1)
-    if executors == 1 or len(order_ids) <= INLINE:
-        send_orders(order_ids)
-        return
-    for shard in range(executors):
+def _dispatch(orders: Sequence[Order]) -> list[uuid.UUID]:
+    """Share out what is much, and return what is to be sent here. Closes first, else by lot."""
+    by_lot = sorted(random.sample(orders, len(orders)), key=attrgetter("opens"))
+    order_ids = [order.id for order in by_lot]
+    executors = max(alive_count("executor"), 1) if len(order_ids) > INLINE else 1
+    for shard in range(1, executors):
         send_shard.apply_async(([str(i) for i in order_ids[shard::executors]],), expires=15)
+    return order_ids[::executors]

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
 
+from accounts.rows import fetch
 from accounts.tenancy import all_tenants
 from signals.models import LeaderPosition, Signal
 from trading.enums import ProtectionState
 from trading.leases import db_now
 from trading.models import Cycle, Instrument, Order, Protection
-from trading.positions_held import NOTHING, Holding, base_of, read_holdings
-from trading.sizing import rebase_after_fill
+from trading.positions_held import NOTHING, Holding, read_holdings
+from trading.sizing import CycleBase, rebase_after_fill
 from trading.transition import retried
 
 
@@ -49,6 +51,21 @@ def settle_left_over(limit: int = 200) -> int:
         return _settle(Q(pk__in=random.sample(due, min(limit, len(due)))))
 
 
+@dataclass(frozen=True, slots=True)
+class _Cycle:
+    """As much of a running cycle as settling it needs, by the names of its columns."""
+
+    pk: UUID
+    source_id: int
+    subscription_id: int | None
+    account_id: int
+    inst_id: str
+    direction: str
+    follower_base: Decimal
+    leader_base: Decimal
+    account__market: str
+
+
 @retried
 @transaction.atomic
 def _settle(which: Q) -> int:
@@ -57,7 +74,8 @@ def _settle(which: Q) -> int:
     locked = list(running.select_for_update().values_list("pk", flat=True))
     if not locked:
         return 0
-    cycles = list(running.filter(pk__in=locked).select_related("account"))
+    rows = running.filter(pk__in=locked).values_list(*(f.name for f in fields(_Cycle)))
+    cycles = [_Cycle(*row) for row in fetch(rows)]
     instruments = {
         (i.market, i.inst_id): i
         for i in Instrument.objects.filter(inst_id__in={c.inst_id for c in cycles})
@@ -67,7 +85,7 @@ def _settle(which: Q) -> int:
     changed = 0
     for cycle in cycles:
         holding = holdings.get(cycle.pk, NOTHING)
-        dust = _dust(cycle, instruments.get((cycle.account.market, cycle.inst_id)))
+        dust = _dust(cycle, instruments.get((cycle.account__market, cycle.inst_id)))
         if holding.parts and holding.is_quiet and _is_over(cycle, holding, dust):
             changed += Cycle.objects.filter(pk=cycle.pk, ended_at__isnull=True).update(
                 ended_at=db_now(), active_key=None
@@ -77,12 +95,12 @@ def _settle(which: Q) -> int:
     return changed
 
 
-def _dust(cycle: Cycle, instrument: Instrument | None) -> Decimal:
+def _dust(cycle: _Cycle, instrument: Instrument | None) -> Decimal:
     """On spot a fee leaves less than the exchange takes; that is as good as flat."""
     return instrument.min_size if instrument and instrument.is_spot else Decimal(0)
 
 
-def _is_over(cycle: Cycle, holding: Holding, dust: Decimal) -> bool:
+def _is_over(cycle: _Cycle, holding: Holding, dust: Decimal) -> bool:
     if holding.filled > 0 and holding.filled >= dust:
         return False
     if _leader_is_flat(cycle) or all(part.filled == 0 for part in holding.parts):
@@ -90,13 +108,13 @@ def _is_over(cycle: Cycle, holding: Holding, dust: Decimal) -> bool:
     return _is_stopped_out(cycle)
 
 
-def _is_stopped_out(cycle: Cycle) -> bool:
+def _is_stopped_out(cycle: _Cycle) -> bool:
     """A protection closed it: what the leader does next with this position is not followed."""
-    triggered = Protection.objects.filter(cycle=cycle, state=ProtectionState.TRIGGERED)
+    triggered = Protection.objects.filter(cycle_id=cycle.pk, state=ProtectionState.TRIGGERED)
     return bool(triggered.exists())
 
 
-def _leader_is_flat(cycle: Cycle) -> bool:
+def _leader_is_flat(cycle: _Cycle) -> bool:
     key = "" if cycle.subscription_id else f"account:{cycle.account_id}"
     leads = LeaderPosition.objects.filter(
         source_id=cycle.source_id,
@@ -107,7 +125,11 @@ def _leader_is_flat(cycle: Cycle) -> bool:
     return all(quantity == 0 for quantity in leads.values_list("quantity", flat=True))
 
 
-def _rebase(cycle: Cycle, holding: Holding) -> int:
+def _base(cycle: _Cycle) -> CycleBase:
+    return CycleBase(cycle.follower_base, cycle.leader_base)
+
+
+def _rebase(cycle: _Cycle, holding: Holding) -> int:
     """After an underfilled opening, follow by what is held against where the leader was then.
 
     Only while that opening is the cycle's latest order: what came later was planned on it.
@@ -118,8 +140,8 @@ def _rebase(cycle: Cycle, holding: Holding) -> int:
     if last.sign < 0 or last.filled >= last.quantity or holding.filled <= 0:
         return 0
     order = Order.objects.only("leader_after").get(pk=last.id)
-    base = rebase_after_fill(base_of(cycle), holding.filled, order.leader_after or Decimal(0))
-    if base == base_of(cycle):
+    base = rebase_after_fill(_base(cycle), holding.filled, order.leader_after or Decimal(0))
+    if base == _base(cycle):
         return 0
     changed: int = Cycle.objects.filter(pk=cycle.pk).update(
         follower_base=base.follower_base, leader_base=base.leader_base

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from uuid import UUID
 
-from signals.enums import Intent
+from signals.enums import Direction, Intent
 from signals.models import Signal
 from trading.copying.leader import LeaderMove
 from trading.copying.legs import has_nothing, is_replaced, legs_of
+from trading.copying.likeness import likeness
 from trading.copying.planning import OrderDraft, Planned, plan
-from trading.copying.reading import Facts, Running
+from trading.copying.reading import Facts
 from trading.enums import DecisionOutcome, Leg, Reason
 from trading.sizing import CycleBase
 
@@ -29,10 +29,11 @@ class Draft:
     numbers: Numbers
     orders: tuple[OrderDraft, ...] = ()
     new_cycle: CycleBase | None = None
-    rebased: Mapping[UUID, CycleBase] = field(default_factory=dict)
-    ended: tuple[Running, ...] = ()
-    released: tuple[Running, ...] = ()
-    canceled: tuple[Running, ...] = ()
+    # By the direction of the running cycle: followers who are alike share everything but facts.
+    rebased: Mapping[Direction, CycleBase] = field(default_factory=dict)
+    ended: tuple[Direction, ...] = ()
+    released: tuple[Direction, ...] = ()
+    canceled: tuple[Direction, ...] = ()
 
 
 def decide(signal: Signal, move: LeaderMove, facts: Facts, now: datetime) -> Draft:
@@ -41,6 +42,22 @@ def decide(signal: Signal, move: LeaderMove, facts: Facts, now: datetime) -> Dra
         return _decide_cancel(move, facts)
     planned = [plan(signal, leg, move, facts, now) for leg in legs_of(move, facts)]
     return _draft(move, facts, planned)
+
+
+class Deciding:
+    """Decides the followers of one signal; those who are alike in everything share the work."""
+
+    def __init__(self, signal: Signal, move: LeaderMove, now: datetime) -> None:
+        self._signal, self._move, self._now = signal, move, now
+        self._decided: dict[Hashable, Draft] = {}
+
+    def decide(self, facts: Facts) -> Draft:
+        alike = likeness(facts, self._signal.inst_id)
+        found = self._decided.get(alike)
+        if found is not None:
+            return replace(found, facts=facts)
+        draft = self._decided[alike] = decide(self._signal, self._move, facts, self._now)
+        return draft
 
 
 def _draft(move: LeaderMove, facts: Facts, planned: list[Planned]) -> Draft:
@@ -71,9 +88,7 @@ def _draft(move: LeaderMove, facts: Facts, planned: list[Planned]) -> Draft:
         rebased=_rebased(facts, planned),
         ended=_over(move, facts, planned),
         released=_released(facts, new_cycle),
-        canceled=tuple(
-            facts.cycles[p.leg.direction] for p in closing if p.leg.direction in facts.cycles
-        ),
+        canceled=tuple(p.leg.direction for p in closing if p.leg.direction in facts.cycles),
     )
 
 
@@ -83,16 +98,16 @@ def _new_cycle(planned: list[Planned]) -> CycleBase | None:
     return opened.result.base if opened and opened.result else None
 
 
-def _rebased(facts: Facts, planned: list[Planned]) -> dict[UUID, CycleBase]:
+def _rebased(facts: Facts, planned: list[Planned]) -> dict[Direction, CycleBase]:
     found = {}
     for one in planned:
         running = facts.cycles.get(one.leg.direction)
         if one.leg.leg != Leg.OPEN and running and one.result and one.result.base:
-            found[running.cycle.pk] = one.result.base
+            found[one.leg.direction] = one.result.base
     return found
 
 
-def _over(move: LeaderMove, facts: Facts, planned: list[Planned]) -> tuple[Running, ...]:
+def _over(move: LeaderMove, facts: Facts, planned: list[Planned]) -> tuple[Direction, ...]:
     """Cycles that end now: closed with nothing left to close, or replaced by a new opening."""
     over = []
     for one in planned:
@@ -101,16 +116,16 @@ def _over(move: LeaderMove, facts: Facts, planned: list[Planned]) -> tuple[Runni
             continue
         closed = one.leg.leg == Leg.CLOSE and one.result is not None and has_nothing(running)
         if closed or (one.leg.leg == Leg.OPEN and is_replaced(running, move)):
-            over.append(running)
+            over.append(one.leg.direction)
     return tuple(over)
 
 
-def _released(facts: Facts, new_cycle: CycleBase | None) -> tuple[Running, ...]:
+def _released(facts: Facts, new_cycle: CycleBase | None) -> tuple[Direction, ...]:
     """In net mode the instrument has one place: a cycle that opens takes it over.
 
     What held it is closed by the same flip, or holds nothing any more.
     """
-    return tuple(facts.cycles.values()) if new_cycle is not None and facts.is_net else ()
+    return tuple(facts.cycles) if new_cycle is not None and facts.is_net else ()
 
 
 def _numbers(move: LeaderMove, planned: list[Planned]) -> Numbers:
@@ -139,7 +154,9 @@ def _decide_cancel(move: LeaderMove, facts: Facts) -> Draft:
     waiting = running and any(not p.is_final and p.sign > 0 for p in running.holding.parts)
     if not running or not waiting:
         return _skip(facts, Reason.NOTHING_PENDING)
-    return Draft(facts, DecisionOutcome.COPIED, Reason.CANCELED_BY_SIGNAL, {}, canceled=(running,))
+    return Draft(
+        facts, DecisionOutcome.COPIED, Reason.CANCELED_BY_SIGNAL, {}, canceled=(move.direction,)
+    )
 
 
 def _skip(facts: Facts, reason: Reason) -> Draft:

@@ -13,7 +13,7 @@ from signals.enums import Direction, Intent
 from signals.models import Signal
 from trading.copying.leader import LeaderMove, opposite
 from trading.copying.legs import LegStep, concerns
-from trading.copying.reading import Facts, MarketFacts, Running
+from trading.copying.reading import Facts, MarketFacts
 from trading.enums import DecisionOutcome, Leg, LimitKind, Reason, Side
 from trading.positions_held import NOTHING, Holding, base_of
 from trading.risk import (
@@ -57,7 +57,7 @@ class OrderDraft:
     notional: Decimal | None
     leverage: Decimal | None
     leader_after: Decimal
-    cycle: Running | None
+    in_cycle: Direction | None
     new_base: CycleBase | None = None
     waits_for_close: bool = False
 
@@ -241,7 +241,7 @@ def _leverage(signal: Signal, facts: Facts) -> tuple[Decimal | None, str]:
     wanted = signal.leverage
     if wanted is None:
         wanted = min((cap for _, cap in caps if cap is not None), default=Decimal(1))
-        wanted = wanted if link.subscription else min(wanted, Decimal(1))
+        wanted = wanted if link.subscription_id else min(wanted, Decimal(1))
     return effective_leverage(wanted, caps)
 
 
@@ -338,6 +338,6 @@ def _order(
         notional=value,
         leverage=leverage,
         leader_after=leg.after,
-        cycle=None if leg.leg == Leg.OPEN else facts.cycles.get(leg.direction),
+        in_cycle=leg.direction if leg.leg != Leg.OPEN and leg.direction in facts.cycles else None,
         new_base=result.base if leg.leg == Leg.OPEN else None,
     )

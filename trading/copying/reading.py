@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import Count
 
+from accounts.rows import fetch
 from customers.enums import PositionMode
 from signals.enums import Direction, Unit
 from signals.models import Signal
@@ -25,10 +26,11 @@ from trading.models import (
     Order,
     Position,
 )
+from trading.outgoing import OutgoingCycle
 from trading.positions_held import NOTHING, Holding, read_holdings, rules_of
 from trading.repeats import NO_REPEATS, Repeats, read_repeats
 from trading.sizing import InstrumentRules
-from trading.switch import Switchboard, read_switchboard
+from trading.switch import Switchboard, limits_of_account, read_switchboard
 from trading.usage import read_desks
 
 NOT_TRADED = (OrderState.DENIED, OrderState.REJECTED, OrderState.EXPIRED)
@@ -48,7 +50,7 @@ class MarketFacts:
 class Running:
     """A cycle that has not ended, and what it holds."""
 
-    cycle: Cycle
+    cycle: OutgoingCycle
     holding: Holding
 
 
@@ -89,20 +91,39 @@ def undecided(signal: Signal, links: Sequence[Link]) -> list[Link]:
     return [link for link in links if link.uid not in decided]
 
 
-def read_facts(signal: Signal, links: Sequence[Link], now: datetime) -> list[Facts]:
-    """Read for every link of a chunk what its decision needs."""
-    accounts = [link.account.pk for link in links]
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What is the same for every follower of a signal, read once. Marking looks again."""
+
+    markets: Mapping[str, MarketFacts]
+    switchboard: Switchboard
+    guards: Guards
+
+
+def read_frame(signal: Signal, links: Sequence[Link], now: datetime) -> Frame:
     names = {link.account.market for link in links}
     prices = list(MarketPrice.objects.filter(market__in=names, inst_id=signal.inst_id))
-    markets = _read_markets(signal.inst_id, names, prices)
+    return Frame(
+        markets=_read_markets(signal.inst_id, names, prices),
+        switchboard=read_switchboard(signal.tenant_id),
+        guards=read_guards(prices=prices, now=now),
+    )
+
+
+def read_facts(signal: Signal, links: Sequence[Link], now: datetime, frame: Frame) -> list[Facts]:
+    """Read for every link of a chunk what its decision needs: of limits, what those in force do."""
+    accounts = [link.account.pk for link in links]
+    markets, switchboard = frame.markets, frame.switchboard
+    kinds = _limited(switchboard, links)
     cycles = _read_cycles(signal, links, markets)
     taken = _read_taken_keys(signal, accounts)
-    switchboard = read_switchboard(signal.tenant_id)
-    positions = _read_open_positions(accounts, signal.inst_id)
-    used = _read_used_today(accounts, signal.tenant.day_start(now))
+    positions, used = {}, {}
+    if LimitKind.OPEN_POSITIONS in kinds:
+        positions = _read_open_positions(accounts, signal.inst_id)
+    if LimitKind.DAILY_NOTIONAL in kinds:
+        used = _read_used_today(accounts, signal.tenant.day_start(now))
     equities = _read_equities(accounts, markets) if signal.unit == Unit.PERCENT_EQUITY else {}
-    guards = read_guards(prices=prices, now=now)
-    desks = _read_desks(signal, names, switchboard)
+    desks = _read_desks(signal, set(markets), switchboard)
     watched = [link.account.pk for link in links if link.refuses_repeats]
     repeats = read_repeats(watched, signal.inst_id, but_signal=signal.pk, now=now)
     return [
@@ -117,12 +138,20 @@ def read_facts(signal: Signal, links: Sequence[Link], now: datetime) -> list[Fac
             open_positions=positions.get(link.account.pk, 0),
             used_today=used.get(link.account.pk, Decimal(0)),
             equity=equities.get(link.account.pk),
-            guards=guards,
+            guards=frame.guards,
             desk_notional=desks.get(link.account.market, Decimal(0)),
             repeats=repeats if link.refuses_repeats else NO_REPEATS,
         )
         for link in links
     ]
+
+
+def _limited(switchboard: Switchboard, links: Sequence[Link]) -> set[LimitKind]:
+    """The kinds of limit that somebody has set for any of these."""
+    kinds = {limit.kind for limits in switchboard.limits.values() for limit in limits}
+    for link in links:
+        kinds.update(limit.kind for limit in limits_of_account(link.account))
+    return kinds
 
 
 def _read_markets(
@@ -154,7 +183,7 @@ def _read_cycles(
     signal: Signal, links: Sequence[Link], markets: Mapping[str, MarketFacts]
 ) -> dict[UUID, dict[Direction, Running]]:
     """The running cycles that this source began, locked: they cannot end while we decide."""
-    rows = list(
+    rows = fetch(
         Cycle.objects.select_for_update()
         .filter(
             link_uid__in=[link.uid for link in links],
@@ -163,14 +192,15 @@ def _read_cycles(
             ended_at__isnull=True,
         )
         .order_by("opened_at", "pk")
+        .values_list("link_uid", "direction", "pk", "follower_base", "leader_base")
     )
     spot = [facts.instrument for facts in markets.values() if facts.instrument.is_spot]
     bases = {instrument.inst_id: instrument.base_currency for instrument in spot}
-    holdings = read_holdings([cycle.pk for cycle in rows], bases)
+    holdings = read_holdings([row[2] for row in rows], bases)
     found: dict[UUID, dict[Direction, Running]] = {}
-    for cycle in rows:
-        running = Running(cycle, holdings.get(cycle.pk, NOTHING))
-        found.setdefault(cycle.link_uid, {})[Direction(cycle.direction)] = running
+    for link_uid, direction, *cycle in rows:
+        running = Running(OutgoingCycle(*cycle), holdings.get(cycle[0], NOTHING))
+        found.setdefault(link_uid, {})[Direction(direction)] = running
     return found
 
 

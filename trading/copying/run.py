@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import random
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
@@ -19,10 +21,10 @@ from accounts.tenancy import all_tenants, tenant_scope
 from signals.enums import SignalReason, SignalStatus, SourceStatus
 from signals.models import Signal, SignalSource
 from trading.copying.cycles import settle_links
-from trading.copying.deciding import Draft, decide
+from trading.copying.deciding import Deciding, Draft
 from trading.copying.leader import LeaderMove, leader_move, write_leader
 from trading.copying.links import Link, links_of
-from trading.copying.reading import Facts, read_facts, undecided
+from trading.copying.reading import Facts, Frame, read_facts, read_frame, undecided
 from trading.copying.writing import Outrun, write_drafts
 from trading.enums import DecisionOutcome, Reason
 from trading.events import orders_ready, signal_decided
@@ -37,12 +39,19 @@ CLAIM = timedelta(seconds=15)
 MAX_CLAIMS = 5
 RACES = 3
 
+Each = Callable[[list[Order]], None]
+
 log = logging.getLogger(__name__)
 
 
-def copy_source(source_id: int) -> Iterator[list[Order]]:
+def _nothing(_orders: list[Order]) -> None:
+    pass
+
+
+def copy_source(source_id: int, each: Each = _nothing) -> Iterator[list[Order]]:
     """Copy every waiting signal of a source and yield each one's orders, ready to be sent.
 
+    `each` is given them earlier, chunk by chunk, while the rest is still being decided.
     Ends at once when another process holds the claim: that one goes on until nothing
     waits. Safe to run twice, late, or after a crash at any line.
     """
@@ -50,14 +59,14 @@ def copy_source(source_id: int) -> Iterator[list[Order]]:
         tenant_id = SignalSource.objects.values_list("tenant_id", flat=True).get(pk=source_id)
     while True:
         with tenant_scope(tenant_id):
-            orders = _copy_next(source_id)
+            orders = _copy_next(source_id, each)
         if orders is None:
             return
         if orders:
             yield orders
 
 
-def _copy_next(source_id: int) -> list[Order] | None:
+def _copy_next(source_id: int, each: Each) -> list[Order] | None:
     """The orders of the next signal, or None when there is none or somebody else is at it."""
     if not Signal.objects.filter(source_id=source_id).waiting().exists():
         return None
@@ -77,7 +86,8 @@ def _copy_next(source_id: int) -> list[Order] | None:
         if not _count_claim(signal):
             return []
         faultpoint("S2.claimed")
-        return copy_signal(signal, lane_at=lane_at, keep_claim=partial(_renew, source_id, token))
+        keep = _Keeping(source_id, token)
+        return copy_signal(signal, lane_at=lane_at, keep_claim=keep.on, each=each)
     finally:
         _release(source_id, token)
 
@@ -91,6 +101,19 @@ def _claim(source_id: int, token: uuid.UUID) -> datetime | None:
         .update(claim_token=token, claim_until=now + CLAIM)
     )
     return now if taken == 1 else None
+
+
+class _Keeping:
+    """Renews the claim when a third of it is over; until then nobody else can have it."""
+
+    def __init__(self, source_id: int, token: uuid.UUID) -> None:
+        self._source_id, self._token, self._since = source_id, token, time.monotonic()
+
+    def on(self) -> bool:
+        if time.monotonic() - self._since < CLAIM.total_seconds() / 3:
+            return True
+        self._since = time.monotonic()
+        return _renew(self._source_id, self._token)
 
 
 def _renew(source_id: int, token: uuid.UUID) -> bool:
@@ -129,11 +152,16 @@ def _count_claim(signal: Signal) -> bool:
 
 
 def copy_signal(
-    signal: Signal, *, lane_at: datetime, keep_claim: Callable[[], bool] = lambda: True
+    signal: Signal,
+    *,
+    lane_at: datetime,
+    keep_claim: Callable[[], bool] = lambda: True,
+    each: Each = _nothing,
 ) -> list[Order]:
     """Decide every link of a signal, chunk by chunk, and finish the signal with the last one.
 
-    Stops where `keep_claim` says that another process goes on with it.
+    Who comes first is decided by lot. `each` is given the orders of a chunk once they are
+    committed. Stops where `keep_claim` says that another process goes on with it.
     """
     if signal.source.status == SourceStatus.DISABLED:
         with transaction.atomic():
@@ -141,25 +169,32 @@ def copy_signal(
             _announce(signal, [])
         return []
     links = links_of(signal)
-    move = leader_move(signal)
+    job = _Job(signal, leader_move(signal), lane_at, read_frame(signal, links, timezone.now()))
     orders: list[Order] = []
-    chunks = list(_chunks(links)) or [[]]
+    chunks = _by_lot(links)
     for number, chunk in enumerate(chunks, start=1):
         if number > 1 and not keep_claim():
             break
         last = number == len(chunks)
-        orders += _copy_chunk(signal, move, chunk, lane_at, len(links) if last else None)
+        made = _copy_chunk(job, chunk, len(links) if last else None)
         faultpoint("S2.chunk_committed")
+        if made:
+            each(made)
+        orders += made
     return orders
 
 
-def _copy_chunk(
-    signal: Signal,
-    move: LeaderMove,
-    links: Sequence[Link],
-    lane_at: datetime,
-    total: int | None,
-) -> list[Order]:
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A signal that is being copied: where it takes the leader, and what all followers share."""
+
+    signal: Signal
+    move: LeaderMove
+    lane_at: datetime
+    frame: Frame
+
+
+def _copy_chunk(job: _Job, links: Sequence[Link], total: int | None) -> list[Order]:
     """One transaction: this chunk's decisions and orders, and with the last one the signal's end.
 
     Two sources may decide for one account at the same moment, and an order may leave while
@@ -167,7 +202,10 @@ def _copy_chunk(
     """
     for left in reversed(range(RACES)):
         try:
-            return _try_chunk(signal, move, links, lane_at, total)
+            # The first to claim a signal need not ask what another one did with it before: the
+            # keys of decisions are unique, and this would fail.
+            alone = job.signal.claims <= 1 and left == RACES - 1
+            return _try_chunk(job, links, total, alone=alone)
         except (IntegrityError, Outrun):
             if left == 0:
                 raise
@@ -176,21 +214,20 @@ def _copy_chunk(
 
 @retried
 @transaction.atomic
-def _try_chunk(
-    signal: Signal,
-    move: LeaderMove,
-    links: Sequence[Link],
-    lane_at: datetime,
-    total: int | None,
-) -> list[Order]:
-    if not Signal.objects.filter(pk=signal.pk).waiting().exists():
+def _try_chunk(job: _Job, links: Sequence[Link], total: int | None, *, alone: bool) -> list[Order]:
+    signal, move = job.signal, job.move
+    if not alone and not Signal.objects.filter(pk=signal.pk).waiting().exists():
         return []  # we slept longer than our claim lasted, and somebody else finished it
     now = timezone.now()
-    open_links = undecided(signal, links)
+    open_links = links if alone else undecided(signal, links)
     # What ended meanwhile counts now, whether or not its event has come.
     settle_links(signal, [link.uid for link in open_links])
-    drafts = [_decided(signal, move, f, now) for f in read_facts(signal, open_links, now)]
-    orders = write_drafts(signal, move, drafts, lane_at=lane_at, now=now)
+    deciding = Deciding(signal, move, now)
+    drafts = [
+        _decided(signal, deciding, facts)
+        for facts in read_facts(signal, open_links, now, job.frame)
+    ]
+    orders = write_drafts(signal, move, drafts, lane_at=job.lane_at, now=now)
     faultpoint("S2.mid_chunk")
     if total is not None:
         reason = SignalReason.NONE if total else SignalReason.NO_STRATEGY
@@ -206,17 +243,17 @@ def _announce(signal: Signal, orders: Sequence[Order]) -> None:
         transaction.on_commit(partial(orders_ready.send_robust, Order, order_ids=ids))
 
 
-def _decided(signal: Signal, move: LeaderMove, facts: Facts, now: datetime) -> Draft:
+def _decided(signal: Signal, deciding: Deciding, facts: Facts) -> Draft:
     """The decision for one follower. One that cannot be decided keeps nobody else waiting."""
     try:
-        return decide(signal, move, facts, now)
+        return deciding.decide(facts)
     except Exception as error:
         log.exception("signal %s cannot be decided for %s", signal.pk, facts.link.uid)
         audit.record(
             action="decision.failed",
             obj=signal,
             level=AuditLevel.CRITICAL,
-            after={"account": str(facts.link.account), "error": type(error).__name__},
+            after={"account": str(facts.link.account.pk), "error": type(error).__name__},
             reason=str(Reason.POISON.label),
             tenant=signal.tenant_id,
         )
@@ -249,7 +286,8 @@ def _finish(
     )
 
 
-def _chunks(links: Sequence[Link]) -> Iterator[list[Link]]:
-    rest = iter(links)
-    while chunk := list(islice(rest, CHUNK)):
-        yield chunk
+def _by_lot(links: Sequence[Link]) -> list[list[Link]]:
+    """Who is in the first chunk, and so on, by lot; within a chunk in the order given."""
+    places = random.sample(range(len(links)), len(links))
+    chunks = [sorted(places[start : start + CHUNK]) for start in range(0, len(links), CHUNK)]
+    return [[links[place] for place in chunk] for chunk in chunks] or [[]]

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
-from accounts.bulk import insert_many
+from accounts.bulk import insert_many, new_row
+from accounts.bulk_update import update_many
 from customers.enums import PositionMode
 from signals.enums import Direction, Intent
 from signals.models import Signal
 from trading.copying.deciding import Draft
 from trading.copying.leader import LeaderMove
 from trading.copying.planning import OrderDraft
-from trading.copying.reading import Facts, Running
+from trading.copying.reading import Facts
 from trading.enums import (
     EventSource,
     Leg,
@@ -71,8 +73,8 @@ def _take_back(move: LeaderMove, drafts: Sequence[Draft], now: datetime) -> None
     parts = [
         part
         for draft in drafts
-        for running in draft.canceled
-        for part in running.holding.parts
+        for direction in draft.canceled
+        for part in draft.facts.cycles[direction].holding.parts
         if part.sign > 0 and not part.is_final
     ]
     if not parts:
@@ -95,30 +97,32 @@ def _take_back(move: LeaderMove, drafts: Sequence[Draft], now: datetime) -> None
 
 
 def _end(drafts: Sequence[Draft], now: datetime) -> None:
-    ended = _ids(running for draft in drafts for running in draft.ended)
+    ended = [_key(draft, direction) for draft in drafts for direction in draft.ended]
     if ended:
         Cycle.objects.filter(pk__in=ended).update(ended_at=now, active_key=None)
-    released = _ids(running for draft in drafts for running in draft.released)
+    released = [_key(draft, direction) for draft in drafts for direction in draft.released]
     if released:
         Cycle.objects.filter(pk__in=released).update(active_key=None)
-    for draft in drafts:
-        for pk, base in draft.rebased.items():
-            Cycle.objects.filter(pk=pk).update(
-                follower_base=base.follower_base, leader_base=base.leader_base
-            )
+    rebased = [
+        (_key(draft, direction), base.follower_base, base.leader_base)
+        for draft in drafts
+        for direction, base in draft.rebased.items()
+    ]
+    update_many(Cycle, rebased, match=("id",), columns=("follower_base", "leader_base"))
 
 
-def _ids(running: Iterable[Running]) -> list[UUID]:
-    return [one.cycle.pk for one in running]
+def _key(draft: Draft, direction: Direction) -> UUID:
+    return draft.facts.cycles[direction].cycle.pk
 
 
 def _decision(signal: Signal, draft: Draft, now: datetime) -> Decision:
     link = draft.facts.link
-    return Decision(
+    return new_row(
+        Decision,
         tenant_id=signal.tenant_id,
-        signal=signal,
-        subscription=link.subscription,
-        account=link.account,
+        signal_id=signal.pk,
+        subscription_id=link.subscription_id,
+        account_id=link.account.pk,
         link_uid=link.uid,
         outcome=draft.outcome,
         reason=draft.reason,
@@ -132,12 +136,13 @@ def _cycle(signal: Signal, move: LeaderMove, draft: Draft, now: datetime) -> Cyc
     if base is None:
         return None
     facts = draft.facts
-    return Cycle(
+    return new_row(
+        Cycle,
         tenant_id=signal.tenant_id,
         link_uid=facts.link.uid,
-        subscription=facts.link.subscription,
+        subscription_id=facts.link.subscription_id,
         source_id=signal.source_id,
-        account=facts.link.account,
+        account_id=facts.link.account.pk,
         inst_id=signal.inst_id,
         direction=move.direction,
         unit=move.unit,
@@ -159,22 +164,31 @@ def _orders(
     made: list[Order] = []
     closing: Order | None = None
     for leg_number, leg in enumerate(draft.orders):
-        cycle = leg.cycle.cycle if leg.cycle else new_cycle
+        direction = leg.in_cycle
+        cycle = new_cycle if direction is None else draft.facts.cycles[direction].cycle
+        common = _terms(signal, draft.facts, leg)
         for slice_number, quantity in enumerate(leg.quantities):
-            order = _order(signal, draft.facts, leg, lane_at, now)
-            order.decision, order.cycle = decision, cycle
-            order.leg_number, order.slice_number = leg_number, slice_number
-            order.quantity = quantity
+            order = new_row(
+                Order,
+                **common,
+                lane_at=lane_at,
+                created_at=now,
+                decision_id=decision.pk,
+                cycle_id=None if cycle is None else cycle.pk,
+                leg_number=leg_number,
+                slice_number=slice_number,
+                quantity=quantity,
+                client_order_id=client_order_id(
+                    deployment_code=settings.DEPLOYMENT_CODE,
+                    key=settings.ORDER_ID_KEY.encode(),
+                    link_uid=common["link_uid"],
+                    signal_id=signal.id,
+                    leg=leg_number,
+                    slice_=slice_number,
+                ),
+            )
             if len(leg.quantities) > 1 and leg.notional is not None:
                 order.notional = leg.notional * quantity / sum(leg.quantities)
-            order.client_order_id = client_order_id(
-                deployment_code=settings.DEPLOYMENT_CODE,
-                key=settings.ORDER_ID_KEY.encode(),
-                link_uid=order.link_uid,
-                signal_id=signal.id,
-                leg=leg_number,
-                slice_=slice_number,
-            )
             if leg.waits_for_close and closing is not None:
                 order.waits_for = closing.id
             made.append(order)
@@ -182,9 +196,8 @@ def _orders(
     return made
 
 
-def _order(
-    signal: Signal, facts: Facts, leg: OrderDraft, lane_at: datetime, now: datetime
-) -> Order:
+def _terms(signal: Signal, facts: Facts, leg: OrderDraft) -> dict[str, Any]:
+    """What all slices of a leg have in common."""
     link = facts.link
     account = link.account
     spot = facts.market is not None and facts.market.rules.spot
@@ -194,33 +207,31 @@ def _order(
         max_age = min(max_age, signal.expires_at - signal.signal_at)
     opens = leg.leg in (Leg.OPEN, Leg.ADD)
     profit, loss = _protection(signal, facts, leg) if opens else (None, None)
-    return Order(
-        tenant_id=signal.tenant_id,
-        signal_at=signal.signal_at,
-        signal=signal,
-        subscription=link.subscription,
-        account=account,
-        link_uid=link.uid,
-        leg=leg.leg,
-        lane_key=lane_key(account.pk, signal.inst_id, position_side),
-        lane_at=lane_at,
-        market=account.market,
-        inst_id=signal.inst_id,
-        side=side,
-        position_side=position_side,
-        reduce_only=reduce_only,
-        order_type=OrderType.MARKET,
-        margin_mode="cash" if spot else link.margin_mode,
-        leverage=leg.leverage if opens else None,
-        reference_price=signal.reference_price or leg.price,
-        notional=leg.notional,
-        leader_after=leg.leader_after,
-        take_profit=profit,
-        stop_loss=loss,
-        state=OrderState.READY,
-        created_at=now,
-        expires_at=signal.signal_at + max_age if opens else None,
-    )
+    return {
+        "tenant_id": signal.tenant_id,
+        "signal_at": signal.signal_at,
+        "signal_id": signal.pk,
+        "subscription_id": link.subscription_id,
+        "account_id": account.pk,
+        "link_uid": link.uid,
+        "leg": leg.leg,
+        "lane_key": lane_key(account.pk, signal.inst_id, position_side),
+        "market": account.market,
+        "inst_id": signal.inst_id,
+        "side": side,
+        "position_side": position_side,
+        "reduce_only": reduce_only,
+        "order_type": OrderType.MARKET,
+        "margin_mode": "cash" if spot else link.margin_mode,
+        "leverage": leg.leverage if opens else None,
+        "reference_price": signal.reference_price or leg.price,
+        "notional": leg.notional,
+        "leader_after": leg.leader_after,
+        "take_profit": profit,
+        "stop_loss": loss,
+        "state": OrderState.READY,
+        "expires_at": signal.signal_at + max_age if opens else None,
+    }
 
 
 def _protection(
@@ -247,7 +258,8 @@ def _sides(leg: OrderDraft, position_mode: str, spot: bool) -> tuple[Side, Posit
 
 
 def _created(order: Order, now: datetime) -> OrderEvent:
-    return OrderEvent(
+    return new_row(
+        OrderEvent,
         tenant_id=order.tenant_id,
         order_id=order.id,
         signal_at=order.signal_at,

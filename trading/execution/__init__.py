@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trading.execution.run import send_orders
+from trading.execution.run import Flight, send_orders
 from trading.execution.sweep import sweep
 
-__all__ = ["send_orders", "sweep"]
+__all__ = ["Flight", "send_orders", "sweep"]

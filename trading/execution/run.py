@@ -22,7 +22,7 @@ from trading.execution.mark import Marked, mark, not_refused
 from trading.execution.poison import isolated
 from trading.execution.punctual import on_time
 from trading.execution.record import record
-from trading.execution.send import send
+from trading.execution.send import Answered, Sending
 from trading.execution.starting import started
 from trading.faults import faultpoint
 from trading.leases import db_now
@@ -41,26 +41,48 @@ def send_orders(order_ids: Iterable[UUID]) -> int:
 
     Each is sent at most once per mark; what is left behind by a crash is found by the sweep.
     """
-    ids = list(order_ids)
-    sent = 0
-    with all_tenants("execution: orders of several desks are sent together"):
-        for start in range(0, len(ids), CHUNK):
-            sent += isolated(ids[start : start + CHUNK], _send_chunk)
-    return sent
+    flight = Flight()
+    flight.add(order_ids)
+    return flight.land()
 
 
-def _send_chunk(ids: Sequence[UUID]) -> int:
-    heads = started(ready_heads(ids, db_now()))
-    if not heads:
-        return 0
-    heads, keys = _with_keys(on_time(heads))
-    heads, locked = _set_leverages(heads, keys)
-    faultpoint("S4.claimed")
-    marked = mark(heads, locked)
-    faultpoint("S5.marked")
-    for answered in send([(one, keys[one.order.account_id]) for one in _sendable(marked, keys)]):
-        record(answered)
-    return len(marked)
+class Flight:
+    """Orders on their way out of this process: each chunk leaves while the next is prepared."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self._sending = Sending()
+
+    def add(self, order_ids: Iterable[UUID]) -> None:
+        """Mark what may leave of these orders and let it go, without waiting for answers."""
+        ids = list(order_ids)
+        with all_tenants("execution: orders of several desks are sent together"):
+            for start in range(0, len(ids), CHUNK):
+                self.sent += isolated(ids[start : start + CHUNK], self._let_go)
+                self._record(self._sending.come())
+
+    def land(self) -> int:
+        """Wait for every answer and record it; how many orders were sent."""
+        with all_tenants("execution: answers of several desks are recorded together"):
+            for answered in self._sending.answers():
+                self._record(answered)
+        return self.sent
+
+    def _let_go(self, ids: Sequence[UUID]) -> int:
+        heads = started(ready_heads(ids, db_now()))
+        if not heads:
+            return 0
+        heads, keys = _with_keys(on_time(heads))
+        heads, locked = _set_leverages(heads, keys)
+        faultpoint("S4.claimed")
+        marked = mark(heads, locked)
+        faultpoint("S5.marked")
+        self._sending.launch([(one, keys[one.order.account_id]) for one in _sendable(marked, keys)])
+        return len(marked)
+
+    def _record(self, answered: Sequence[Answered]) -> None:
+        if answered:
+            record(answered)
 
 
 def _sendable(marked: Sequence[Marked], keys: Mapping[int, Credentials]) -> list[Marked]:

@@ -1,0 +1,53 @@
+"""What two followers must have in common to be decided alike."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import fields
+from operator import attrgetter
+
+from signals.enums import Direction
+from trading.copying.links import Link
+from trading.copying.reading import Facts
+from trading.outgoing import OutgoingAccount
+from trading.switch import limits_of_account
+
+# Who somebody is decides nothing: all else counts, also what is added one day.
+_WHO = {
+    Facts: {"link", "market", "cycles", "taken", "switchboard", "guards", "repeats"},
+    Link: {"uid", "account", "subscription_id", "strategy_id"},
+    OutgoingAccount: {"pk", "tenant_id", "customer_id", "label", "api_host", "key_version"},
+}
+_facts, _link, _account = (
+    attrgetter(*(f.name for f in fields(kind) if f.name not in _WHO[kind]))
+    for kind in (Facts, Link, OutgoingAccount)
+)
+
+
+def likeness(facts: Facts, inst_id: str) -> Hashable:
+    """Equal for followers of one signal whose decisions, and the numbers behind, are the same."""
+    link, board = facts.link, facts.switchboard
+    account = link.account
+    scopes = link.covered(inst_id).scope_keys()
+    guards = facts.guards.context(account_id=account.pk, market=account.market, inst_id=inst_id)
+    return (
+        _facts(facts),
+        _link(link),
+        link.subscription_id is None,
+        _account(account),
+        # Labels of limits are told to people.
+        tuple(limits_of_account(account)),
+        tuple(key for key in scopes if key in board.modes or key in board.limits),
+        tuple((direction, *_held(facts, direction)) for direction in facts.cycles),
+        tuple(facts.is_taken(inst_id, direction) for direction in Direction),
+        tuple(guards.items()),
+        frozenset(facts.repeats.made.get(account.pk, ())),
+    )
+
+
+def _held(facts: Facts, direction: Direction) -> tuple[Hashable, ...]:
+    running = facts.cycles[direction]
+    parts = tuple(
+        (p.leg, p.state, p.quantity, p.filled, p.fee_in_kind) for p in running.holding.parts
+    )
+    return running.cycle.follower_base, running.cycle.leader_base, parts
