@@ -268,7 +268,7 @@ def _order(
     order.save()
     world.orders.append(order)
     _story(order, chance)
-    if state == OrderState.MANUAL:
+    if state == OrderState.UNKNOWN:
         _settlements(world, order)
     if done:
         _fills(order, done, price, chance)

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.db.models import UUIDField
 from django.urls import URLPattern, get_resolver
 
 from config.asgi import sockets
@@ -79,12 +81,16 @@ def test_every_route_is_of_a_kind_that_is_attacked_or_has_a_reason() -> None:
 
 def test_pages_that_an_admin_adds_are_attacked() -> None:
     attacked = {
-        f"admin/{label.replace('.', '/').lower()}/<int:object_id>/{page}/"
+        f"admin/{label.replace('.', '/').lower()}/<{_key(label)}:object_id>/{page}/"
         for label, pages in FURTHER_PAGES.items()
         for page in pages
     }
 
     assert attacked == set(matrix.FURTHER)
+
+
+def _key(label: str) -> str:
+    return "uuid" if isinstance(apps.get_model(label)._meta.pk, UUIDField) else "int"
 
 
 def test_every_task_is_listed() -> None:
