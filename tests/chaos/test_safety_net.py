@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from tests.chaos.ledger_check import violations
 from tests.trading.execution.bench import LOOKUP, Bench
 from trading.endpoints import endpoint_of
 from trading.exchange.types import LookupKind
-from trading.execution import lanes, resolve, sweep
+from trading.execution import lanes, looking, resolve, sweep
 from trading.execution import mark as marking
 from trading.execution import run as sending
 from trading.execution.clock import clock_of
@@ -29,18 +30,24 @@ def _pessimistic(bench: Bench) -> None:
     bench.ask("POST", "/limits", dup_clordid="never")
 
 
+def _count_as(monkeypatch: pytest.MonkeyPatch, counts: Callable[[Any], bool]) -> None:
+    for room in (looking, resolve):
+        monkeypatch.setattr(room, "counts", counts)
+
+
 @pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "counting at once"])
 def test_a_not_found_counts_only_after_the_deadline(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, guarded: bool
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, settings: Any, guarded: bool
 ) -> None:
+    settings.ORDER_TTL_MARKET_S = 2
     if not guarded:
-        monkeypatch.setattr(resolve, "_counts", lambda one: one.lookup.kind == LookupKind.NOT_FOUND)
+        _count_as(monkeypatch, lambda one: one.lookup.kind == LookupKind.NOT_FOUND)
     link = bench.follower()
-    bench.fault("late_accept:450", link)
+    bench.fault("late_accept:1700", link)
     (order,) = bench.open()
 
     bench.send([order])
-    bench.sweep_for(2)
+    bench.sweep_for(2.5)
 
     broken = violations(bench)
     assert broken.get("doubled", []) == ([] if guarded else [order.client_order_id])
@@ -54,8 +61,8 @@ def test_a_failed_reading_proves_nothing(
         return set()
 
     if not guarded:
-        monkeypatch.setattr(resolve, "_counts", lambda one: one.lookup.kind != LookupKind.FOUND)
-        monkeypatch.setattr(resolve, "_listed_ids", nothing)
+        _count_as(monkeypatch, lambda one: one.lookup.kind != LookupKind.FOUND)
+        monkeypatch.setattr(looking, "_listed_ids", nothing)
     link = bench.follower()
     bench.fault("drop_after_accept", link)
     for path in ("order", "orders-pending", "orders-history", "fills"):

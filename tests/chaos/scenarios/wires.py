@@ -45,6 +45,7 @@ def _one_round(stage: Stage, leverage: str) -> None:
 
 
 def _with_faults(stage: Stage, match: dict[str, str], act: Any) -> None:
+    started = time.monotonic()
     for number, key in enumerate(stage.desk.keys.values()):
         fault = wire.HTTP[number % len(wire.HTTP)]
         stage.fault(fault, times=1 + number % 2, account=key, **match)
@@ -52,10 +53,11 @@ def _with_faults(stage: Stage, match: dict[str, str], act: Any) -> None:
     if not stage.settle(60):
         stage.breaks("a phase that did not settle", match["path"], stage.unfinished())
     stage.clear_faults()
+    stage.say(f"{match['path']}: {time.monotonic() - started:.0f} s")
 
 
 def _still_market(stage: Stage) -> None:
-    rows = stage.control("GET", "/market")["instruments"]
+    rows = stage.control("GET", "/market")["market"]
     last = next(row["last"] for row in rows if row["inst_id"] == wire.INSTRUMENT)
     stage.control("POST", "/prices", **{wire.INSTRUMENT: last})
 
