@@ -13,12 +13,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from tests import services
 from tests.chaos.guards import GUARDS, Guard, find
 
-LIMIT_S = 240
+LIMIT_S = 400
+AT_ONCE = 2
 TESTS_FAILED = 1
 
 
@@ -44,7 +46,7 @@ def try_without(guard: Guard) -> Outcome:
             text=True,
             check=False,
             timeout=LIMIT_S,
-            preexec_fn=services.die_with_parent,  # noqa: PLW1509 - one thread here
+            preexec_fn=services.die_with_parent,
         )
     failed = re.search(r"^FAILED (\S+)", ran.stdout, re.MULTILINE)
     killed = failed.group(1) if failed and ran.returncode == TESTS_FAILED else ""
@@ -56,14 +58,16 @@ def _command(guard: Guard) -> list[str]:
     arguments = ["-p", "tests.chaos.mutant", "-x", "-q", "-p", "no:cacheprovider", *guard.tests]
     if guard.services:
         return [sys.executable, "-m", "tests.run", "--only", "services", *arguments]
-    return [sys.executable, "-m", "pytest", "-p", "no:xdist", *arguments]
+    return [sys.executable, "-m", "pytest", "-p", "no:xdist", "--nomigrations", *arguments]
 
 
 def main() -> int:
     wanted = [find(name) for name in sys.argv[1:]] or list(GUARDS)
     survivors = []
-    for guard in wanted:
-        outcome = try_without(guard)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        outcomes = list(pool.map(try_without, wanted))
+    for outcome in outcomes:
+        guard = outcome.guard
         told = outcome.killed_by or "NOBODY NOTICED"
         sys.stdout.write(f"{guard.name:<34} {outcome.seconds:5.1f} s  {told}\n")
         sys.stdout.flush()

@@ -60,13 +60,17 @@ def throw(stage: Stage, mode: Any) -> tuple[set[str], int]:
     from accounts.tenancy import tenant_scope
     from trading.models import Order
     from trading.switch import set_mode
+    from trading.transition import retried
 
-    tenant = stage.desk.tenant
-    with transaction.atomic():
-        set_mode(mode=mode, reason="chaos", actor=None, tenant=tenant)
-        with tenant_scope(tenant):
+    @retried
+    @transaction.atomic
+    def turn() -> set[str]:
+        set_mode(mode=mode, reason="chaos", actor=None, tenant=stage.desk.tenant)
+        with tenant_scope(stage.desk.tenant):
             flying = Order.objects.filter(state__in=("sending", "unknown"))
-            declared = set(flying.values_list("client_order_id", flat=True))
+            return set(flying.values_list("client_order_id", flat=True))
+
+    declared = turn()
     return declared, stage.control("GET", "/health")["entries"]
 
 

@@ -24,24 +24,33 @@ PERIOD_MS = 2000
 def cross_product(stage: Stage) -> None:
     """Each follower has a fault of its own, at each kind of call in turn."""
     _still_market(stage)
-    for leverage in ("2", "3"):
-        _one_round(stage, leverage)
-    stage.notes["cells"] = len(wire.HTTP) * 7
-
-
-def _one_round(stage: Stage, leverage: str) -> None:
     desk = stage.desk
-    _with_faults(stage, wire.LEVERAGE, lambda: desk.tell(**OPEN, leverage=leverage))
+    _with_faults(stage, wire.LEVERAGE, lambda: desk.tell(**OPEN, leverage="2"))
     stops = {"stop_loss": _price("0.97"), "take_profit": _price("1.03")}
-    add = {**OPEN, "intent": "add", "leverage": leverage, **stops}
-    _with_faults(stage, wire.PLACE, lambda: desk.tell(**add))
-    _with_faults(stage, wire.ALGO, lambda: desk.tell(**add))
+    add = {**OPEN, "intent": "add", "leverage": "2"}
+    _with_faults(stage, wire.PLACE, lambda: desk.tell(**add, **stops))
+    _with_faults(stage, wire.ALGO, lambda: _protect(stage))
     _with_faults(stage, wire.AMEND, lambda: _amend_resting(stage))
     _with_faults(stage, wire.CANCEL, lambda: _cancel_resting(stage))
     _with_faults(stage, wire.CANCEL_ALGO, lambda: desk.tell(intent="close"))
-    desk.tell(**OPEN, leverage=leverage)
+    desk.tell(**OPEN, leverage="2")
     stage.settle(30)
     _with_faults(stage, wire.PLACE, lambda: desk.tell(intent="close"))
+    stage.notes["cells"] = len(wire.HTTP) * 7
+
+
+def _protect(stage: Stage) -> None:
+    """A stop of its own for every position."""
+    from accounts.tenancy import tenant_scope
+    from trading.models import Position
+    from trading.protecting import protect_position
+
+    stop = Decimal(_price("0.96"))
+    with tenant_scope(stage.desk.tenant):
+        for position in Position.objects.open().filter(inst_id=wire.INSTRUMENT):
+            protect_position(
+                position=position, take_profit=None, stop_loss=stop, reason="chaos", actor=None
+            )
 
 
 def _with_faults(stage: Stage, match: dict[str, str], act: Any) -> None:
@@ -50,10 +59,18 @@ def _with_faults(stage: Stage, match: dict[str, str], act: Any) -> None:
         fault = wire.HTTP[number % len(wire.HTTP)]
         stage.fault(fault, times=1 + number % 2, account=key, **match)
     act()
-    if not stage.settle(60):
+    if not stage.settle(60) or not stage.wait(lambda: not _acting(stage), 60):
         stage.breaks("a phase that did not settle", match["path"], stage.unfinished())
     stage.clear_faults()
     stage.say(f"{match['path']}: {time.monotonic() - started:.0f} s")
+
+
+def _acting(stage: Stage) -> bool:
+    from accounts.tenancy import tenant_scope
+    from trading.models import Action
+
+    with tenant_scope(stage.desk.tenant):
+        return bool(Action.objects.open().exists())
 
 
 def _still_market(stage: Stage) -> None:
@@ -244,7 +261,7 @@ SCENARIOS = [
         cross_product,
         followers=(len(wire.HTTP) * REPEATS,),
         environ=CALM,
-        seconds=300,
+        seconds=400,
     ),
     Scenario("C7", "50011 storm", storm, "mariadb", (200,), 2, recovery_s=120),
     Scenario(
