@@ -65,15 +65,13 @@ def main() -> int:
     wanted = [find(name) for name in sys.argv[1:]] or list(GUARDS)
     survivors = []
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        outcomes = list(pool.map(try_without, wanted))
-    for outcome in outcomes:
-        guard = outcome.guard
-        told = outcome.killed_by or "NOBODY NOTICED"
-        sys.stdout.write(f"{guard.name:<34} {outcome.seconds:5.1f} s  {told}\n")
-        sys.stdout.flush()
-        if not outcome.killed_by:
-            survivors.append(guard.name)
-            sys.stdout.write(outcome.words)
+        for outcome in pool.map(try_without, wanted):
+            told = outcome.killed_by or "NOBODY NOTICED"
+            sys.stdout.write(f"{outcome.guard.name:<44} {outcome.seconds:5.1f} s  {told}\n")
+            sys.stdout.flush()
+            if not outcome.killed_by:
+                survivors.append(outcome.guard.name)
+                sys.stdout.write(outcome.words)
     sys.stdout.write(f"{len(wanted) - len(survivors)} of {len(wanted)} guards are missed\n")
     return 1 if survivors else 0
 

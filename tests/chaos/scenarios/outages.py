@@ -23,6 +23,7 @@ def broker(stage: Stage) -> None:
             before = dict(stage.desk.answers)
             stage.desk.tell()
             trouble(stage)
+            stage.faults += 1
             stage.house.note_end()
             refused = {
                 status: count - before.get(status, 0)
@@ -37,6 +38,7 @@ def broker(stage: Stage) -> None:
 def _death(stage: Stage) -> None:
     assert stage.redis is not None
     stage.redis.kill()
+    stage.house.stops += 1
     stage.desk.tell()
     time.sleep(DOWN_S)
     stage.desk.tell()
@@ -84,6 +86,7 @@ def database(stage: Stage) -> None:
 def _database_death(stage: Stage, body: dict[str, Any]) -> None:
     assert stage.database is not None
     stage.database.kill()
+    stage.house.stops += 1
     heard = _answers_meanwhile(stage, body)
     stage.database.start()
     stage.house.note_end()
