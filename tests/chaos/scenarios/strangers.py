@@ -56,6 +56,8 @@ def poison(stage: Stage) -> None:
         stage.wait(lambda: not _others_busy(stage), 20)
         if _others_busy(stage):
             stage.breaks("others waited for the poisoned ones", stage.unfinished())
+    with all_tenants("it is written right again"):
+        ExchangeAccount.objects.filter(pk__in=ids).update(market="simulator")
     _deadly_signal(stage)
 
 
