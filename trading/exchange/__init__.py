@@ -1,6 +1,6 @@
 """The exchange door: plain Python, the only place that talks to OKX.
 
-Importing it is cheap; ccxt is loaded when the first client is made.
+Importing it is cheap; what a client or a socket is made of is loaded with the first of them.
 """
 
 from __future__ import annotations

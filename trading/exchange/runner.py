@@ -43,7 +43,7 @@ class ExchangeLoop:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
 
     def client_for(self, endpoint: Endpoint) -> ExchangeClient:
-        """The endpoint's one client; importing what it is made of takes seconds the first time."""
+        """The endpoint's one client; what it is made of is imported with the first."""
         with self._making:
             if endpoint not in self._clients:
                 from trading.exchange.okx.rest import OkxClient

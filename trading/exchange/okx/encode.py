@@ -59,7 +59,7 @@ def place_body(request: PlaceRequest) -> Body:
 
 def check_place(request: PlaceRequest) -> None:
     """Raises ValueError for what must never be sent."""
-    # OKX's broker ids come from ccxt when this is empty, so it never may be.
+    # Without a name of ours an order whose answer is lost could never be found again.
     _check_client_id("client order id", request.client_order_id)
     _check_tag(request.tag)
     _positive("quantity", request.quantity)

@@ -63,7 +63,7 @@ class Gate:
         now, wait = asyncio.get_running_loop().time(), retry_after_of(answer)
         tolls = request.tolls[-1:] if limited[1] == _ORDERS_OF_ACCOUNT else request.tolls[:1]
         for toll in tolls:
-            self._pacer.refused(toll, now, None if wait is None else float(wait))
+            self._pacer.refused(toll, now, None if wait is None else int(wait * 1000) / 1000)
 
     def close(self) -> None:
         for request in list(self._held):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 import socket
 import ssl
@@ -109,7 +110,7 @@ class Pool:
         for task in self._connecting:
             task.cancel()
         await asyncio.gather(*self._connecting, return_exceptions=True)
-        self._fail_waiting(float("inf"), NotSent("the client is closed"))
+        self._fail_waiting(math.inf, NotSent("the client is closed"))
         for connection in list(self._alive):
             connection.fail(NoAnswer("the client was closed"))
         if self._alive:
@@ -241,6 +242,7 @@ class Pool:
         self._addresses = []
         if self._alive or self._connecting or self._closed:
             return
+        logger.info("No connection to %s: %s", self.host, failure)
         self._fail_waiting(began + self._times.answer_s, not_connected(failure))
         self._grow()
 
