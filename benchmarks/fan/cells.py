@@ -86,7 +86,7 @@ class Hall:
             environ = self.store.environ(accounts, self.redis, rest, authority)
         child = Child(
             "benchmarks.fan.sides",
-            name,
+            "executors" if name == "product" and cell.executors else name,
             json.dumps(asdict(terms)),
             cores=() if cell.executors else self.cores,
             environ=environ,

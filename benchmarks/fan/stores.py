@@ -42,6 +42,7 @@ class Store:
             "CELERY_BROKER_URL": redis,
             "LIVE_RELAY": "True",
             "SIMULATOR_REST_URL": rest,
+            "EXCHANGE_CONNECTIONS": str(min(accounts, 1000)),
             "LOG_LEVEL": "WARNING",
             # The clock stands still for nobody: a busy machine must not make prices old.
             "MARK_STALE_AFTER_S": "600",

@@ -95,7 +95,7 @@ def answer_to(book: Book, method: str, path: str, headers: dict[str, str], body:
         book.bad_signatures += 1
         return _said({"code": "50113", "msg": "Invalid Sign", "data": []}, "401 Unauthorized")
     if book.sick.get(number) == "revoked":
-        book.refused += 1
+        book.refused += path == "/api/v5/trade/order"
         return _said(
             {"code": "50111", "msg": "Invalid OK-ACCESS-KEY", "data": []}, "401 Unauthorized"
         )

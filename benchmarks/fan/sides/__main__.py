@@ -15,7 +15,7 @@ from benchmarks.fan.sides.terms import Terms
 
 def main() -> None:
     name, told = sys.argv[1:]
-    if name.startswith("product"):
+    if name in ("product", "executors"):
         django.setup()
     module = importlib.import_module(f"benchmarks.fan.sides.{name}")
     side = module.Side(Terms(**json.loads(told)))

@@ -5,7 +5,6 @@ In one process, as an executor does it: without the hop over the broker.
 
 from __future__ import annotations
 
-import asyncio
 import cProfile
 import io
 import os
@@ -25,7 +24,7 @@ from benchmarks.fan.sides.terms import Terms
 from trading import tasks
 from trading.endpoints import endpoint_of_market
 from trading.exchange.runner import client_for, exchange_loop
-from trading.execution import leverage
+from trading.execution import leverage, starting
 from trading.execution.clock import clock_is_right
 
 
@@ -46,16 +45,14 @@ class Side:
 
     def prepare(self, number: int) -> dict[str, Any] | None:
         desk.forget_the_round()
-        endpoint = endpoint_of_market("simulator")
-        clock_is_right(client_for(endpoint))
+        client = client_for(endpoint_of_market("simulator"))
+        clock_is_right(client)
+        starting.take_up("simulator")
         if self.terms.leverage == "to be set":
             for account in range(self.terms.accounts):
                 leverage.forget(account + 1)
-        exchange_loop().run(self._warm(client_for(endpoint)))
+        exchange_loop().run(client.warm(self.terms.connections))
         return None
-
-    async def _warm(self, client: Any) -> None:
-        await asyncio.gather(*(client.fetch_time_ms() for _ in range(self.terms.connections)))
 
     def go(self, number: int) -> dict[str, Any]:
         signal = desk.new_signal(self.source)
