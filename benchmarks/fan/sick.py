@@ -31,7 +31,7 @@ def run_sick(hall: Hall, cell: Cell, rounds: int) -> dict[str, Any]:
         hall.stub.ask("sick", port=mixed.port, **kinds)
         measured = hall.track(cell).run([mixed, pure], rounds, hall.say)
         outcomes = mixed.child.ask("outcomes")["outcomes"]
-    right = {"rejected key_invalid": REVOKED, "rejected insufficient_margin": BROKE}
+    right = {"rejected KEY_INVALID": REVOKED, "rejected INSUFFICIENT_MARGIN": BROKE}
     wrong = sum(abs(outcomes.get(name, 0) - count) for name, count in right.items())
     lines = [
         Ratio(

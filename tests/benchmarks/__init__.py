@@ -1,0 +1,3 @@
+"""The benchmarks' own judgment."""
+
+from __future__ import annotations
