@@ -146,6 +146,7 @@ class OurOrder:
     sent_at: datetime | None
     lease_until: datetime | None
     finished_at: datetime | None
+    flattens: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

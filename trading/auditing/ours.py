@@ -27,7 +27,7 @@ _ORDER_COLUMNS: Final = (
     "id", "tenant_id", "account_id", "signal_id", "link_uid", "cycle_id", "leg", "leg_number",
     "slice_number", "client_order_id", "exchange_order_id", "lane_key", "lane_at", "inst_id",
     "order_type", "state", "reason", "filled_quantity", "attempt", "created_at", "sent_at",
-    "lease_until", "finished_at", "signal__tenant_id", "account__customer_id",
+    "lease_until", "finished_at", "flattens", "signal__tenant_id", "account__customer_id",
     "subscription__strategy_id",
 )  # fmt: skip
 

@@ -151,6 +151,8 @@ def _was_closed(halt: Closed, order: OurOrder, there: TheirOrder, patience: Pati
         return False
     if halt.mode != TradingMode.HALTED and order.leg not in (Leg.OPEN, Leg.ADD):
         return False
+    if order.flattens and not halt.scope_key.startswith("system"):
+        return False  # flatten is the stricter one, except below a halt of the installation
     covered = Covered(
         tenant_id=order.tenant_id,
         account_id=order.account_id,
