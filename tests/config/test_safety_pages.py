@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -16,9 +17,11 @@ from accounts.stepup import SESSION_KEY
 from accounts.tenancy import all_tenants, tenant_scope
 from customers.models import Customer, ExchangeAccount
 from tests import factories as make
+from trading.admin.in_force import in_force
 from trading.breakers import Place, open_breaker
-from trading.enums import BreakerCause
-from trading.models import Breaker, ClockReading, Maintenance
+from trading.enums import BreakerCause, LimitKind, Scope
+from trading.models import Breaker, ClockReading, Maintenance, MarketWatch
+from trading.switch import set_limit
 
 pytestmark = pytest.mark.django_db
 LIST = "admin:trading_breaker_changelist"
@@ -179,3 +182,46 @@ def test_customers_see_it_too(desk: Tenant) -> None:
 
     assert "OKX is in maintenance" in page
     assert "Nothing new is opened" in page
+
+
+def test_the_list_of_limits_begins_with_what_binds_and_who_set_it(
+    desk: Tenant, settings: Any
+) -> None:
+    settings.LIMITS = {"leverage": Decimal(20), "spread": Decimal("0.01")}
+    owner = make.make_user(Role.RISK, tenant=desk)
+    set_limit(kind=LimitKind.LEVERAGE, value=Decimal(50), actor=owner, tenant=desk)
+    set_limit(kind=LimitKind.SPREAD, value=Decimal("0.005"), actor=owner, tenant=desk)
+    set_limit(
+        kind=LimitKind.SPREAD, value=Decimal("0.001"), actor=owner, tenant=desk,
+        scope=Scope.INSTRUMENT, target="BTC-USDT-SWAP",
+    )  # fmt: skip
+
+    with tenant_scope(desk):
+        bounds = {bound.kind: bound for bound in in_force()}
+    page = signed_in(desk).get(reverse("admin:trading_limit_changelist")).content.decode()
+
+    assert len(bounds) == len(LimitKind)
+    leverage, spread = bounds[LimitKind.LEVERAGE], bounds[LimitKind.SPREAD]
+    assert (leverage.value, leverage.whose, leverage.by) == (20, "Whole installation", "settings")
+    assert (spread.value, spread.whose, spread.by) == (Decimal("0.005"), "Desk", str(owner))
+    assert spread.narrower == 1
+    assert bounds[LimitKind.ORDER_NOTIONAL].value is None
+    assert "In force for the whole desk" in page
+
+
+def test_every_list_and_record_about_the_exchange_is_shown(desk: Tenant) -> None:
+    opened(desk)
+    announce(timedelta(hours=1))
+    now = timezone.now()
+    MarketWatch.objects.create(market="simulator", read_at=now, tried_at=now)
+    ClockReading.objects.create(
+        key="simulator|a 1", market="simulator", process="a 1", offset_ms=700, read_at=now
+    )
+    client = signed_in(desk)
+
+    for model in (Breaker, Maintenance, MarketWatch, ClockReading):
+        with all_tenants("find one"):
+            row = model.objects.get()
+        name = f"admin:trading_{model._meta.model_name}"
+        assert client.get(reverse(f"{name}_changelist")).status_code == 200
+        assert client.get(reverse(f"{name}_change", args=(row.pk,))).status_code == 200

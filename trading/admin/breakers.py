@@ -50,7 +50,7 @@ class BreakerAdmin(RecordAdmin):
 
     @admin.display(description=_("because"))
     def why(self, row: Breaker) -> str:
-        return f"{row.get_cause_display()}: {row.reason}" if row.reason else row.get_cause_display()
+        return row.reason or row.get_cause_display()
 
     @admin.display(description=_("opened"), ordering="opened_at")
     def opened(self, row: Breaker) -> str:

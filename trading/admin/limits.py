@@ -13,6 +13,7 @@ from accounts.admin_base import RecordAdmin, TenantModelAdmin
 from accounts.display import moment, num
 from accounts.forms import TenantModelForm
 from accounts.roles import Ability
+from trading.admin.in_force import in_force
 from trading.admin.states import mode_badge
 from trading.enums import LimitKind, Scope
 from trading.models import Limit, TradingState
@@ -41,6 +42,10 @@ def unit_of(kind: str) -> str:
     if kind in IN_MONEY:
         return "USDT"
     return "×" if kind in TIMES else ""
+
+
+def _in_desk(request: HttpRequest) -> bool:
+    return getattr(request, "tenant", None) is not None
 
 
 def applies_to(row: Limit | TradingState) -> Any:
@@ -92,6 +97,7 @@ class LimitAdmin(TenantModelAdmin):
     writes_diary = False
     compressed_fields = False
     form = LimitForm
+    list_before_template = "admin/trading/limit/in_force.html"
 
     list_display = ("kind", "bound", "scope", "target", "is_active", "changed_by", "changed")
     list_filter = ("kind", "scope", "is_active")
@@ -100,6 +106,10 @@ class LimitAdmin(TenantModelAdmin):
     )  # fmt: skip
     search_fields = ("inst_id", "strategy__name", "customer__name", "account__customer__name")
     ordering = ("scope", "kind")
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        shown = [(bound, unit_of(bound.kind)) for bound in in_force()] if _in_desk(request) else []
+        return super().changelist_view(request, {**(extra_context or {}), "in_force": shown})
 
     @admin.display(description=_("at most"))
     def bound(self, row: Limit) -> str:

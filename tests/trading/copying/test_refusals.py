@@ -402,7 +402,8 @@ def test_a_repeat_is_refused_only_where_that_is_asked_for(desk: Desk) -> None:
     assert desk.hear("add", "10") == []
     assert desk.last(link).reason == "DUPLICATE_SUSPECTED"
     assert len(desk.orders()) == 2
-    assert [order.quantity for order in desk.hear("add", "20")] == [2]  # another size
+    # Another size: the leader's twenty, and the ten that were refused.
+    assert [order.quantity for order in desk.hear("add", "20")] == [3]
     with tenant_scope(desk.tenant):
         Order.objects.update(created_at=later(-3))
     assert [order.quantity for order in desk.hear("add", "10")] == [1]
