@@ -40,6 +40,7 @@ from trading.models import (
     Heartbeat,
     LedgerAudit,
     Position,
+    Protection,
     QuarantinedReport,
     ReconcileRun,
     StreamLease,
@@ -211,6 +212,13 @@ def _safety(world: World, canary: str) -> None:
     LeaderPosition(
         source=world.sources[0], inst_id="BTC-USDT-SWAP", direction=Direction.LONG,
         quantity=Decimal("42.5"), updated_at=now,
+    ).save()  # fmt: skip
+    order = world.orders[0]
+    Protection(
+        account=order.account, inst_id=order.inst_id, side="sell", position_side="net",
+        margin_mode="cross", link_uid=order.link_uid, order=order, stop_loss=Decimal(50_000),
+        quantity=order.quantity, client_algo_id=f"tst{order.pk.hex[-20:]}", state="canceled",
+        reason=f"Its position is closed {canary}".strip(), created_at=now, finished_at=now,
     ).save()  # fmt: skip
     ReconcileRun(account=account, cause="started", started_at=now, finished_at=now, ok=True).save()
     ReconcileRun(
