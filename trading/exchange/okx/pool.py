@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import random
@@ -23,6 +24,7 @@ CONNECTING_AT_ONCE = 50
 LOOK_EVERY_S = 0.1
 RESOLVE_EVERY_S = 30.0
 RETRY_WARM_S = 1.0
+CLOSING_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +116,9 @@ class Pool:
         for connection in list(self._alive):
             connection.fail(NoAnswer("the client was closed"))
         if self._alive:
-            # The sockets are closed in the loop's next rounds.
-            await self._emptied.wait()
+            # The sockets are closed in the loop's next rounds; one that hangs holds up nobody.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._emptied.wait(), CLOSING_S)
 
     def free(self, connection: Connection, kept_s: int | None) -> None:
         """Its answer is whole: it may carry the next request."""
