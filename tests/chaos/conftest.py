@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.trading.execution.conftest import bench, simulator
+from tests.trading.execution.conftest import bench, open_bench, simulator
 
-__all__ = ["bench", "simulator"]
+__all__ = ["bench", "open_bench", "simulator"]
