@@ -23,7 +23,7 @@ from trading.execution.flatten import flatten_due
 from trading.execution.keys import keys_of
 from trading.faults import InjectedFaultError
 from trading.models import Cycle, FlattenAccount, Order, TradingState
-from trading.switch import set_mode
+from trading.switch import leave_flatten, set_mode
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.simulator]
 POSITIONS = {"path": "/api/v5/account/positions", "method": "GET"}
@@ -268,6 +268,24 @@ def test_death_at_any_step_costs_time_only(
     assert positions(bench, link) == {}
     assert [order.state for order in orders(flattens=True)].count("filled") == 1
     assert never_flipped(bench)
+
+
+def test_a_close_that_was_not_sent_in_time_is_not_sent_after_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = held(bench)
+    state = throw(bench)
+    stumble(monkeypatch, "FLATTEN.marked=raise")
+    with pytest.raises(InjectedFaultError):
+        flatten()
+    stumble(monkeypatch, "")
+    leave_flatten(state=state, mode=TradingMode.ACTIVE, reason="two agreed", actor=None)
+
+    closes = orders(flattens=True)
+    bench.send(closes)
+
+    assert [(o.state, o.reason) for o in map(bench.now, closes)] == [("denied", "FLATTEN_OVER")]
+    assert positions(bench, link) == {(BTC, "net", "cross"): "1"}
 
 
 def test_a_reading_that_fails_is_unknown_and_not_flat(bench: Bench) -> None:
