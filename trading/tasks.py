@@ -220,9 +220,11 @@ def _copy(source_id: int) -> None:
         except Exception as error:  # noqa: BLE001 - raised below
             failures.append(error)
 
-    for _ in copy_source(source_id, each=let_go):
-        pass
-    flight.land()
+    try:
+        for _ in copy_source(source_id, each=let_go):
+            pass
+    finally:
+        flight.land()
     if failures:
         raise failures[0]
 

@@ -17,7 +17,7 @@ from customers.models import ExchangeAccount
 from customers.services import pause_account
 from trading.enums import AttemptOutcome, EventSource, OrderState, Reason
 from trading.exchange.types import Outcome, SendOutcome
-from trading.execution import leverage
+from trading.execution import keys, leverage
 from trading.execution.send import Answered
 from trading.execution.watching import watch_answers
 from trading.faults import faultpoint
@@ -44,17 +44,25 @@ class _Verdict:
 
 
 def record(answered: Sequence[Answered]) -> None:
-    """Write the answers down. News of the same order may have come by another way meanwhile."""
+    """Write the answers down, and pause the accounts whose keys were refused."""
+    for refused in write_down(answered):
+        pause(refused)
+
+
+def write_down(answered: Sequence[Answered]) -> list[Answered]:
+    """Write the answers down and name those that refuse a key: their accounts are to be paused.
+
+    News of the same order may have come by another way meanwhile.
+    """
     faultpoint("S7.before_record")
     now = db_now()
     done = _write(answered, now)
     for one in answered:
         if one.marked.order.id not in done:
             _record_late(one)
-        if one.outcome.kind == Outcome.AUTH:
-            _pause(one)
     faultpoint("S7.recorded")
     watch_answers(answered)
+    return [one for one in answered if one.outcome.kind == Outcome.AUTH]
 
 
 @retried
@@ -151,10 +159,11 @@ def _record_late(one: Answered) -> None:
 
 @retried
 @transaction.atomic
-def _pause(one: Answered) -> None:
+def pause(one: Answered) -> None:
     """A key that the exchange refuses pauses its account, and nobody else's."""
     account = ExchangeAccount.objects.select_related("customer").get(pk=one.marked.order.account_id)
     leverage.forget(account.pk)
+    keys.forget(account.pk)
     words = f"{one.outcome.reason_code} {one.outcome.message}".strip()
     pause_account(account=account, reason=f"OKX refused the key: {words}"[:300], actor=None)
     audit.record(

@@ -21,7 +21,7 @@ from trading.execution.leverage import needs_leverage, set_leverage
 from trading.execution.mark import Marked, mark, not_refused
 from trading.execution.poison import isolated
 from trading.execution.punctual import on_time
-from trading.execution.record import record
+from trading.execution.record import pause, write_down
 from trading.execution.send import Answered, Sending
 from trading.execution.starting import started
 from trading.faults import faultpoint
@@ -29,7 +29,9 @@ from trading.leases import db_now
 from trading.outgoing import Outgoing
 from trading.transition import Change, retried, transition
 
-CHUNK = 200
+# Every transaction that marks asks the same questions, for few orders or for many.
+ENOUGH = 500
+CHUNK = 600
 LATER = timedelta(seconds=2)
 LEVERAGE_S = 3
 
@@ -42,8 +44,11 @@ def send_orders(order_ids: Iterable[UUID]) -> int:
     Each is sent at most once per mark; what is left behind by a crash is found by the sweep.
     """
     flight = Flight()
-    flight.add(order_ids)
-    return flight.land()
+    try:
+        flight.add(order_ids)
+    finally:
+        sent = flight.land()
+    return sent
 
 
 class Flight:
@@ -51,22 +56,38 @@ class Flight:
 
     def __init__(self) -> None:
         self.sent = 0
+        self._waiting: list[UUID] = []
         self._sending = Sending()
+        self._refused: list[Answered] = []
 
     def add(self, order_ids: Iterable[UUID]) -> None:
-        """Mark what may leave of these orders and let it go, without waiting for answers."""
-        ids = list(order_ids)
-        with all_tenants("execution: orders of several desks are sent together"):
-            for start in range(0, len(ids), CHUNK):
-                self.sent += isolated(ids[start : start + CHUNK], self._let_go)
-                self._record(self._sending.come())
+        """Let these orders go once there are enough of them, without waiting for answers."""
+        self._waiting += order_ids
+        if len(self._waiting) >= ENOUGH:
+            self._leave()
 
     def land(self) -> int:
-        """Wait for every answer and record it; how many orders were sent."""
+        """Let go what still waits and record every answer; how many orders were sent."""
+        try:
+            self._leave()
+        finally:
+            self._hear()
+        return self.sent
+
+    def _hear(self) -> None:
         with all_tenants("execution: answers of several desks are recorded together"):
             for answered in self._sending.answers():
                 self._record(answered)
-        return self.sent
+                if self._sending.is_quiet:
+                    self._pause_refused()
+            self._pause_refused()
+
+    def _leave(self) -> None:
+        with all_tenants("execution: orders of several desks are sent together"):
+            while self._waiting:
+                ids, self._waiting = self._waiting[:CHUNK], self._waiting[CHUNK:]
+                self.sent += isolated(ids, self._let_go)
+                self._record(self._sending.come())
 
     def _let_go(self, ids: Sequence[UUID]) -> int:
         heads = started(ready_heads(ids, db_now()))
@@ -82,7 +103,13 @@ class Flight:
 
     def _record(self, answered: Sequence[Answered]) -> None:
         if answered:
-            record(answered)
+            self._refused += write_down(answered)
+
+    def _pause_refused(self) -> None:
+        """Only when nobody else's answer waits: each takes a transaction of its own."""
+        refused, self._refused = self._refused, []
+        for one in refused:
+            pause(one)
 
 
 def _sendable(marked: Sequence[Marked], keys: Mapping[int, Credentials]) -> list[Marked]:

@@ -72,6 +72,11 @@ class Sending:
         for client, batch in by_client.items():
             exchange_loop().submit(_send_all(client, batch, self._answers.put))
 
+    @property
+    def is_quiet(self) -> bool:
+        """No answer waits to be taken."""
+        return self._answers.empty()
+
     def come(self) -> list[Answered]:
         """What has been answered by now, where that is enough to be worth a transaction."""
         if self._answers.qsize() < WORTH_IT:
