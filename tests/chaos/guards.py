@@ -50,10 +50,10 @@ GUARDS = (
     Guard(
         "mark committed before sending",
         "trading.execution.run",
-        "    marked = mark(heads, locked)\n",
-        "    with transaction.atomic():\n"
-        "        marked = mark(heads, locked)\n"
-        "        transaction.set_rollback(True)\n",
+        "        marked = mark(heads, locked)\n",
+        "        with transaction.atomic():\n"
+        "            marked = mark(heads, locked)\n"
+        "            transaction.set_rollback(True)\n",
         (f"{EXECUTION}/test_sending.py", MODEL),
     ),
     Guard(
@@ -68,7 +68,7 @@ GUARDS = (
         "trading.execution.looking",
         "patience_ms = (settings.SKEW_S + settings.GRACE_S) * 1000",
         "patience_ms = 0",
-        (f"{EXECUTION}/test_recovery.py", f"{EXECUTION}/test_resolving.py"),
+        (f"{NET}::test_the_lag_of_the_exchange_is_waited_out",),
     ),
     Guard(
         "deadline before not-found counts",
@@ -203,8 +203,8 @@ GUARDS = (
     Guard(
         "silence proves nothing",
         "trading.exchange.okx.classify",
-        "kind = Outcome.NOT_PLACED if never_left(failure) else Outcome.UNKNOWN",
-        "kind = Outcome.NOT_PLACED",
+        "kind=Outcome.UNKNOWN if unsent is None else Outcome.NOT_PLACED,",
+        "kind=Outcome.NOT_PLACED,",
         ("tests/trading/exchange/test_send_outcomes.py",),
     ),
     Guard(

@@ -19,7 +19,7 @@ from tests.trading.execution.bench import forget_everything
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
-EXAMPLES = int(os.environ.get("CHAOS_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("CHAOS_EXAMPLES", "12"))
 STEPS = int(os.environ.get("CHAOS_STEPS", "30"))
 
 

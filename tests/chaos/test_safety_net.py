@@ -53,6 +53,21 @@ def test_a_not_found_counts_only_after_the_deadline(
     assert broken.get("doubled", []) == ([] if guarded else [order.client_order_id])
 
 
+def test_the_lag_of_the_exchange_is_waited_out(bench: Bench, settings: Any) -> None:
+    """An order that arrived in the last moment is not to be seen at once."""
+    settings.ORDER_TTL_MARKET_S, settings.GRACE_S = 1, 1.4
+    bench.ask("POST", "/limits", read_lag_ms=1300)
+    link = bench.follower()
+    bench.fault("late_accept:800", link)
+    (order,) = bench.open()
+
+    bench.send([order])
+    bench.finish()
+
+    assert violations(bench) == {}
+    assert bench.accepted(order) == [1]
+
+
 @pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "errors count"])
 def test_a_failed_reading_proves_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, guarded: bool
