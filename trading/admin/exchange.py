@@ -89,7 +89,7 @@ class ClockReadingAdmin(GlobalRecordAdmin):
 
     @admin.display(description=_("offset"), ordering="offset_ms")
     def offset(self, row: ClockReading) -> str:
-        return num(row.offset_ms, unit="ms", sign=True)
+        return num(row.offset_ms, unit="ms")
 
     @admin.display(description=_("read"), ordering="read_at")
     def read(self, row: ClockReading) -> str:

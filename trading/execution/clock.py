@@ -50,7 +50,10 @@ def forget_clocks() -> None:
 
 
 async def measure(client: ExchangeClient) -> bool:
-    """Take one sample; five when nothing is known, or when the clock seems to have been set."""
+    """Take one sample; five when nothing is known, or when the clock seems to have been set.
+
+    False when it should soon be tried again: nothing was heard, or not enough to be sure of.
+    """
     clock, good = client.clock, False
     known, before = clock.is_known, clock.offset_ms
     try:
@@ -58,8 +61,10 @@ async def measure(client: ExchangeClient) -> bool:
             good = await clock.measure(client.fetch_time_ms)
             was_set = good and abs(clock.last_offset_ms - before) > WARN_AT_MS
             for _ in range(SAMPLES - 1 if was_set or not known else 0):
-                good = await clock.measure(client.fetch_time_ms) or good
+                again = await clock.measure(client.fetch_time_ms)
+                good = good and again if was_set else good or again
     except (ExchangeError, TimeoutError) as error:
+        good = False
         log.warning("the exchange's clock could not be read: %s", error)
     return good
 

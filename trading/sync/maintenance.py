@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 # spread trading, bots, copy trading, others.
 TRADING_SERVICES = frozenset({"5", "8", "9"})
 ENVIRONMENTS = {Market.DEMO: "2", Market.SIMULATOR: ""}
-READ_S = 5
+READ_S = 10  # the door keeps to one question in five seconds
 FRESH = timedelta(minutes=5)
 AT_ONCE = 40
 MOST_TRIES = 3

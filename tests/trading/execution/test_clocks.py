@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -22,8 +23,12 @@ def set_back(bench: Bench, offset_ms: int) -> None:
     bench.ask("POST", "/limits", clock_offset_ms=offset_ms)
 
 
-def measure() -> None:
-    exchange_loop().run(clock.measure(client_for(endpoint_of_market("simulator"))))
+def measure(offset_ms: int) -> None:
+    """Sample until it is known; the client keeps to the exchange's limit of questions."""
+    there, until = client_for(endpoint_of_market("simulator")), time.monotonic() + 10
+    while abs(there.clock.offset_ms - offset_ms) > 100:
+        assert time.monotonic() < until, there.clock.offset_ms
+        exchange_loop().run(clock.measure(there))
 
 
 def due(order: Order, **columns: Any) -> None:
@@ -55,7 +60,15 @@ def test_a_small_difference_is_reckoned_with(bench: Bench, offset_ms: int) -> No
     assert [e.action for e in diary("clock.off") if e.tenant_id] == told
 
 
-@pytest.mark.parametrize("offset_ms", [5000, -5000, 40_000, -40_000])
+@pytest.mark.parametrize(
+    "offset_ms",
+    [
+        5000,
+        -40_000,
+        pytest.param(-5000, marks=pytest.mark.long),
+        pytest.param(40_000, marks=pytest.mark.long),
+    ],
+)
 def test_too_much_stops_every_send(bench: Bench, offset_ms: int) -> None:
     bench.follower()
     bench.send(bench.open())
@@ -64,7 +77,7 @@ def test_too_much_stops_every_send(bench: Bench, offset_ms: int) -> None:
     newcomer = bench.follower()
     (opening,) = (order for order in bench.open() if order.account_id == newcomer.account_id)
     set_back(bench, offset_ms)
-    measure()
+    measure(offset_ms)
 
     assert bench.send([opening, close]) == 0
     assert (bench.now(opening).state, bench.now(opening).reason) == ("ready", "CLOCK_OFF")
@@ -80,7 +93,7 @@ def test_too_much_stops_every_send(bench: Bench, offset_ms: int) -> None:
     assert [halted for _, halted in readings()] == [True]
 
     set_back(bench, 0)
-    measure()
+    measure(0)
     due(close)
     bench.finish()
 
@@ -95,7 +108,7 @@ def test_a_clock_that_is_set_back_is_noticed_by_the_next_sample(bench: Bench) ->
     assert abs(there.clock.offset_ms) < 100
 
     set_back(bench, -10_000)
-    measure()
+    exchange_loop().run(clock.measure(there))
 
     assert abs(there.clock.offset_ms + 10_000) < 100
     assert not clock.clock_is_right(there)

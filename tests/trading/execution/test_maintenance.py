@@ -14,10 +14,17 @@ from accounts.tenancy import all_tenants, tenant_scope
 from notifications.quiet import explained
 from tests.trading.execution.bench import Bench, diary
 from trading.enums import BreakerCause
+from trading.exchange.runner import stop_exchange_loop
 from trading.models import Breaker, Maintenance, MarketWatch, ReconcileRun
 from trading.sync.maintenance import watch_markets
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.simulator]
+
+
+def watch() -> int:
+    """As by a process that just started: one process asks OKX once in five seconds at most."""
+    stop_exchange_loop()
+    return watch_markets()
 
 
 def announce(bench: Bench, *plans: dict[str, Any]) -> None:
@@ -42,8 +49,8 @@ def test_openings_wait_during_maintenance_and_go_on_when_all_was_read(bench: Ben
     (late,) = bench.desk.hear("add", "10")
     announce(bench, {"title": "Upgrade", "begin_in_s": -5, "lasts_s": 3600})
 
-    assert watch_markets() == 1
-    watch_markets()
+    assert watch() == 1
+    watch()
 
     assert freezes() == ["open"]
     assert actions() == ["maintenance.announced", "maintenance.began"]
@@ -57,7 +64,7 @@ def test_openings_wait_during_maintenance_and_go_on_when_all_was_read(bench: Ben
     assert bench.now(close).state == "filled"
 
     announce(bench)
-    watch_markets()
+    watch()
 
     assert freezes() == ["closed"]
     assert actions()[2:] == ["maintenance.over"]
@@ -89,7 +96,7 @@ def test_only_what_stops_trading_and_is_near_stops_openings(
     bench.follower()
     announce(bench, plan)
 
-    watch_markets()
+    watch()
 
     assert freezes() == (["open"] if frozen else []), label
 
@@ -97,16 +104,16 @@ def test_only_what_stops_trading_and_is_near_stops_openings(
 def test_openings_stay_stopped_until_the_accounts_could_be_read(bench: Bench) -> None:
     bench.follower()
     announce(bench, {"begin_in_s": -5})
-    watch_markets()
+    watch()
     announce(bench)
     bench.fault("code:50001", times=1000, path="/api/v5/account/balance")
 
     for _ in range(4):
-        watch_markets()
+        watch()
 
     assert freezes() == ["half_open"]
     bench.ask("DELETE", "/faults")
-    watch_markets()
+    watch()
     assert freezes() == ["closed"]
 
 
@@ -114,13 +121,13 @@ def test_one_account_that_cannot_be_read_holds_up_nobody_else(bench: Bench) -> N
     bench.follower()
     link = bench.follower()
     announce(bench, {"begin_in_s": -5})
-    watch_markets()
+    watch()
     announce(bench)
     bench.fault("code:50001", link, times=1000, path="/api/v5/account/balance")
 
     states = []
     for _ in range(3):
-        watch_markets()
+        watch()
         states += freezes()
 
     assert states == ["half_open", "half_open", "closed"]
@@ -128,23 +135,23 @@ def test_one_account_that_cannot_be_read_holds_up_nobody_else(bench: Bench) -> N
 
 def test_a_market_that_cannot_be_asked_freezes_nothing_and_shows_its_age(bench: Bench) -> None:
     bench.follower()
-    watch_markets()
+    watch()
     read_at = MarketWatch.objects.get().read_at
     bench.fault("http:503", times=100, path="/api/v5/system/status")
 
-    assert watch_markets() == 0
+    assert watch() == 0
 
-    watch = MarketWatch.objects.get()
-    assert (freezes(), watch.read_at) == ([], read_at)
-    assert watch.error != ""
-    assert watch.tried_at > read_at
+    row = MarketWatch.objects.get()
+    assert (freezes(), row.read_at) == ([], read_at)
+    assert row.error != ""
+    assert row.tried_at > read_at
 
 
 def test_alerts_that_maintenance_explains_send_no_message(bench: Bench) -> None:
     bench.follower()
     (order,) = bench.open()
     announce(bench, {"begin_in_s": -5})
-    watch_markets()
+    watch()
     with tenant_scope(bench.desk.tenant):
         lost, other = (
             audit.record(action=action, obj=order, level=AuditLevel.CRITICAL)
