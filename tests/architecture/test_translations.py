@@ -109,6 +109,21 @@ def test_no_string_hides_where_gettext_does_not_look() -> None:
     assert hidden == []
 
 
+def test_no_string_hides_behind_another_name() -> None:
+    """Nor does xgettext know what a function was called where it was imported."""
+    hidden = [
+        f"{path.relative_to(ROOT)}: {name.name} as {name.asname}"
+        for room in ROOMS
+        for path in (ROOT / room).rglob("*.py")
+        for line in ast.walk(ast.parse(path.read_text()))
+        if isinstance(line, ast.ImportFrom) and line.module == "django.utils.translation"
+        for name in line.names
+        if name.name in MARKS and name.asname not in (None, "_")
+    ]
+
+    assert hidden == []
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -6,9 +6,8 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.http import HttpRequest
-from django.utils.translation import gettext as _text
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from accounts.admin_base import RecordAdmin
 from accounts.admin_services import confirm, confirmed
@@ -82,12 +81,12 @@ class BreakerAdmin(RecordAdmin):
                 self,
                 request,
                 rows,
-                title=_text("Close breakers"),
+                title=gettext("Close breakers"),
                 consequences=[
-                    _text("Openings go on at once, without the exchange having been asked."),
-                    _text("A breaker opens again as soon as its cause is seen again."),
+                    gettext("Openings go on at once, without the exchange having been asked."),
+                    gettext("A breaker opens again as soon as its cause is seen again."),
                 ],
-                button=_text("Close them"),
+                button=gettext("Close them"),
                 danger=True,
             )
         self._close(request, rows, reason)
@@ -97,7 +96,7 @@ class BreakerAdmin(RecordAdmin):
         closed = 0
         for row in rows:
             if row.tenant_id is None and not request.user.is_superuser:
-                text = _text("%(what)s: only an administrator of the installation may close it.")
+                text = gettext("%(what)s: only an administrator of the installation may close it.")
                 self.message_user(request, text % {"what": row}, messages.WARNING)
                 continue
             closed += reset_breaker(row, reason=reason, actor=request.user)  # type: ignore[arg-type]
