@@ -29,13 +29,16 @@ def settle_cycles(order_ids: Iterable[UUID]) -> int:
     """
     with all_tenants("cycles of orders that finished, of several desks"):
         cycles = Order.objects.filter(id__in=list(order_ids), cycle__isnull=False)
-        return _settle(Q(pk__in=set(cycles.values_list("cycle_id", flat=True))))
+        return _settle(Q(pk__in=set(cycles.values_list("cycle_id", flat=True)))) or 0
 
 
-def settle_links(signal: Signal, link_uids: Collection[UUID]) -> int:
-    """Settle the cycles that a signal is about to be decided on. Runs in its transaction."""
+def settle_links(signal: Signal, link_uids: Collection[UUID]) -> bool:
+    """Settle the cycles that a signal is about to be decided on; False when there are none.
+
+    Runs in the signal's transaction, under the claim on its source, which alone begins cycles.
+    """
     mine = Q(link_uid__in=link_uids, source_id=signal.source_id, inst_id=signal.inst_id)
-    return _settle(mine)
+    return _settle(mine) is not None
 
 
 def settle_left_over(limit: int = 200) -> int:
@@ -48,7 +51,7 @@ def settle_left_over(limit: int = 200) -> int:
         )
         due = [pk for pk, source, inst_id in running[:5000] if (source, inst_id) in sources]
         # By lot, so that cycles which cannot end yet keep nobody's place.
-        return _settle(Q(pk__in=random.sample(due, min(limit, len(due)))))
+        return _settle(Q(pk__in=random.sample(due, min(limit, len(due))))) or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +71,13 @@ class _Cycle:
 
 @retried
 @transaction.atomic
-def _settle(which: Q) -> int:
+def _settle(which: Q) -> int | None:
+    """How many changed; None when there is none."""
     running = Cycle.objects.filter(which, ended_at__isnull=True).order_by("pk")
     # Locked first: an order that is being added to one of them must be seen below.
     locked = list(running.select_for_update().values_list("pk", flat=True))
     if not locked:
-        return 0
+        return None
     rows = running.filter(pk__in=locked).values_list(*(f.name for f in fields(_Cycle)))
     cycles = [_Cycle(*row) for row in fetch(rows)]
     instruments = {

@@ -110,12 +110,17 @@ def read_frame(signal: Signal, links: Sequence[Link], now: datetime) -> Frame:
     )
 
 
-def read_facts(signal: Signal, links: Sequence[Link], now: datetime, frame: Frame) -> list[Facts]:
-    """Read for every link of a chunk what its decision needs: of limits, what those in force do."""
+def read_facts(
+    signal: Signal, links: Sequence[Link], now: datetime, frame: Frame, begun: bool
+) -> list[Facts]:
+    """Read for every link of a chunk what its decision needs: of limits, what those in force do.
+
+    `begun`: some of them have running cycles.
+    """
     accounts = [link.account.pk for link in links]
     markets, switchboard = frame.markets, frame.switchboard
     kinds = _limited(switchboard, links)
-    cycles = _read_cycles(signal, links, markets)
+    cycles = _read_cycles(signal, links, markets) if begun else {}
     taken = _read_taken_keys(signal, accounts)
     positions, used = {}, {}
     if LimitKind.OPEN_POSITIONS in kinds:

@@ -221,11 +221,11 @@ def _try_chunk(job: _Job, links: Sequence[Link], total: int | None, *, alone: bo
     now = timezone.now()
     open_links = links if alone else undecided(signal, links)
     # What ended meanwhile counts now, whether or not its event has come.
-    settle_links(signal, [link.uid for link in open_links])
+    begun = settle_links(signal, [link.uid for link in open_links])
     deciding = Deciding(signal, move, now)
     drafts = [
         _decided(signal, deciding, facts)
-        for facts in read_facts(signal, open_links, now, job.frame)
+        for facts in read_facts(signal, open_links, now, job.frame, begun)
     ]
     orders = write_drafts(signal, move, drafts, lane_at=job.lane_at, now=now)
     faultpoint("S2.mid_chunk")
