@@ -34,7 +34,8 @@ def make_exchange(rest: str, markets_of: Any = None) -> Any:
         }
     )
     exchange.urls["api"] = {"rest": rest}
-    exchange.verify = os.environ.get("SSL_CERT_FILE") or True
+    # What it hands on to requests is this, once `verify` is true.
+    exchange.validateServerSsl = os.environ.get("SSL_CERT_FILE") or True
     if markets_of is None:
         exchange.load_markets()
     else:
