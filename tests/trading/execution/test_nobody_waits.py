@@ -11,7 +11,7 @@ import pytest
 from accounts.tenancy import all_tenants
 from customers.enums import KeyStatus
 from tests.trading.execution.bench import LOOKUP, Bench, diary, put
-from trading.execution import resolve, sweep
+from trading.execution import looking, resolve, sweep
 from trading.execution import run as sending
 from trading.execution.lanes import lane_heads
 from trading.execution.sweep import due_orders
@@ -57,7 +57,7 @@ def test_a_leverage_that_was_not_heard_of_is_set_again(
 
 
 def test_a_question_that_is_not_answered(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolve, "PATIENCE_S", 1)
+    monkeypatch.setattr(looking, "PATIENCE_S", 1)
     slow, quick = bench.follower(), bench.follower()
     for link in (slow, quick):
         bench.fault("drop_after_accept", link)

@@ -85,7 +85,7 @@ def test_an_exchange_that_does_not_answer_holds_up_no_other_market(
     bench: Bench, settings: Any
 ) -> None:
     dead = left_behind(bench)
-    put(dead.account, market="demo")
+    put(bench.now(dead).account, market="demo")
     with all_tenants("another market"):
         Order.objects.filter(pk=dead.pk).update(market="demo")
     settings.MARKETS["demo"] = {"rest": "http://127.0.0.1:9", "ws": "ws://127.0.0.1:9"}
