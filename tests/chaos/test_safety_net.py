@@ -92,6 +92,19 @@ def test_a_failed_reading_proves_nothing(
     assert broken.get("doubled", []) == ([] if guarded else [order.client_order_id])
 
 
+def test_a_failed_reading_is_not_counted(bench: Bench) -> None:
+    link = bench.follower()
+    bench.fault("drop_before", link)
+    bench.fault("code:50026", link, times=1000, **LOOKUP)
+    (order,) = bench.open()
+
+    bench.send([order])
+    bench.sweep_for(1.6)
+
+    now = bench.now(order)
+    assert (now.state, now.not_found_count, now.attempt) == ("unknown", 0, 1)
+
+
 @pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "a fresh deadline"])
 def test_a_deadline_is_fixed_when_the_order_is_marked(bench: Bench, guarded: bool) -> None:
     """A process sleeps between marking and sending while another one takes over."""

@@ -123,15 +123,21 @@ SCENARIOS = [
         "C1-mariadb", "kill -9 at every point", every_point, "mariadb", (120,), 2, environ=CALM
     ),
     Scenario(
-        "C2-sqlite", "random kills and every HTTP fault", at_random, followers=(200,), environ=CALM
+        "C2-sqlite",
+        "random kills and every HTTP fault",
+        at_random,
+        followers=(200,),
+        recovery_s=45,
+        environ=CALM,
     ),
     Scenario(
         "C2-mariadb",
-        "random kills, every HTTP fault",
+        "random kills and every HTTP fault",
         at_random,
         "mariadb",
         (200,),
         2,
+        recovery_s=45,
         environ=CALM,
     ),
     Scenario("C3", "workers asleep between marking and sending", asleep, "mariadb", (100,), 3),
