@@ -81,6 +81,10 @@ format: install ## Put the code into its form
 chaos: install ## Deaths, outages and lies, judged by the exchange's ledger (SEED=1 SCENARIOS=C1,C7 SCALE=0.2)
 	@$(PYTHON) -m tests.chaos --seed $(or $(SEED),0) --scale $(or $(SCALE),1) --scenarios "$(SCENARIOS)"
 
+.PHONY: mutations
+mutations: install ## Take each guard of the order protocol away, one at a time: a test must notice
+	@$(PYTHON) -m tests.chaos.mutations
+
 .PHONY: soak
 soak: install ## Two days at the simulated exchange in five minutes: 50 random traders, faults (args=...)
 	@$(PYTHON) -m tests.soak $(args)

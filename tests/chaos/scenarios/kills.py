@@ -29,9 +29,11 @@ POINTS = (
     "R.asked",
     "R.before_adopt",
 )
+ACTING = ("A.claimed", "A.marked", "A.answered", "A.recorded", "P.asked")
 PASSED_S = 12
 # These are passed once for every order, the others once for every batch.
 OFTEN = {"S6.before_send": 0.005, "S6.after_send": 0.005, "R.before_adopt": 0.02}
+OFTEN |= dict.fromkeys(ACTING, 0.02)
 OFTEN |= {"S8.before_commit": 0.002, "S8.committed": 0.002, "S3.before_poke": 0.05}
 
 
@@ -80,7 +82,9 @@ def at_random(stage: Stage) -> None:
         stage.fault("drop_before", prob=0.05, **match)
         stage.fault("code:50026", prob=0.05, **match)
     stage.control("POST", "/latency", ms=stage.chance.choice((0, 20, 100)))
-    stage.house.arm(";".join(f"{point}=kill:{OFTEN.get(point, 0.02)}" for point in POINTS))
+    stage.house.arm(
+        ";".join(f"{point}=kill:{OFTEN.get(point, 0.02)}" for point in (*POINTS, *ACTING))
+    )
     for _ in stage.times(10):
         stage.desk.tell()
         if stage.chance.random() < 0.2:
