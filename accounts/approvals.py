@@ -10,6 +10,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from accounts import audit
+from accounts.contention import retried
 from accounts.enums import ApprovalStatus, AuditLevel
 from accounts.models import Approval, User
 from accounts.redaction import without_secrets
@@ -45,6 +46,7 @@ def on_approved(action: str, effect: Effect) -> None:
     _effects[action] = effect
 
 
+@retried
 @transaction.atomic
 def request_approval(
     *,
@@ -79,16 +81,18 @@ def request_approval(
     return approval
 
 
+@retried
+@transaction.atomic
 def approve(*, approval: Approval, by: User, reason: str = "") -> Approval:
     """Decide yes. Raises ApprovalError and changes nothing for the requester or a late answer."""
-    with transaction.atomic():
-        decided = _decide(approval=approval, by=by, status=ApprovalStatus.APPROVED, reason=reason)
-        effect = _effects.get(decided.action)
-        if effect is not None:
-            effect(decided, by)
+    decided = _decide(approval=approval, by=by, status=ApprovalStatus.APPROVED, reason=reason)
+    effect = _effects.get(decided.action)
+    if effect is not None:
+        effect(decided, by)
     return decided
 
 
+@retried
 def refuse(*, approval: Approval, by: User, reason: str = "") -> Approval:
     """Decide no; the same rules."""
     return _decide(approval=approval, by=by, status=ApprovalStatus.REFUSED, reason=reason)

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts import audit
+from accounts.contention import retried
 from accounts.enums import AuditLevel
 from accounts.models import User
 from accounts.tenancy import all_tenants, tenant_scope
@@ -51,6 +52,7 @@ class Place:
         return self.account.tenant_id if self.account else None
 
 
+@retried
 @transaction.atomic
 def open_breaker(place: Place, cause: BreakerCause, reason: str) -> bool:
     """Stop openings there. False when that breaker is open already: nothing is written then."""
@@ -102,6 +104,7 @@ def probe_failed(row: Breaker, why: str) -> None:
     row.failed_probes = failed
 
 
+@retried
 @transaction.atomic
 def close_breaker(row: Breaker, note: str, *, actor: User | None = None) -> bool:
     """Let openings go on. False when it was closed already."""

@@ -20,6 +20,7 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from accounts import audit
+from accounts.contention import retried
 from accounts.enums import AuditLevel
 from accounts.models import Installation, Tenant, User
 from accounts.tenancy import all_tenants, tenant_scope
@@ -162,8 +163,9 @@ def hold_switches(tenant_ids: Iterable[int]) -> None:
         raise SwitchUnreadableError("the row of the installation or of a desk is missing")
 
 
+@retried
 @transaction.atomic
-def set_mode(
+def set_mode(  # noqa: PLR0913 - a mode and the scope it binds
     *,
     mode: TradingMode,
     reason: str,
@@ -171,15 +173,19 @@ def set_mode(
     tenant: Tenant | None,
     scope: Scope = Scope.TENANT,
     target: Target = None,
+    may_loosen: bool = True,
 ) -> TradingState:
     """Set the switch of one scope. `tenant` None means the whole installation.
 
     Raises ValidationError without a reason or with a target that does not fit the scope, and
     TwoPersonsError for a scope that is being flattened: `leave_flatten` is the only way out.
+    Without `may_loosen` raises WouldLoosenError when it is stricter by now than was seen.
     """
-    return _set_mode(mode, reason, actor, tenant, _scope_columns(scope, tenant, target))
+    keys = _scope_columns(scope, tenant, target)
+    return _set_mode(mode, reason, actor, tenant, keys, may_loosen=may_loosen)
 
 
+@retried
 @transaction.atomic
 def leave_flatten(
     *, state: TradingState, mode: TradingMode, reason: str, actor: User | None
@@ -190,7 +196,7 @@ def leave_flatten(
     return _set_mode(mode, reason, actor, state.tenant, _columns_of(state), may_leave=True)
 
 
-def _set_mode(
+def _set_mode(  # noqa: PLR0913 - what was asked, and what that may do
     mode: TradingMode,
     reason: str,
     actor: User | None,
@@ -198,6 +204,7 @@ def _set_mode(
     keys: dict[str, Any],
     *,
     may_leave: bool = False,
+    may_loosen: bool = True,
 ) -> TradingState:
     if not reason.strip():
         raise ValidationError({"reason": _("Say why: the diary keeps it.")})
@@ -211,6 +218,8 @@ def _set_mode(
         before = TradingMode.ACTIVE if created else TradingMode(state.mode)
         if before == TradingMode.FLATTEN and mode != before and not may_leave:
             raise TwoPersonsError
+        if not may_loosen and is_tighter(before, mode):
+            raise WouldLoosenError(before)
         if not created:
             state.mode, state.reason, state.changed_by = mode, reason, actor
             state.save(update_fields=["mode", "reason", "changed_by", "changed_at"])
@@ -266,6 +275,7 @@ class WouldLoosenError(ValueError):
         self.mode = mode
 
 
+@retried
 @transaction.atomic
 def tighten_mode(
     *, mode: TradingMode, reason: str, actor: User | None, tenant: Tenant
@@ -286,6 +296,7 @@ def tighten_mode(
     return state
 
 
+@retried
 @transaction.atomic
 def set_limit(  # noqa: PLR0913 - a limit and the scope it binds
     *,

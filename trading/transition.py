@@ -6,29 +6,26 @@ other is told, reads again and decides anew.
 
 from __future__ import annotations
 
-import random
 import secrets
-import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial, wraps
-from typing import Any, ParamSpec, TypeVar
+from functools import partial
+from typing import Any
 from uuid import UUID
 
-from django.db import OperationalError, transaction
+from django.db import transaction
 
 from accounts.bulk import insert_many, new_row
 from accounts.bulk_update import update_many
+from accounts.contention import retried
 from trading.enums import FINAL_STATES, EventSource, OrderState
 from trading.events import orders_changed, orders_finished
 from trading.models import Order, OrderEvent
 from trading.orders import may_become
 
-P = ParamSpec("P")
-R = TypeVar("R")
-_DEADLOCKS = (1205, 1213)  # lock wait timeout, deadlock: the transaction was rolled back whole
-_TRIES = 6
+__all__ = ["Change", "IllegalTransitionError", "retried", "transition"]
+
 # `update_many` matches nothing to NULL, and none of these can be.
 MATCH = ("id", "signal_at", "version", "state")
 
@@ -145,32 +142,3 @@ def _refresh(change: Change) -> None:
         setattr(order, name, value)
     order.state = change.to
     order.version += 1
-
-
-def retried(function: Callable[P, R]) -> Callable[P, R]:
-    """Run a transaction again that the database rolled back to end a deadlock.
-
-    The function must be one whole transaction, with nothing outside the database in it.
-    """
-
-    @wraps(function)
-    def again(*args: P.args, **kwargs: P.kwargs) -> R:
-        for left in reversed(range(_TRIES)):
-            try:
-                return function(*args, **kwargs)
-            except OperationalError as error:
-                if (
-                    not left
-                    or not _is_contention(error)
-                    or transaction.get_connection().in_atomic_block
-                ):
-                    raise
-            threading.Event().wait(random.uniform(0.01, 0.1))  # noqa: S311 - spread, not secrecy
-        raise AssertionError("unreachable")
-
-    return again
-
-
-def _is_contention(error: OperationalError) -> bool:
-    code = error.args[0] if error.args else None
-    return code in _DEADLOCKS or "locked" in str(error)

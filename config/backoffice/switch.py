@@ -23,7 +23,7 @@ from trading.admin.states import mode_badge
 from trading.enums import Scope, TradingMode
 from trading.execution.flatten.leaving import ACTION, ask_to_leave, try_again
 from trading.models import FlattenAccount, TradingState
-from trading.switch import is_tighter, set_mode
+from trading.switch import TwoPersonsError, WouldLoosenError, is_tighter, set_mode
 
 
 def page(request: HttpRequest) -> HttpResponse:
@@ -125,9 +125,13 @@ def _apply(request: HttpRequest, form: SwitchForm) -> HttpResponse | None:
             actor=request.user,  # type: ignore[arg-type]
             tenant=None if scope == Scope.SYSTEM else tenant,
             target=form.target(),
+            may_loosen=not tightens,
         )
     except ValidationError as refusal:
         form.add_error(None, refusal.messages)
+        return None
+    except (TwoPersonsError, WouldLoosenError):
+        form.add_error(None, _("Somebody changed the switch meanwhile. Nothing was changed."))
         return None
     what = {"what": applies_to(state), "mode": state.get_mode_display()}
     messages.success(request, _("%(what)s: %(mode)s from this moment.") % what)

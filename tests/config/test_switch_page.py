@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.approvals import approve
 from accounts.enums import ApprovalStatus, Role
 from accounts.models import Approval, Installation, Tenant
 from accounts.tenancy import all_tenants, tenant_scope
@@ -20,9 +21,11 @@ from tests import factories as make
 from tests.config.test_backoffice_actions import confirm_password, signed_in
 from tests.live_rows import make_orders
 from trading.enums import FlattenStep, OrderState, PositionSide, TradingMode
+from trading.execution.flatten.leaving import NotFlatteningError, ask_to_leave
 from trading.execution.flatten.plan import Close
 from trading.execution.flatten.writing import write_closes
 from trading.models import FlattenAccount, FlattenRun, Order, Position, TradingState
+from trading.switch import leave_flatten, set_mode
 
 pytestmark = [pytest.mark.database_long, pytest.mark.django_db]
 SWITCH = "admin:switch"
@@ -151,6 +154,22 @@ def test_nobody_leaves_while_a_close_is_still_on_its_way(desk: Tenant) -> None:
     second.post(reverse(SWITCH), answer)
 
     assert mode_of(str(desk.pk)) == TradingMode.ACTIVE
+
+
+def test_who_agreed_to_end_one_flatten_does_not_end_the_next(desk: Tenant) -> None:
+    first, second = make.make_user(Role.OWNER, tenant=desk), make.make_user(Role.RISK, tenant=desk)
+    terms: Any = {"reason": "over", "actor": first, "tenant": desk}
+    with tenant_scope(desk):
+        state = set_mode(mode=TradingMode.FLATTEN, **terms)
+        old = ask_to_leave(state=state, mode=TradingMode.ACTIVE, reason="over", by=first)
+        leave_flatten(state=state, mode=TradingMode.HALTED, reason="over", actor=second)
+        set_mode(mode=TradingMode.FLATTEN, **terms)
+
+        with pytest.raises(NotFlatteningError):
+            approve(approval=old, by=second)
+
+        assert Approval.objects.get().status == ApprovalStatus.PENDING
+    assert mode_of(str(desk.pk)) == TradingMode.FLATTEN
 
 
 @pytest.mark.parametrize("role", [Role.TRADER, Role.SUPPORT, Role.AUDITOR])

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import OperationalError, connection
 
 from accounts.models import AuditEntry, Installation, Tenant
-from accounts.tenancy import all_tenants
+from accounts.tenancy import all_tenants, tenant_scope
 from tests import factories as make
 from trading.enums import Scope, TradingMode
 from trading.models import FlattenRun, Limit, TradingState
@@ -293,3 +294,35 @@ def test_a_run_begins_and_ends_with_the_mode(tenant: Tenant) -> None:
         run.refresh_from_db()
         assert (run.active_key, run.ended_at is not None) == (None, True)
         assert TradingState.objects.get(pk=state.pk).mode == HALTED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_switch_that_lost_a_deadlock_is_thrown_all_the_same(tenant: Tenant) -> None:
+    lost = []
+
+    def deadlock(execute: Any, sql: str, *rest: Any) -> Any:
+        if not lost and sql.startswith("UPDATE"):
+            lost.append(sql)
+            raise OperationalError(1213, "Deadlock found when trying to get lock")
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(deadlock):
+        state = set_mode(mode=TradingMode.HALTED, reason="odd", actor=None, tenant=tenant)
+
+    assert len(lost) == 1
+    assert (state.mode, version(tenant)) == ("halted", 1)
+
+
+def test_who_may_only_tighten_does_not_loosen_what_was_halted_meanwhile(tenant: Tenant) -> None:
+    set_mode(mode=TradingMode.HALTED, reason="odd", actor=None, tenant=tenant)
+    before = version(tenant)
+
+    with pytest.raises(WouldLoosenError):
+        set_mode(
+            mode=TradingMode.REDUCE_ONLY, reason="late", actor=None, tenant=tenant,
+            may_loosen=False,
+        )  # fmt: skip
+
+    with tenant_scope(tenant):
+        assert TradingState.objects.get().mode == TradingMode.HALTED
+    assert version(tenant) == before

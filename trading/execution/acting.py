@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -81,7 +82,7 @@ def _claimed(now: datetime, limit: int) -> list[Action]:
         Action.objects.filter(state__in=OPEN_ACTIONS)
         .filter(Q(not_before__isnull=True) | Q(not_before__lte=now))
         .filter(Q(lease_until__isnull=True) | Q(lease_until__lt=now))
-        .select_related("account__customer", "order", "protection")
+        .select_related("account__customer", "order__subscription", "protection")
         .order_by("created_at")[:limit]
     )
     return [one for one in due if step(one, ActionState(one.state), lease_until=now + CLAIM)]
@@ -98,12 +99,12 @@ def _with_key(action: Action) -> Asked | None:
 
 def _decide(heard: Sequence[Heard], *, looked: bool) -> list[Asked]:
     """Write down what was found, take the next step of each, and return those to be sent."""
-    held = _held_accounts(heard)
+    held = _held_actions(heard)
     to_send = []
     for one in heard:
         try:
             with tenant_scope(one.asked.action.tenant_id):
-                if _settle(one, looked=looked, held=one.asked.action.account_id in held):
+                if _settle(one, looked=looked, held=one.asked.action.pk in held):
                     to_send.append(one.asked)
         except InjectedFaultError:
             raise
@@ -302,8 +303,8 @@ def _backoff(attempt: int, answer: SendOutcome) -> timedelta:
     return min(wait, LONGEST_BACKOFF)
 
 
-def _held_accounts(heard: Iterable[Heard]) -> set[int]:
-    """Accounts whose openings are stopped by a switch; read only for changes of openings."""
+def _held_actions(heard: Iterable[Heard]) -> set[UUID]:
+    """Changes of openings that a switch stops."""
     held = set()
     for one in heard:
         action, order = one.asked.action, one.asked.order
@@ -314,8 +315,8 @@ def _held_accounts(heard: Iterable[Heard]) -> set[int]:
                 account_id=action.account_id,
                 customer_id=action.account.customer_id,
                 inst_id=order.inst_id,
-                strategy_id=None,
+                strategy_id=order.subscription.strategy_id if order.subscription else None,
             )
             if any(mode != TradingMode.ACTIVE for mode in board.modes_for(covered)):
-                held.add(action.account_id)
+                held.add(action.pk)
     return held

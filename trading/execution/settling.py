@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.approvals import ApprovalError, request_approval
+from accounts.contention import retried
 from accounts.enums import ApprovalStatus, AuditLevel
 from accounts.models import Approval, User
 from trading.enums import (
@@ -69,25 +70,27 @@ def ask_to_adopt(*, order: Order, exchange_order_id: str, reason: str, actor: Us
     return _ask(order, SettlementKind.ADOPT, reason, actor, exchange_order_id=text)
 
 
+@retried
+@transaction.atomic
 def ask_to_close(*, order: Order, reason: str, actor: User) -> Settlement:
     """Flatten the order's account; the order ends when the account is verified to be flat.
 
     Flatten is the only thing that may pass an order of unknown outcome: it acts on what the
     exchange really holds, and never flips it.
     """
-    with transaction.atomic():
-        wish = _ask(order, SettlementKind.CLOSE, reason, actor)
-        set_mode(
-            mode=TradingMode.FLATTEN,
-            reason=reason,
-            actor=actor,
-            tenant=order.tenant,
-            scope=Scope.ACCOUNT,
-            target=order.account,
-        )
+    wish = _ask(order, SettlementKind.CLOSE, reason, actor)
+    set_mode(
+        mode=TradingMode.FLATTEN,
+        reason=reason,
+        actor=actor,
+        tenant=order.tenant,
+        scope=Scope.ACCOUNT,
+        target=order.account,
+    )
     return wish
 
 
+@retried
 @transaction.atomic
 def ask_not_placed(*, order: Order, reason: str, actor: User) -> Approval:
     """Say that the order was never placed; a second person must agree."""

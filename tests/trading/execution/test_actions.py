@@ -24,11 +24,13 @@ from tests.trading.execution.resting import (
     trade,
 )
 from trading.actions import ActionRefusedError, amend_order, cancel_order
+from trading.enums import Scope, TradingMode
 from trading.exchange.types import Side
 from trading.execution import acting, judging, sweep
 from trading.execution.acting import act_due
 from trading.faults import InjectedFaultError
 from trading.models import Action, Order
+from trading.switch import set_mode
 from trading.sync.reconcile import reconcile_account
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.simulator]
@@ -362,3 +364,18 @@ def test_one_change_at_a_time(bench: Bench, trader: User) -> None:
 
     assert caught.value.code == "busy"
     assert action_of(order).quantity == D(6)
+
+
+@pytest.mark.parametrize("scope", [Scope.STRATEGY, Scope.TENANT])
+def test_a_halt_stops_the_change_of_an_opening(bench: Bench, trader: User, scope: Scope) -> None:
+    order = resting(bench, bench.follower())
+    target = bench.desk.strategy if scope == Scope.STRATEGY else None
+    tenant = bench.desk.tenant
+    set_mode(
+        mode=TradingMode.HALTED, reason="odd", actor=None, tenant=tenant, scope=scope, target=target
+    )
+
+    done = settle(bench, amend(order, trader, price=D("59_500")))
+
+    assert (done.state, done.attempt) == ("refused", 0)
+    assert there(order).price == 59_000

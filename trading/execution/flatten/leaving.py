@@ -10,14 +10,15 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.approvals import ApprovalError, NotAllowedError, request_approval
+from accounts.contention import retried
 from accounts.enums import ApprovalStatus, AuditLevel
 from accounts.models import Approval, User
 from accounts.tenancy import all_tenants
 from trading.enums import FlattenStep, TradingMode
 from trading.execution.flatten.reach import ON_THEIR_WAY, Reach
 from trading.leases import db_now
-from trading.models import FlattenAccount, Order, TradingState
-from trading.switch import leave_flatten
+from trading.models import FlattenAccount, FlattenRun, Order, TradingState
+from trading.switch import bump_version, leave_flatten
 
 ACTION = "trading_state.leave_flatten"
 
@@ -34,6 +35,7 @@ class AskedAlreadyError(ApprovalError):
     """Somebody asked for this already."""
 
 
+@retried
 @transaction.atomic
 def ask_to_leave(*, state: TradingState, mode: TradingMode, reason: str, by: User) -> Approval:
     """Ask for a second person, in the open desk. Raises ApprovalError; nothing changes yet."""
@@ -41,7 +43,7 @@ def ask_to_leave(*, state: TradingState, mode: TradingMode, reason: str, by: Use
         raise NotFlatteningError(_("This scope is not being flattened."))
     if open_requests(state).exists():
         raise AskedAlreadyError(_("Somebody asked for this already. A second person must agree."))
-    payload = {"state": state.pk, "mode": TradingMode(mode).value}
+    payload = {"state": state.pk, "mode": TradingMode(mode).value, "run": _run_of(state)}
     return request_approval(
         action=ACTION, requested_by=by, obj=state, payload=payload, reason=reason
     )
@@ -59,7 +61,10 @@ def open_requests(state: TradingState) -> Any:
 def leave(approval: Approval, by: User) -> None:
     """A second person agreed: the effect of the approval, in its transaction."""
     state = TradingState.objects.select_related("tenant").get(pk=approval.payload["state"])
-    if state.mode != TradingMode.FLATTEN:
+    # No close is marked from here on: those that were are seen below.
+    bump_version(state.tenant_id)
+    state.refresh_from_db()
+    if state.mode != TradingMode.FLATTEN or _run_of(state) != approval.payload.get("run"):
         raise NotFlatteningError(_("This scope is not being flattened any more."))
     if state.tenant_id is None and not by.is_superuser:
         raise NotAllowedError(_("Only an owner of the installation may decide this."))
@@ -69,6 +74,7 @@ def leave(approval: Approval, by: User) -> None:
     leave_flatten(state=state, mode=mode, reason=approval.reason, actor=by)
 
 
+@retried
 @transaction.atomic
 def try_again(*, row: FlattenAccount, actor: User) -> None:
     """Give an account that was handed to a person another few rounds."""
@@ -84,6 +90,12 @@ def try_again(*, row: FlattenAccount, actor: User) -> None:
             actor=actor,
             tenant=row.tenant_id,
         )
+
+
+def _run_of(state: TradingState) -> int | None:
+    """The flatten that goes on: who agrees to end one says nothing of the next."""
+    run = FlattenRun.objects.filter(active_key=state.scope_key)
+    return run.values_list("pk", flat=True).first()
 
 
 def _is_closing(state: TradingState) -> bool:
