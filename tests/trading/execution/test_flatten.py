@@ -12,7 +12,7 @@ from accounts.tenancy import all_tenants
 from strategies.models import Subscription
 from tests import factories as make
 from tests.trading.copying.desk import BTC, PRICE
-from tests.trading.execution.bench import Bench, diary, put, stumble
+from tests.trading.execution.bench import LOOKUP, Bench, diary, put, stumble
 from trading.endpoints import client_of
 from trading.enums import Scope, TradingMode
 from trading.exchange import types as said
@@ -436,3 +436,57 @@ def test_fifty_accounts_are_flat_within_half_a_minute(bench: Bench) -> None:
     assert time.monotonic() - started < 30
     assert all(positions(bench, link) == {} for link in links)
     assert never_flipped(bench)
+
+
+def test_an_account_that_cannot_be_asked_keeps_no_other_open(bench: Bench) -> None:
+    poisoned, link = bench.follower(), bench.follower()
+    bench.send(bench.open())
+    bench.finish()
+    put(poisoned.account, market="nowhere")
+    throw(bench)
+
+    until = time.monotonic() + 10
+    while positions(bench, link):
+        with all_tenants("flatten"):
+            flatten_due()
+        assert time.monotonic() < until, [(r.step, r.problem) for r in rows()]
+
+    assert [row.step == "flat" for row in rows(account=poisoned.account)] == [False]
+
+
+def test_a_strategy_is_not_flat_while_an_outcome_of_it_is_unknown(bench: Bench) -> None:
+    """What our books do not know of is not held by them, and would never be closed."""
+    link = bench.follower()
+    bench.fault("drop_after_accept", link)
+    bench.send(bench.open())
+    bench.fault("http:502", times=10_000, **LOOKUP)
+    throw(bench, scope=Scope.STRATEGY, target=bench.desk.strategy)
+    until = time.monotonic() + 3
+    while time.monotonic() < until:
+        with all_tenants("flatten"):
+            flatten_due()
+    assert [row.step for row in rows()] == ["waiting"]
+    bench.ask("DELETE", "/faults")
+
+    bench.finish()
+    flatten()
+
+    assert positions(bench, link) == {}
+
+
+def test_what_a_close_of_a_strategy_did_is_known_before_the_next(bench: Bench) -> None:
+    link = held(bench)
+    by_hand(bench, link, "buy", "2")
+    bench.fault("drop_after_accept", link)
+    bench.fault("http:502", times=10_000, **LOOKUP)
+    throw(bench, scope=Scope.STRATEGY, target=bench.desk.strategy)
+    until = time.monotonic() + 3
+    while time.monotonic() < until:
+        with all_tenants("flatten"):
+            flatten_due()
+    bench.ask("DELETE", "/faults")
+
+    bench.finish()
+    flatten()
+
+    assert positions(bench, link) == {(BTC, "net", "cross"): "2"}

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.conf import settings
 
-from trading.enums import FlattenStep, OrderType
+from trading.enums import FlattenStep, OrderState, OrderType
+from trading.exchange.types import MarginMode
 from trading.execution.flatten.look import Wanted
 from trading.execution.flatten.plan import Held
-from trading.execution.flatten.reach import UNSENT, Reach
+from trading.execution.flatten.reach import ON_THEIR_WAY, UNSENT, Reach
 from trading.execution.flatten.writing import on_their_way, unfinished_closes
+from trading.leases import db_now
 from trading.models import Cycle, FlattenAccount, Instrument, Order
 from trading.models.orders import OPEN_STATES
 from trading.positions_held import NOTHING, read_holdings
+
+FOUND_OUT_WITHIN = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,7 @@ class Facts:
     held: tuple[Held, ...]
     names: frozenset[str]
     again: bool
+    unresolved: bool
 
     @property
     def sells_unresolved(self) -> bool:
@@ -73,8 +79,23 @@ def read_facts(rows: Sequence[FlattenAccount]) -> dict[int, Facts]:
             held=_held(row, reach),
             names=_names(row, reach),
             again=row.step in (FlattenStep.READING, FlattenStep.VERIFYING) and not row.failures,
+            unresolved=_is_unresolved(row, reach),
         )
     return found
+
+
+def _is_unresolved(row: FlattenAccount, reach: Reach) -> bool:
+    """Where our books decide what is closed, they must know what became of every order.
+
+    Of spot for a while only: who closes what nobody can find out waits for this flatten.
+    """
+    mine = Order.objects.filter(
+        reach.rows(), account_id=row.account_id, cycle__ended_at__isnull=True, cycle__isnull=False
+    )
+    if reach.only_cycles:
+        return bool(mine.filter(state__in=(*ON_THEIR_WAY, OrderState.MANUAL)).exists())
+    spot = mine.filter(margin_mode=MarginMode.CASH.value, state__in=ON_THEIR_WAY)
+    return bool(spot.filter(sent_at__gt=db_now() - FOUND_OUT_WITHIN).exists())
 
 
 def _held(row: FlattenAccount, reach: Reach) -> tuple[Held, ...]:

@@ -94,8 +94,8 @@ def try_again(*, row: FlattenAccount, actor: User) -> None:
 
 def _run_of(state: TradingState) -> int | None:
     """The flatten that goes on: who agrees to end one says nothing of the next."""
-    run = FlattenRun.objects.filter(active_key=state.scope_key)
-    return run.values_list("pk", flat=True).first()
+    run: FlattenRun | None = FlattenRun.objects.filter(active_key=state.scope_key).first()
+    return run.pk if run else None
 
 
 def _is_closing(state: TradingState) -> bool:

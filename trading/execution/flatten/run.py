@@ -87,7 +87,12 @@ def flatten_due() -> int:
     if not runs:
         return 0
     for run in runs:
-        _begin(run)
+        try:
+            _begin(run)
+        except InjectedFaultError:
+            raise
+        except Exception:
+            log.exception("the flatten of %s goes on later", run.state.scope_key)
     rows = claim_due()
     if not rows:
         return 0
@@ -110,7 +115,7 @@ def _work(rows: list[FlattenAccount]) -> None:
     facts = read_facts(rows)
     asking: dict[Future[Any], _Job] = {}
     for row in rows:
-        job = _ask(row, facts[row.pk])
+        job = _ask_safely(row, facts[row.pk])
         if job is not None:
             asking[job[0]] = job[1]
     until = time.monotonic() + PATIENCE_S
@@ -126,6 +131,18 @@ def _work(rows: list[FlattenAccount]) -> None:
         if to_send:
             faultpoint("FLATTEN.marked")
             send_orders(to_send)
+
+
+def _ask_safely(row: FlattenAccount, facts: Facts) -> tuple[Future[Any], _Job] | None:
+    """An account that cannot even be asked keeps no other open."""
+    try:
+        return _ask(row, facts)
+    except InjectedFaultError:
+        raise
+    except Exception:
+        log.exception("account %s cannot be asked", row.account_id)
+    _refuse(row, _("The account cannot be asked: close by hand at the exchange"))
+    return None
 
 
 def _ask(row: FlattenAccount, facts: Facts) -> tuple[Future[Any], _Job] | None:

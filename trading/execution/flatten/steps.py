@@ -45,6 +45,7 @@ HALTED_AGAIN = timedelta(seconds=2)
 READ_AGAIN = timedelta(seconds=2)
 SLOWEST = timedelta(seconds=5)
 STALE = timedelta(seconds=15)
+UNRESOLVED_MS = 500
 
 
 def after_look(row: FlattenAccount, facts: Facts, seen: Look, now_ms: int) -> list[UUID]:
@@ -59,6 +60,9 @@ def after_look(row: FlattenAccount, facts: Facts, seen: Look, now_ms: int) -> li
     faultpoint("FLATTEN.canceled")
     if facts.until_ms > now_ms or seen.closing or facts.sells_unresolved:
         _waiting(row, max(facts.until_ms - now_ms, 0))
+        return []
+    if facts.unresolved:
+        _waiting(row, UNRESOLVED_MS, _("The outcome of an order is not known yet"))
         return []
     faultpoint("FLATTEN.waited")
     plan = _plan(row, facts, seen)
@@ -92,9 +96,9 @@ def _canceling(row: FlattenAccount, waiting: int) -> None:
 
 @retried
 @transaction.atomic
-def _waiting(row: FlattenAccount, milliseconds: int) -> None:
+def _waiting(row: FlattenAccount, milliseconds: int, problem: str = "") -> None:
     wait = max(min(timedelta(milliseconds=milliseconds), timedelta(seconds=1)), SOON / 4)
-    _stay(row, FlattenStep.WAITING, db_now(), wait)
+    _stay(row, FlattenStep.WAITING, db_now(), wait, problem=problem)
 
 
 def _stay(
