@@ -89,10 +89,12 @@ def _claimed(now: datetime, limit: int) -> list[Action]:
 
 
 def _with_key(action: Action) -> Asked | None:
-    """Without a key nothing can be asked: it comes up again when its claim has lapsed."""
+    """Without a key or a market nothing can be asked: it comes up again with the next claim."""
     try:
         keys = keys_of(action.account)
-    except NoKey:
+        endpoint_of(action.account)
+    except (NoKey, KeyError) as error:
+        log.warning("action %s cannot be asked about: %s", action.pk, error)
         return None
     return Asked(action, action.order, action.protection, keys)
 

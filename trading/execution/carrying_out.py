@@ -18,6 +18,7 @@ from trading.enums import (
     FlattenStep,
     OrderState,
     Reason,
+    Scope,
     SettlementKind,
     SettlementState,
 )
@@ -140,8 +141,14 @@ def _note_id(wish: Settlement, order: Order) -> bool:
 @transaction.atomic
 def _end_when_flat(wish: Settlement, order: Order) -> None:
     """Whatever the order did, it is closed when the account was read to be flat after the wish."""
+    # A strategy's flatten says nothing of the account, and an instrument's of that one alone.
+    whole = ~Q(run__state__scope__in=(Scope.STRATEGY, Scope.INSTRUMENT))
+    reached = whole | Q(run__state__scope=Scope.INSTRUMENT, run__state__inst_id=order.inst_id)
     flat = FlattenAccount.objects.filter(
-        account_id=order.account_id, step=FlattenStep.FLAT, flat_at__gt=wish.asked_at
+        reached,
+        account_id=order.account_id,
+        step=FlattenStep.FLAT,
+        read_at__gt=wish.asked_at,
     )
     if not flat.exists():
         Settlement.objects.filter(pk=wish.pk).update(not_before=db_now() + AGAIN)

@@ -13,7 +13,7 @@ from trading.breakers import claim_probe, close_breaker, probe_failed
 from trading.endpoints import client_of, endpoint_of_market
 from trading.enums import BreakerCause, BreakerState
 from trading.exchange.client import ExchangeClient
-from trading.exchange.errors import ExchangeError
+from trading.exchange.errors import AuthFailed, ExchangeError
 from trading.exchange.runner import client_for, exchange_loop
 from trading.exchange.types import Credentials
 from trading.execution.keys import keys_of
@@ -23,6 +23,7 @@ from trading.models import Breaker
 
 AT_ONCE = 20
 PATIENCE_S = 3.0
+UNREACHED = "there is no such market"
 
 log = logging.getLogger(__name__)
 
@@ -54,9 +55,14 @@ def _conclude(row: Breaker, why: str) -> bool:
 def _ask(rows: list[Breaker]) -> list[str]:
     """What is still wrong with each, all asked at the same time."""
     loop = exchange_loop()
-    asked = [loop.submit(_read(*_whom(row))) for row in rows]
-    answers = [future.result(PATIENCE_S + 1) for future in asked]
+    asked = [loop.submit(_read(row, *_whom(row))) if _is_reached(row) else None for row in rows]
+    answers = [future.result(PATIENCE_S + 1) if future else UNREACHED for future in asked]
     return [why or _still_open(row) for row, why in zip(rows, answers, strict=True)]
+
+
+def _is_reached(row: Breaker) -> bool:
+    """What stands in a market that is gone must not keep the others open."""
+    return (row.account.market if row.account else row.market) in settings.MARKETS
 
 
 def _whom(row: Breaker) -> tuple[ExchangeClient, Credentials | None]:
@@ -79,13 +85,16 @@ def _witness(row: Breaker) -> ExchangeAccount | None:
     return found
 
 
-async def _read(client: ExchangeClient, keys: Credentials | None) -> str:
+async def _read(row: Breaker, client: ExchangeClient, keys: Credentials | None) -> str:
     try:
         async with asyncio.timeout(PATIENCE_S):
             if keys is None:
                 await client.fetch_time_ms()
             else:
                 await client.fetch_balance(keys)
+    except AuthFailed as error:
+        # Whoever lost a key must not keep a whole market closed: the exchange did answer.
+        return "" if row.account_id is None else str(error)
     except (ExchangeError, TimeoutError) as error:
         return str(error) or type(error).__name__
     return ""

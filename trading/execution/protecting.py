@@ -23,7 +23,6 @@ from customers.models import ExchangeAccount
 from trading.endpoints import client_of
 from trading.enums import FINAL_STATES, EventSource, ProtectionState
 from trading.exchange.algos import AlgoLookup, AlgoReport, AlgoState
-from trading.exchange.errors import ExchangeError
 from trading.exchange.runner import exchange_loop
 from trading.exchange.types import Credentials, LookupKind, OrderReport
 from trading.execution.acting import act_due
@@ -190,7 +189,7 @@ async def _read(rows: Sequence[Protection], keys: Credentials) -> _Known:
     try:
         async with asyncio.timeout(PATIENCE_S):
             return await _read_all(account, rows, keys)
-    except (ExchangeError, TimeoutError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this account's alone
         log.warning("protections of account %s were not read: %s", account.pk, error)
         return _Known(account, ())
 

@@ -101,7 +101,11 @@ def ask_not_placed(*, order: Order, reason: str, actor: User) -> Approval:
         action=NOT_PLACED,
         requested_by=actor,
         obj=order,
-        payload={"order": str(order.pk), "client_order_id": order.client_order_id},
+        payload={
+            "order": str(order.pk),
+            "client_order_id": order.client_order_id,
+            "attempt": order.attempt,
+        },
         reason=reason,
     )
 
@@ -119,7 +123,12 @@ def confirm_not_placed(approval: Approval, by: User) -> None:
     """A second person agreed: the order goes on as one that was proved not to be placed."""
     now = db_now()
     order = Order.objects.filter(pk=approval.payload["order"]).first()
-    if order is None or not is_stuck(order, now):
+    # What was said of one attempt says nothing of the next.
+    if (
+        order is None
+        or not is_stuck(order, now)
+        or order.attempt != approval.payload.get("attempt")
+    ):
         raise SettledError(_("The engine has settled this order meanwhile. Nothing was changed."))
     to, reason = _after_confirmation(order, now)
     columns = {

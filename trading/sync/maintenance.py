@@ -62,7 +62,8 @@ def watch_markets() -> int:
             return 0
         with all_tenants("announcements concern every desk in a market"):
             accounts = ExchangeAccount.objects.streamed().order_by()
-            markets = sorted(set(accounts.values_list("market", flat=True)))
+            used = set(accounts.values_list("market", flat=True))
+            markets = sorted(used & set(settings.MARKETS))
             read = sum(_read(market) for market in markets)
             for market in markets:
                 freeze_or_thaw(market)

@@ -11,7 +11,7 @@ import pytest
 from accounts.models import User
 from accounts.tenancy import all_tenants, tenant_scope
 from tests.factories import make_user
-from tests.trading.execution.bench import Bench, diary, forget_everything, stumble
+from tests.trading.execution.bench import Bench, diary, forget_everything, put, stumble
 from tests.trading.execution.resting import (
     BTC,
     action_of,
@@ -379,3 +379,14 @@ def test_a_halt_stops_the_change_of_an_opening(bench: Bench, trader: User, scope
 
     assert (done.state, done.attempt) == ("refused", 0)
     assert there(order).price == 59_000
+
+
+def test_a_change_on_an_account_of_no_market_holds_up_no_other(bench: Bench, trader: User) -> None:
+    links = [bench.follower(), bench.follower()]
+    poisoned, order = [resting(bench, link) for link in links]
+    amend(poisoned, trader, price=D("59_500"))
+    put(poisoned.account, market="nowhere")
+
+    done = settle(bench, cancel(order, trader))
+
+    assert (done.state, bench.now(order).state) == ("done", "canceled")

@@ -12,7 +12,7 @@ from accounts.tenancy import all_tenants
 from customers.models import ExchangeAccount
 from tests import factories as make
 from tests.trading.copying.desk import make_desk
-from tests.trading.execution.bench import PLACE, Bench, diary
+from tests.trading.execution.bench import PLACE, Bench, diary, put
 from trading.breakers import Place, open_breaker, reset_breaker
 from trading.enums import BreakerCause
 from trading.execution import sweep, watching
@@ -214,3 +214,31 @@ def test_a_person_closes_a_breaker_with_a_reason_only(bench: Bench) -> None:
     # The installation's diary, and that of the desk that trades there.
     assert {entry.tenant_id for entry in told} == {None, bench.desk.tenant.pk}
     assert make_desk().tenant.pk not in {entry.tenant_id for entry in told}
+
+
+def test_who_lost_a_key_keeps_no_market_closed(bench: Bench) -> None:
+    market = account_of(bench).market
+    open_breaker(Place(market), BreakerCause.UNKNOWN_SENDS, "test")
+    bench.fault("code:50113", times=50, path="/api/v5/account/balance")
+
+    probe_now()
+
+    assert breakers() == [("unknown_sends", "closed")]
+
+
+def test_an_account_of_no_market_keeps_no_other_breaker_open(bench: Bench) -> None:
+    poisoned, account = account_of(bench), account_of(bench)
+    open_breaker(Place("nowhere", poisoned), BreakerCause.REJECTS, "test")
+    open_breaker(Place(account.market, account), BreakerCause.REJECTS, "test")
+    put(poisoned, market="nowhere")
+
+    probe_now()
+
+    assert breakers() == [("rejects", "open"), ("rejects", "closed")]
+
+
+def account_of(bench: Bench) -> ExchangeAccount:
+    link = bench.follower()
+    with all_tenants("find it"):
+        found: ExchangeAccount = ExchangeAccount.objects.get(pk=link.account_id)
+    return found

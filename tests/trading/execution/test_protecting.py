@@ -12,7 +12,7 @@ from accounts.models import User
 from accounts.tenancy import all_tenants, tenant_scope
 from customers.models import ExchangeAccount
 from tests.factories import make_user
-from tests.trading.execution.bench import Bench, diary, forget_everything, stumble
+from tests.trading.execution.bench import Bench, diary, forget_everything, put, stumble
 from tests.trading.execution.resting import attempts, held_there
 from tests.trading.execution.test_protections import (
     algos_there,
@@ -26,6 +26,7 @@ from tests.trading.execution.test_protections import (
 from trading.actions import ActionRefusedError
 from trading.execution import acting, judging
 from trading.execution.acting import act_due
+from trading.execution.protecting import keep_protections
 from trading.faults import InjectedFaultError
 from trading.models import Action, Position, Protection
 from trading.protecting import cancel_protection, move_protection, protect_position
@@ -256,3 +257,19 @@ def test_the_same_name_is_the_same_stop(bench: Bench, held: ExchangeAccount, tra
 
     assert first.pk == again.pk
     assert len(protections()) == 1
+
+
+def test_an_account_of_no_market_keeps_no_other_protection_unread(
+    bench: Bench, held: ExchangeAccount, trader: User
+) -> None:
+    protect(held, trader)
+    assert settled(bench).state == "done"
+    with all_tenants("it is looked at"):
+        Protection.objects.update(checked_at=None)
+    put(held, market="nowhere")
+
+    with all_tenants("one round"):
+        keep_protections()
+
+    with all_tenants("nothing was learnt of it"):
+        assert [p.state for p in Protection.objects.all()] == ["live"]

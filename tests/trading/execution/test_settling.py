@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,9 +16,18 @@ from accounts.models import Approval, User
 from accounts.tenancy import all_tenants, tenant_scope
 from tests import factories as make
 from tests.trading.execution.bench import Bench, diary
-from trading.enums import TradingMode
+from trading.enums import Scope, TradingMode
+from trading.execution.carrying_out import carry_out_settlements
 from trading.execution.settling import ask_not_placed, ask_to_adopt, ask_to_close
-from trading.models import ExternalOrder, Order, Settlement, TradingState
+from trading.models import (
+    ExternalOrder,
+    FlattenAccount,
+    FlattenRun,
+    Order,
+    Settlement,
+    TradingState,
+)
+from trading.switch import set_mode
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.simulator]
 
@@ -230,3 +239,60 @@ def test_an_order_the_engine_is_at_is_nobodys_yet(bench: Bench, trader: User) ->
         ask(ask_to_adopt, order, trader, exchange_order_id="1")
     with pytest.raises(ValidationError, match="Say why"), tenant_scope(order.tenant_id):
         ask_not_placed(order=order, reason=" ", actor=trader)
+
+
+def test_a_flatten_of_something_else_ends_no_order(bench: Bench, trader: User) -> None:
+    order = stuck(bench, "drop_after_accept")
+    ask(ask_to_close, order, trader)
+    with tenant_scope(order.tenant_id):
+        state = set_mode(
+            mode=TradingMode.FLATTEN, reason="odd", actor=trader, tenant=bench.desk.tenant,
+            scope=Scope.INSTRUMENT, target="ETH-USDT-SWAP",
+        )  # fmt: skip
+        flat_row(order, state, timezone.now())
+        carry_out_settlements()
+
+    assert (bench.now(order).state, wish(order).state) == ("manual", "waiting")
+
+
+def test_an_account_that_was_flat_already_is_read_anew_and_ends_the_order(
+    bench: Bench, trader: User
+) -> None:
+    order = stuck(bench, "drop_after_accept")
+    with tenant_scope(order.tenant_id):
+        state = set_mode(
+            mode=TradingMode.FLATTEN, reason="odd", actor=trader, tenant=bench.desk.tenant,
+            scope=Scope.ACCOUNT, target=order.account,
+        )  # fmt: skip
+        row = flat_row(order, state, timezone.now())
+        ask(ask_to_close, order, trader)
+        carry_out_settlements()
+        assert (bench.now(order).state, wish(order).state) == ("manual", "waiting")
+
+        Settlement.objects.update(not_before=None)
+        FlattenAccount.objects.filter(pk=row.pk).update(read_at=timezone.now())
+        carry_out_settlements()
+
+    assert (bench.now(order).state, wish(order).state) == ("canceled", "done")
+
+
+def flat_row(order: Order, state: TradingState, at: datetime) -> FlattenAccount:
+    """What a flatten of `state` writes down of the order's account once it is flat."""
+    return FlattenAccount.objects.create(
+        run=FlattenRun.objects.get(state=state), account=order.account, step="flat",
+        flat_reads=2, flat_at=at, read_at=at, started_at=at, step_at=at,
+    )  # fmt: skip
+
+
+def test_what_was_said_of_one_attempt_is_not_agreed_to_for_the_next(
+    bench: Bench, trader: User, risk: User
+) -> None:
+    order = stuck(bench, "drop_before")
+    approval = ask(ask_not_placed, order, trader)
+    with all_tenants("it was sent once more meanwhile"):
+        Order.objects.filter(pk=order.pk).update(attempt=2)
+
+    with tenant_scope(order.tenant_id), pytest.raises(ApprovalError, match="meanwhile"):
+        approve(approval=approval, by=risk)
+
+    assert bench.now(order).state == "manual"
