@@ -28,6 +28,7 @@ from trading.execution.carrying_out import carry_out_settlements
 from trading.execution.clock import clock_is_right
 from trading.execution.flatten import flatten_now
 from trading.execution.lanes import successors
+from trading.execution.memory import settle_memory
 from trading.execution.protecting import keep_protections_of
 from trading.leases import alive_count, beat_heartbeat, single_flight
 from trading.models import Order
@@ -173,10 +174,11 @@ def warm_up() -> None:
         markets = set(ExchangeAccount.objects.order_by().values_list("market", flat=True))
     if len(markets) == 1:
         _warm_up_market(markets.pop())
-        return
-    with ThreadPoolExecutor(max_workers=max(len(markets), 1)) as threads:
-        for market in markets:
-            threads.submit(_warm_up_alone, market)
+    else:
+        with ThreadPoolExecutor(max_workers=max(len(markets), 1)) as threads:
+            for market in markets:
+                threads.submit(_warm_up_alone, market)
+    settle_memory()
 
 
 def _warm_up_alone(market: str) -> None:

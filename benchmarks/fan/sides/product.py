@@ -26,6 +26,7 @@ from trading.endpoints import endpoint_of_market
 from trading.exchange.runner import client_for, exchange_loop
 from trading.execution import leverage, starting
 from trading.execution.clock import clock_is_right
+from trading.execution.memory import settle_memory
 
 
 class Side:
@@ -52,6 +53,7 @@ class Side:
             for account in range(self.terms.accounts):
                 leverage.forget(account + 1)
         exchange_loop().run(client.warm(self.terms.connections))
+        settle_memory()
         return None
 
     def go(self, number: int) -> dict[str, Any]:
