@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
+import platform
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -94,7 +94,7 @@ def note_clock(market: str, clock: ExchangeClock, state: ClockState | None = Non
 @transaction.atomic
 def _write(market: str, offset_ms: int, state: ClockState) -> None:
     now = db_now()
-    process = f"{socket.gethostname()[:100]} {os.getpid()}"
+    process = f"{platform.node()[:100]} {os.getpid()}"
     key = f"{market}|{process}"
     before = ClockReading.objects.filter(pk=key).first()
     was = state_of(before.offset_ms) if before else ClockState.RIGHT
