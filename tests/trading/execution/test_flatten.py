@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +20,7 @@ from trading.exchange import types as said
 from trading.exchange.algos import AlgoRequest
 from trading.exchange.protection import Trigger
 from trading.exchange.runner import exchange_loop
-from trading.execution.flatten import flatten_due
+from trading.execution.flatten import facts, flatten_due
 from trading.execution.keys import keys_of
 from trading.faults import InjectedFaultError
 from trading.models import Cycle, FlattenAccount, Order, TradingState
@@ -490,3 +491,25 @@ def test_what_a_close_of_a_strategy_did_is_known_before_the_next(bench: Bench) -
     flatten()
 
     assert positions(bench, link) == {(BTC, "net", "cross"): "2"}
+
+
+def test_an_order_that_cannot_be_canceled_keeps_no_position_open(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facts, "CANCELS_FOR", timedelta(seconds=0.3))
+    link = held(bench)
+    by_hand(bench, link, "buy", "1", ordType="limit", px="1000")
+    bench.fault("http:503", times=10_000, path="/api/v5/trade/cancel-order")
+    throw(bench)
+
+    until = time.monotonic() + 10
+    while positions(bench, link):
+        with all_tenants("flatten"):
+            flatten_due()
+        assert time.monotonic() < until, [(r.step, r.problem) for r in rows()]
+
+    assert waiting(bench, link) == 1
+    assert [row.step == "flat" for row in rows()] == [False]
+    bench.ask("DELETE", "/faults")
+    flatten()
+    assert (waiting(bench, link), positions(bench, link)) == (0, {})

@@ -20,6 +20,8 @@ from trading.models.orders import OPEN_STATES
 from trading.positions_held import NOTHING, read_holdings
 
 FOUND_OUT_WITHIN = timedelta(seconds=60)
+# What cannot be canceled, or is placed again and again, must not keep positions open.
+CANCELS_FOR = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Facts:
     names: frozenset[str]
     again: bool
     unresolved: bool
+    insists: bool
 
     @property
     def sells_unresolved(self) -> bool:
@@ -56,6 +59,7 @@ class Facts:
             spared=frozenset(order.client_order_id for order in self.closes),
             balance=any(one.is_spot for one in self.held),
             foreign=not self.again,
+            insists=self.insists,
         )
 
 
@@ -80,6 +84,7 @@ def read_facts(rows: Sequence[FlattenAccount]) -> dict[int, Facts]:
             names=_names(row, reach),
             again=row.step in (FlattenStep.READING, FlattenStep.VERIFYING) and not row.failures,
             unresolved=_is_unresolved(row, reach),
+            insists=row.step == FlattenStep.CANCELING and db_now() - row.step_at > CANCELS_FOR,
         )
     return found
 

@@ -27,7 +27,8 @@ class Wanted:
     """What to cancel: all orders, those of some instruments, and always those named.
 
     `spared` are the client order ids of flatten's own closes. `foreign`: look for the kinds of
-    algo orders that are never ours, which takes a request for each.
+    algo orders that are never ours, which takes a request for each. `insists`: read positions
+    also while something waits, for it does not go away.
     """
 
     inst_ids: frozenset[str] | None
@@ -35,6 +36,7 @@ class Wanted:
     spared: frozenset[str] = frozenset()
     balance: bool = False
     foreign: bool = True
+    insists: bool = False
 
     def cancels(self, inst_id: str, client_order_id: str) -> bool:
         if client_order_id and client_order_id in self.spared:
@@ -49,7 +51,7 @@ class Look:
     """What was seen. Positions were read after a list of orders in which nothing waited.
 
     `error`: the reading failed, so nothing is known. `waiting`: so many orders were found and
-    asked to be canceled, and positions say nothing yet. `closing`: closes of flatten still work.
+    asked to be canceled, so that positions never say flat. `closing`: closes of flatten still work.
     """
 
     positions: tuple[PositionReport, ...] = ()
@@ -107,10 +109,11 @@ async def _look(client: ExchangeClient, keys: Credentials, wanted: Wanted) -> Lo
         if requests:
             await client.cancel_algo_orders(keys, requests)
         await _cancel(client, keys, doomed)
-        return Look(waiting=len(doomed) + len(algo_doomed), closing=closing)
+        if not wanted.insists:
+            return Look(waiting=len(doomed) + len(algo_doomed), closing=closing)
     positions = await client.fetch_positions(keys)
     balance = await client.fetch_balance(keys) if wanted.balance else None
-    return Look(positions, balance, closing=closing)
+    return Look(positions, balance, waiting=len(doomed) + len(algo_doomed), closing=closing)
 
 
 async def _foreign_algos(

@@ -54,7 +54,7 @@ def after_look(row: FlattenAccount, facts: Facts, seen: Look, now_ms: int) -> li
     if seen.error:
         _failed(row, seen.error, refused=seen.refused)
         return []
-    if seen.waiting:
+    if seen.waiting and not facts.insists:
         _canceling(row, seen.waiting)
         return []
     faultpoint("FLATTEN.canceled")
@@ -68,7 +68,10 @@ def after_look(row: FlattenAccount, facts: Facts, seen: Look, now_ms: int) -> li
     plan = _plan(row, facts, seen)
     faultpoint("FLATTEN.read")
     if plan.is_flat:
-        _flat(row, plan)
+        if seen.waiting:
+            _canceling(row, seen.waiting)
+        else:
+            _flat(row, plan)
         return []
     return _round(row, plan, facts)
 
