@@ -98,7 +98,7 @@ def _mysql(connection: Any, model: Any, fields: Sequence[Any], matched: int) -> 
         f"c{i} {_type(connection, f)} PATH '$[{i}]' NULL ON EMPTY ERROR ON ERROR"
         for i, f in enumerate(fields)
     )
-    collations = _collations(connection, model)
+    collations = _collations(connection.alias, model._meta.db_table)
     same = " AND ".join(
         f"t.{quote(f.column)} = j.c{i}{collations.get(f.column, '')}"
         for i, f in enumerate(fields[:matched])
@@ -124,12 +124,13 @@ def _type(connection: Any, field: Any) -> str:
     return "bigint" if whole else "longtext"
 
 
-def _collations(connection: Any, model: Any) -> dict[str, str]:
+@cache
+def _collations(alias: str, table: str) -> dict[str, str]:
     """Text from a JSON table has a collation of its own, which MySQL will not compare."""
-    with connection.cursor() as cursor:
+    with connections[alias].cursor() as cursor:
         cursor.execute(
             "SELECT column_name, collation_name FROM information_schema.columns "
             "WHERE table_schema = DATABASE() AND table_name = %s AND collation_name IS NOT NULL",
-            [model._meta.db_table],
+            [table],
         )
         return {name: f" COLLATE {collation}" for name, collation in cursor.fetchall()}

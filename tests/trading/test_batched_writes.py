@@ -146,8 +146,9 @@ def test_a_batch_of_steps_is_one_statement_for_each_set_of_columns(orders: list[
         written = transition(changes, source=EventSource.ENGINE, at=now)
 
     assert written == changes
-    assert len([q for q in said.captured_queries if q["sql"].startswith("UPDATE")]) == 2
-    assert len(said.captured_queries) == 3  # and their lines in the diary
+    # The first time, MySQL is also asked how it compares the text of that table.
+    writes = [q["sql"] for q in said.captured_queries if "information_schema" not in q["sql"]]
+    assert ["UPDATE" in sql for sql in writes] == [True, True, False]  # and lines in the diary
     with all_tenants("a test"):
         rows = Order.objects.order_by("lane_at", "id").values_list("state", "attempt", "version")
         assert sorted(rows)[2:] == [("sending", 1, 1), ("sending", 2, 1)]
