@@ -39,8 +39,8 @@ class Usage:
     """Of accounts and of desks, without the orders at hand until they are taken."""
 
     today: dict[int, Decimal] = field(default_factory=dict)
-    positions: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
-    held: Mapping[tuple[int, str, str], Decimal] = field(default_factory=dict)
+    positions: dict[int, dict[str, int]] = field(default_factory=dict)
+    held: dict[tuple[int, str, str], Decimal] = field(default_factory=dict)
     desks: dict[Place, Decimal] = field(default_factory=dict)
     sends: Counter[int] = field(default_factory=Counter)
     sends_of_all: int = 0
@@ -59,8 +59,7 @@ class Usage:
 
     def held_beside(self, order: Order | Outgoing) -> Decimal:
         """Notional of the position that an opening would enlarge."""
-        key = (order.account_id, order.inst_id, _direction(order.position_side, order.side))
-        return self.held.get(key, ZERO)
+        return self.held.get(_position(order), ZERO)
 
     def take(self, order: Order | Outgoing) -> None:
         """The order leaves: those behind it in the same batch meet it."""
@@ -71,6 +70,8 @@ class Usage:
         value = order.notional or ZERO
         self.today[order.account_id] = self.today.get(order.account_id, ZERO) + value
         self.desks[_place(order)] = self.desks.get(_place(order), ZERO) + value
+        self.held[_position(order)] = self.held.get(_position(order), ZERO) + value
+        self.positions.setdefault(order.account_id, {}).setdefault(order.inst_id, 1)
 
 
 def read_usage(
@@ -136,6 +137,9 @@ def _positions(accounts: set[int]) -> dict[int, dict[str, int]]:
         count=Count("pk")
     ):
         found.setdefault(account, {})[inst_id] = count
+    coming = Order.objects.filter(account_id__in=accounts, state__in=ON_THE_WAY, leg__in=OPENINGS)
+    for account, inst_id in coming.order_by().values_list("account_id", "inst_id").distinct():
+        found.setdefault(account, {}).setdefault(inst_id, 1)
     return found
 
 
@@ -146,6 +150,14 @@ def _held(accounts: set[int], inst_ids: set[str]) -> dict[tuple[int, str, str], 
         side = Side.BUY if row.quantity > 0 else Side.SELL
         key = (row.account_id, row.inst_id, _direction(row.position_side, side))
         found[key] = found.get(key, ZERO) + abs(row.notional or ZERO)
+    coming = Order.objects.filter(
+        account_id__in=accounts, inst_id__in=inst_ids, state__in=ON_THE_WAY, leg__in=OPENINGS
+    )
+    for order in coming:
+        # What has filled of it is among the positions.
+        left = 1 - order.filled_quantity / order.quantity if order.quantity else ZERO
+        key = _position(order)
+        found[key] = found.get(key, ZERO) + left * (order.notional or ZERO)
     return found
 
 
@@ -154,6 +166,10 @@ def _direction(position_side: str, side: str) -> str:
     if position_side != PositionSide.NET:
         return str(position_side)
     return str(PositionSide.LONG if side == Side.BUY else PositionSide.SHORT)
+
+
+def _position(order: Order | Outgoing) -> tuple[int, str, str]:
+    return (order.account_id, order.inst_id, _direction(order.position_side, order.side))
 
 
 def _place(order: Order | Outgoing) -> Place:

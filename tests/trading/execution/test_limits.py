@@ -11,9 +11,11 @@ import pytest
 from accounts.tenancy import all_tenants
 from tests.trading.copying.desk import BTC, d
 from tests.trading.execution.bench import Bench
+from tests.trading.execution.resting import resting
 from trading.leases import db_now
 from trading.models import MarketPrice, Order, OrderEvent, Position
 from trading.switch import set_limit
+from trading.usage import Usage
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.simulator]
 
@@ -127,3 +129,38 @@ def test_what_is_too_fast_waits_and_keeps_its_place(bench: Bench, settings: Any,
     assert [bench.now(order).state for order in orders] == ["filled", "filled"]
     gap = bench.now(second).sent_at - first.sent_at
     assert gap.total_seconds() >= 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "inst_id", "reason"),
+    [
+        ("position_notional", "1199", BTC, "POSITION_NOTIONAL_ABOVE_LIMIT"),
+        ("open_positions", "1", "ETH-USDT-SWAP", "OPEN_POSITIONS_ABOVE_LIMIT"),
+    ],
+)
+def test_what_waits_at_the_exchange_counts_as_held(
+    bench: Bench, kind: str, value: str, inst_id: str, reason: str
+) -> None:
+    first = resting(bench, bench.follower(), "10")
+    (order,) = bench.open()
+    with all_tenants("two openings of one account"):
+        assert first.state == "live"
+        Order.objects.filter(pk=first.pk).update(inst_id=inst_id)
+        Order.objects.filter(pk=order.pk).update(leg="open")
+        limit(kind, value)(bench, order)
+
+    assert bench.send([order]) == 0
+    assert (bench.now(order).state, bench.now(order).reason) == ("denied", reason)
+    assert bench.accepted(order) == [0]
+
+
+def test_orders_of_one_batch_count_for_each_other(bench: Bench) -> None:
+    bench.follower()
+    (first,), (second,) = bench.open(), bench.open()
+    usage = Usage()
+
+    usage.take(first)
+
+    assert usage.held_beside(second) == 600
+    second.inst_id = "ETH-USDT-SWAP"
+    assert usage.context(second)["open_positions"] == 1
