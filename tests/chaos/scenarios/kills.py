@@ -122,9 +122,23 @@ def rolling_restart(stage: Stage) -> None:
 
 
 SCENARIOS = [
-    Scenario("C1-sqlite", "kill -9 at every point", every_point, followers=(120,), environ=CALM),
     Scenario(
-        "C1-mariadb", "kill -9 at every point", every_point, "mariadb", (120,), 2, environ=CALM
+        "C1-sqlite",
+        "kill -9 at every point",
+        every_point,
+        followers=(120,),
+        seconds=420,
+        environ=CALM,
+    ),
+    Scenario(
+        "C1-mariadb",
+        "kill -9 at every point",
+        every_point,
+        "mariadb",
+        (120,),
+        2,
+        seconds=420,
+        environ=CALM,
     ),
     Scenario(
         "C2-sqlite",
