@@ -31,6 +31,7 @@ class Scenario:
     workers: int = 1
     seconds: int = 240
     recovery_s: float = 20
+    least_accepted: float = 0.4  # of what was ordered, or the scenario has not shown much
     limits: Mapping[str, Any] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict)
     doubles: bool = False  # a second beat and a second streams process

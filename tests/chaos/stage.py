@@ -223,11 +223,14 @@ def _result(stage: Stage, settled: bool) -> dict[str, Any]:
         broken["not settled in time"] = [f"{PATIENCE_S} s"]
     if verdict.recovery_s > stage.scenario.recovery_s:
         broken["recovery"] = [f"{verdict.recovery_s} s, at most {stage.scenario.recovery_s} s"]
+    if verdict.accepted < stage.scenario.least_accepted * verdict.intents:
+        broken["too little came to the exchange"] = [f"{verdict.accepted} of {verdict.intents}"]
     broken |= audit(stage)
     return {
         "scenario": stage.scenario.key,
         "title": stage.scenario.title,
         "intents": verdict.intents,
+        "accepted": verdict.accepted,
         "kills": stage.house.kills,
         "faults": stage.faults,
         "doubled": verdict.doubled,

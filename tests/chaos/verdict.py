@@ -31,6 +31,7 @@ class Verdict:
     doubled: int = 0
     lost: int = 0
     out_of_order: int = 0
+    accepted: int = 0
     recovery_s: float = 0
     broken: dict[str, list[str]] = field(default_factory=dict)
     states: dict[str, int] = field(default_factory=dict)
@@ -91,6 +92,7 @@ def _count_orders(
     ours = {order.client_order_id: order for order in orders}
     named = {name for _, name in times}
     verdict.intents = len(orders)
+    verdict.accepted = len(accepted)
     verdict.doubled = verdict.add("doubled", [key for key, count in times.items() if count > 1])
     lost = [
         (name, order.state, order.reason)

@@ -89,7 +89,8 @@ def at_random(stage: Stage) -> None:
         stage.desk.tell()
         if stage.chance.random() < 0.2:
             stage.house.kill(stage.chance.choice(("streams", "beat")))
-        time.sleep(stage.chance.uniform(1, 6))
+        patience = stage.chance.choice((1, 6, 15, 15))
+        stage.wait(lambda: not stage.desk.is_busy(), patience)
     stage.control("POST", "/latency", ms=0)
 
 
@@ -144,7 +145,7 @@ SCENARIOS = [
         "C2-sqlite",
         "random kills and every HTTP fault",
         at_random,
-        followers=(200,),
+        followers=(240,),
         recovery_s=45,
         environ=CALM,
     ),
@@ -153,7 +154,7 @@ SCENARIOS = [
         "random kills and every HTTP fault",
         at_random,
         "mariadb",
-        (200,),
+        (240,),
         2,
         recovery_s=45,
         environ=CALM,

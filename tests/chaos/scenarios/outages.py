@@ -18,7 +18,7 @@ DOWN_S = 8
 
 def broker(stage: Stage) -> None:
     """Redis dies, is emptied, throws everybody out, is full; signals are taken all the while."""
-    for _ in stage.times(2):
+    for _ in stage.times(1):
         for trouble in (_death, _emptied, _thrown_out, _full):
             before = dict(stage.desk.answers)
             stage.desk.tell()
@@ -75,7 +75,7 @@ def database(stage: Stage) -> None:
     """The database is killed in the middle of things; what it said it had, it has."""
     from django.db import connection
 
-    for _ in stage.times(5):
+    for _ in stage.times(4):
         stage.desk.tell()
         time.sleep(stage.chance.uniform(0.05, 1.5))
         _database_death(stage, stage.desk.body())

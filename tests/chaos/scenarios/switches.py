@@ -22,7 +22,7 @@ IN_FLIGHT_MS = 3000 + 1000
 def halts(stage: Stage) -> None:
     """A halt at any moment: afterwards nothing is accepted that was not declared in flight."""
     _disturb(stage, 0.15)
-    for _ in stage.times(10):
+    for _ in stage.times(8):
         stage.desk.tell()
         time.sleep(stage.chance.uniform(0, 2))
         _halt_and_resume(stage)
