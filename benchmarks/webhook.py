@@ -32,7 +32,7 @@ if not __package__:
 import uvloop
 
 from benchmarks.fan.machine import machine, refuse_impostors
-from benchmarks.fan.processes import ROOT, cpu_of_all
+from benchmarks.fan.processes import ROOT, Child, cpu_of_all
 from benchmarks.fan.ratios import Ratio
 from benchmarks.fan.report import table
 from benchmarks.fan.stores import Store, broker, store_of
@@ -108,29 +108,24 @@ class Server:
     port: int
     source: str
     secret: str
-    environ: dict[str, str]
+    desk: Child
     services: list[int]
 
     def stored(self) -> list[int]:
         """Signals and nonces in the database."""
-        counted: list[int] = ask_desk(self.environ, "count")
-        return counted
+        rows: list[int] = self.desk.ask("count")["rows"]
+        return rows
 
     def cpu_ns(self) -> int:
         return cpu_of_all([self.process.pid, *self.services])
-
-
-def ask_desk(environ: dict[str, str], *words: str) -> Any:
-    command = [sys.executable, "-m", "benchmarks.hook.desk", *words]
-    told = subprocess.run(command, cwd=ROOT, env=environ, check=True, stdout=subprocess.PIPE)
-    return json.loads(told.stdout.splitlines()[-1])
 
 
 @contextmanager
 def serving(store: Store, redis: str, cores: list[int]) -> Iterator[Server]:
     environ = os.environ | store.environ(0, redis, "http://127.0.0.1:9", "")
     environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.hook.settings"
-    source, secret = ask_desk(environ, "make")
+    desk = Child("benchmarks.hook.desk", environ=environ)
+    made = desk.ask("make")
     port = free_port()
     process = subprocess.Popen(
         [
@@ -143,10 +138,11 @@ def serving(store: Store, redis: str, cores: list[int]) -> Iterator[Server]:
     )
     os.sched_setaffinity(process.pid, cores)
     try:
-        yield Server(store.name, process, port, source, secret, environ, store.pids)
+        yield Server(store.name, process, port, made["uid"], made["secret"], desk, store.pids)
     finally:
         process.terminate()
         process.wait(20)
+        desk.stop()
 
 
 async def measure(server: Server, options: argparse.Namespace) -> list[dict[str, Any]]:

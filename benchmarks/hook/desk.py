@@ -5,8 +5,7 @@ python -m benchmarks.hook.desk make NUMBER | python -m benchmarks.hook.desk coun
 
 from __future__ import annotations
 
-import json
-import sys
+from typing import Any
 
 import django
 
@@ -16,24 +15,24 @@ from django.core.management import call_command  # noqa: E402
 
 from accounts.models import Installation  # noqa: E402
 from accounts.tenancy import all_tenants  # noqa: E402
+from benchmarks.fan.processes import answer_lines  # noqa: E402
 from signals.models import Signal, SignalNonce  # noqa: E402
 from tests import factories  # noqa: E402
 
 
-def make() -> list[str]:
+def make() -> dict[str, Any]:
     call_command("migrate", verbosity=0)
     Installation.objects.get_or_create(pk=1)
     factories.make_instrument()
     factories.set_price()
     source = factories.make_source(rate_per_second=1_000_000)
-    return [str(source.uid), factories.SECRET]
+    return {"uid": str(source.uid), "secret": factories.SECRET}
 
 
-def count() -> list[int]:
+def count() -> dict[str, Any]:
     with all_tenants("count what the benchmark stored"):
-        return [Signal.objects.count(), SignalNonce.objects.count()]
+        return {"rows": [Signal.objects.count(), SignalNonce.objects.count()]}
 
 
 if __name__ == "__main__":
-    told = make() if sys.argv[1] == "make" else count()
-    sys.stdout.write(json.dumps(told) + "\n")
+    answer_lines({"make": make, "count": count})
