@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -15,13 +14,13 @@ from benchmarks.fan.rounds import Measured, void_because
 from benchmarks.fan.sides.bare import PLACE, order_body, signed
 from benchmarks.fan.stub_answers import Book, answer_to
 
-SOON = str(int(time.time() * 1000) + 60_000)
+LATER = "9999999999999"
 
 
 def place(book: Book, account: int, number: int = 1, **headers: str) -> dict[str, Any]:
     """Send an order as the bare client does, with these headers changed; the answer's body."""
     body = order_body(account, number)
-    given = {name.lower(): text for name, text in signed(account, body, SOON).items()}
+    given = {name.lower(): text for name, text in signed(account, body, LATER).items()}
     answer = answer_to(book, "POST", PLACE, given | headers, body.encode())
     told: dict[str, Any] = json.loads(answer.data.partition(b"\r\n\r\n")[2])
     return told
