@@ -15,7 +15,7 @@ from accounts.tenancy import all_tenants
 from customers.models import Customer, ExchangeAccount
 from strategies.models import Strategy
 from trading.enums import OrderState, Scope, TradingMode
-from trading.models import Cycle, Order, Position
+from trading.models import Cycle, Instrument, Order, Position, TradingState
 
 SCOPES = (
     (Scope.TENANT, gettext_lazy("Whole desk")),
@@ -60,11 +60,20 @@ class SwitchForm(forms.Form):
         scope = cleaned.get("scope")
         if scope in self.fields and not cleaned.get(scope):
             self.add_error(scope, _("Choose what this applies to."))
+        name = cleaned.get("instrument", "").strip().upper()
+        if scope == Scope.INSTRUMENT and name and not _is_known(name):
+            self.add_error("instrument", _("No such instrument is known: this would stop nothing."))
         return cleaned
 
     def target(self) -> Any:
         value = self.cleaned_data.get(self.cleaned_data["scope"])
         return value.strip().upper() if isinstance(value, str) else value
+
+
+def _is_known(inst_id: str) -> bool:
+    """In a market, or in what this desk holds or has set: a switch must be undone, too."""
+    kinds: tuple[Any, ...] = (Instrument, Position, TradingState)
+    return any(kind.objects.filter(inst_id=inst_id).exists() for kind in kinds)
 
 
 @dataclass(frozen=True)

@@ -229,11 +229,28 @@ def test_an_account_that_needs_a_person_is_tried_again(desk: Tenant) -> None:
         row.save()
     assert "51008 no margin" in client.get(reverse(SWITCH)).content.decode()
 
+    looked_at = row.version
     client.post(reverse(SWITCH), {"do": "retry", "row": row.pk})
 
     with tenant_scope(desk):
         row.refresh_from_db()
     assert (row.step, row.round) == (FlattenStep.READING, 0)
+    # Whoever was looking at it has been outrun.
+    assert row.version > looked_at
+
+
+def test_an_instrument_that_does_not_exist_is_refused_for_it_would_stop_nothing(
+    desk: Tenant,
+) -> None:
+    make.make_instrument(BTC)
+    client = signed_in(desk)
+
+    page = post(client, "halted", scope="instrument", instrument="BTC-USDT").content.decode()
+
+    assert "would stop nothing" in page
+    assert mode_of(f"{desk.pk}|instrument|BTC-USDT") == TradingMode.ACTIVE
+    post(client, "halted", scope="instrument", instrument="btc-usdt-swap")
+    assert mode_of(f"{desk.pk}|instrument|{BTC}") == TradingMode.HALTED
 
 
 @pytest.mark.parametrize("form", [{"do": "approve", "approval": "x"}, {"do": "retry", "row": "7"}])

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from accounts import audit
@@ -80,7 +81,15 @@ def try_again(*, row: FlattenAccount, actor: User) -> None:
     """Give an account that was handed to a person another few rounds."""
     now = db_now()
     given = FlattenAccount.objects.filter(pk=row.pk, step=FlattenStep.MANUAL).update(
-        step=FlattenStep.READING, round=0, problem="", not_before=now, step_at=now, alerted_at=None
+        step=FlattenStep.READING,
+        round=0,
+        problem="",
+        not_before=now,
+        step_at=now,
+        alerted_at=None,
+        # Whoever looks at it just now must not write down what it was.
+        version=F("version") + 1,
+        lease_until=None,
     )
     if given:
         audit.record(
