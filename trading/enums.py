@@ -101,7 +101,7 @@ class ActionKind(TextChoices):
 class ActionState(TextChoices):
     """How far an action is; the table of its steps is in `trading.actions`."""
 
-    WAITING = "waiting", _("Waiting")
+    WAITING = "waiting", pgettext_lazy("action", "Waiting")
     SENDING = "sending", _("Sending")
     UNKNOWN = "unknown", _("To be looked up")
     DONE = "done", _("Done")
@@ -109,7 +109,7 @@ class ActionState(TextChoices):
 
 
 class ProtectionState(TextChoices):
-    WAITING = "waiting", _("Waiting")
+    WAITING = "waiting", pgettext_lazy("protection", "Waiting")
     LIVE = "live", pgettext_lazy("protection", "Live")
     TRIGGERED = "triggered", _("Triggered")
     CANCELED = "canceled", _("Canceled")
@@ -124,7 +124,7 @@ class SettlementKind(TextChoices):
 
 
 class SettlementState(TextChoices):
-    WAITING = "waiting", _("Waiting")
+    WAITING = "waiting", pgettext_lazy("action", "Waiting")
     DONE = "done", _("Done")
     REFUSED = "refused", _("Not done")
 

@@ -161,7 +161,7 @@ def _breakers() -> list[Matter]:
     found = []
     for row in rows.order_by("opened_at")[:5]:
         title = _("Breaker open: %(what)s") % {"what": row.account or row.get_market_display()}
-        text = f"{row.get_cause_display()}. {row.reason}"
+        text = f"{row.get_cause_display()}: {row.reason}" if row.reason else row.get_cause_display()
         url = _list("trading_breaker", "state__exact=open")
         icon = "electrical_services"
         found.append(Matter("danger", icon, title, text, row.opened_at, url, _("Review")))

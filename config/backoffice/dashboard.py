@@ -20,6 +20,7 @@ from accounts.roles import Ability, may
 from config.backoffice.attention import matters
 from customers.enums import CustomerStatus
 from customers.models import Customer, ExchangeAccount
+from notifications.words import headline
 from signals.admin import signal_badge
 from signals.models import Signal
 from strategies.enums import StrategyStatus
@@ -241,10 +242,9 @@ def _diary_lines() -> list[Happening]:
     lines = []
     for entry in AuditEntry.objects.exclude(action="signal.copied").order_by("-at", "-id")[:6]:
         kind, icon = LEVELS[entry.level]
-        title = entry.action.replace(".", ": ", 1).replace("_", " ").capitalize()
         text = ", ".join(part for part in (entry.actor_label, entry.object_label) if part)
         url = reverse("admin:accounts_auditentry_change", args=(entry.pk,))
-        lines.append(Happening(entry.at, kind, icon, title, text, url))
+        lines.append(Happening(entry.at, kind, icon, headline(entry.action), text, url))
     return lines
 
 

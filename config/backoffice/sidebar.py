@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.enums import ApprovalStatus
@@ -61,7 +62,11 @@ def breakers_open() -> int:
 
 
 def approvals_open() -> int:
-    return int(Approval.objects.filter(status=ApprovalStatus.PENDING).count())
+    return int(
+        Approval.objects.filter(
+            status=ApprovalStatus.PENDING, expires_at__gt=timezone.now()
+        ).count()
+    )
 
 
 def destinations_failing() -> int:

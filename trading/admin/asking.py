@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.roles import Ability, may
 from trading.actions import RESTING_TYPES, ActionRefusedError, amend_order, cancel_order
@@ -23,6 +25,7 @@ from trading.protecting import cancel_protection, move_protection, protect_posit
 WAITS = _("It was asked. What becomes of it is shown here in a moment.")
 REASON_LETTERS = 300
 Words = tuple[Any, Any, Any]
+Facts = tuple[tuple[Any, Decimal | None], ...]
 
 
 class ReasonForm(forms.Form):
@@ -82,7 +85,12 @@ def order_page(model_admin: Any, request: HttpRequest, object_id: Any) -> HttpRe
         warning = _("What fills before OKX hears of it is filled, and stays in the position.")
     if _asked(request, form, lambda given: ask(order=order, actor=request.user, **given)):
         return _back("trading_order", order.pk)
-    return _show(model_admin, request, form, order, (title, button, warning))
+    facts: Facts = (
+        (_("Quantity"), order.quantity),
+        (pgettext_lazy("quantity", "Filled"), order.filled_quantity),
+        (_("Price"), order.price),
+    )
+    return _show(model_admin, request, form, order, (title, button, warning), facts)
 
 
 def position_page(model_admin: Any, request: HttpRequest, object_id: Any) -> HttpResponse:
@@ -94,7 +102,12 @@ def position_page(model_admin: Any, request: HttpRequest, object_id: Any) -> Htt
         return _back("trading_position", position.pk)
     title, button = _("Protect a position"), _("Place it")
     warning = _("OKX itself watches the last price, and closes by market when it is reached.")
-    return _show(model_admin, request, form, position, (title, button, warning))
+    facts: Facts = (
+        (_("Quantity"), position.quantity),
+        (_("Entry"), position.average_price),
+        (_("Mark"), position.mark_price),
+    )
+    return _show(model_admin, request, form, position, (title, button, warning), facts)
 
 
 def protection_page(model_admin: Any, request: HttpRequest, object_id: Any) -> HttpResponse:
@@ -111,7 +124,12 @@ def protection_page(model_admin: Any, request: HttpRequest, object_id: Any) -> H
         warning = _("The position stays open, without it.")
     if _asked(request, form, lambda given: ask(protection=kept, actor=request.user, **given)):
         return _back("trading_protection", kept.pk)
-    return _show(model_admin, request, form, kept, (title, button, warning))
+    facts: Facts = (
+        (_("Take profit"), kept.take_profit),
+        (_("Stop loss"), kept.stop_loss),
+        (_("Quantity"), kept.quantity),
+    )
+    return _show(model_admin, request, form, kept, (title, button, warning), facts)
 
 
 def _row(model_admin: Any, request: HttpRequest, object_id: Any) -> Any:
@@ -141,7 +159,7 @@ def _back(model: str, pk: Any) -> HttpResponse:
 
 
 def _show(
-    model_admin: Any, request: HttpRequest, form: forms.Form, row: Any, words: Words
+    model_admin: Any, request: HttpRequest, form: forms.Form, row: Any, words: Words, facts: Facts
 ) -> HttpResponse:
     title, button, warning = words
     name = f"admin:trading_{model_admin.opts.model_name}_change"
@@ -151,6 +169,7 @@ def _show(
         "opts": model_admin.opts,
         "form": form,
         "row": row,
+        "facts": facts,
         "button": button,
         "warning": warning,
         "back": reverse(name, args=(row.pk,)),

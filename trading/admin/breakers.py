@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.http import HttpRequest
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import RecordAdmin
@@ -51,7 +51,7 @@ class BreakerAdmin(RecordAdmin):
     def why(self, row: Breaker) -> str:
         return row.reason or row.get_cause_display()
 
-    @admin.display(description=_("opened"), ordering="opened_at")
+    @admin.display(description=pgettext_lazy("breaker", "opened"), ordering="opened_at")
     def opened(self, row: Breaker) -> str:
         return moment(row.opened_at)
 

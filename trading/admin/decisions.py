@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import RecordAdmin
 from accounts.display import link_to, moment, num, two
+from trading.admin.number_words import told_numbers
 from trading.admin.states import decision_badge, reason_words, whose
 from trading.models import Cycle, Decision
 
@@ -43,7 +44,8 @@ class DecisionAdmin(RecordAdmin):
 
     @admin.display(description=_("instrument"), ordering="signal__inst_id")
     def instrument(self, row: Decision) -> str:
-        return two(row.signal.inst_id, f"{row.signal.intent} {row.signal.direction}")
+        intent, direction = row.signal.get_intent_display(), row.signal.get_direction_display()
+        return two(row.signal.inst_id, f"{intent} {direction}".strip().lower())
 
     @admin.display(description=_("customer"), ordering="account__customer__name")
     def customer(self, row: Decision) -> str:
@@ -74,7 +76,7 @@ class DecisionAdmin(RecordAdmin):
             "decision": obj,
             "badge_html": decision_badge(obj.outcome, obj.reason),
             "reason_html": reason_words(obj.reason),
-            "numbers": [(spoken(key), value) for key, value in obj.numbers.items()],
+            "numbers": told_numbers(obj.numbers),
             "orders": list(obj.orders.order_by("created_at")),
         }
         return super().render_change_form(request, context, *args, **kwargs)
@@ -119,8 +121,3 @@ def as_number(value: object) -> Any:
         return None if value is None else Decimal(str(value))
     except InvalidOperation:
         return None
-
-
-def spoken(key: str) -> str:
-    """`follower_base` as `Follower base`."""
-    return key.replace("_", " ").capitalize()

@@ -52,8 +52,7 @@ def applies_to(row: Limit | TradingState) -> Any:
     """What the row binds, in words."""
     if row.tenant_id is None:
         return row.inst_id or Scope.SYSTEM.label
-    name = TARGETS.get(Scope(row.scope))
-    return getattr(row, name) if name else Scope(row.scope).label
+    return getattr(row, TARGETS.get(Scope(row.scope), "tenant"))
 
 
 class LimitForm(TenantModelForm):

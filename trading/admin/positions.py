@@ -16,7 +16,14 @@ from accounts.display import link_to, moment, num, two
 from accounts.roles import Ability, may
 from trading.admin.asking import position_page
 from trading.admin.states import side_mark, whose
-from trading.models import Balance, EquitySnapshot, Position, Protection
+from trading.models import Balance, EquitySnapshot, Order, Position, Protection
+
+# A position's column knows no words: the exchange's own is stored.
+MARGIN_WORDS = dict(Order._meta.get_field("margin_mode").flatchoices)
+
+
+def margin_words(mode: str) -> str:
+    return str(MARGIN_WORDS.get(mode, mode))
 
 
 class HeldFilter(admin.SimpleListFilter):
@@ -73,6 +80,7 @@ class PositionAdmin(RecordAdmin):
             "has_story": True,
             "position": position,
             "side_html": self.side_shown(position),
+            "margin_mode": margin_words(position.margin_mode),
             "protections": list(kept.order_by("-created_at")[:20]),
             "may_ask": bool(position.quantity) and may(request, Ability.OPERATE_ORDERS),
         }
@@ -80,7 +88,7 @@ class PositionAdmin(RecordAdmin):
 
     @admin.display(description=_("instrument"), ordering="inst_id")
     def instrument(self, row: Position) -> str:
-        return two(row.inst_id, row.margin_mode)
+        return two(row.inst_id, margin_words(row.margin_mode))
 
     @admin.display(description=_("side"))
     def side_shown(self, row: Position) -> str:

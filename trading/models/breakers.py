@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.tenancy import SystemTenantManager, SystemTenantModel
 from customers.enums import Market
@@ -37,7 +38,7 @@ class Breaker(SystemTenantModel):
     reason = models.CharField(_("reason"), max_length=300, blank=True)
     failed_probes = models.PositiveSmallIntegerField(_("failed tries"), default=0)
     times_opened = models.PositiveIntegerField(_("times opened"), default=0)
-    opened_at = models.DateTimeField(_("opened"), null=True)
+    opened_at = models.DateTimeField(pgettext_lazy("breaker", "opened"), null=True)
     probe_at = models.DateTimeField(_("next try"), null=True)
     closed_at = models.DateTimeField(_("closed"), null=True)
     closed_by = models.ForeignKey(

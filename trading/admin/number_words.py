@@ -1,0 +1,52 @@
+"""The numbers behind a decision, each under a name that staff read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.utils.translation import gettext_lazy as _
+
+from trading.enums import Leg, LimitKind, Reason
+
+NAMES: Final[Mapping[str, Any]] = {
+    **{kind.value: kind.label for kind in LimitKind},
+    "capped_by": _("Limited by"),
+    "exchange_maximum": _("At most, by OKX"),
+    "expected": _("Held, orders under way included"),
+    "leader_after": _("Leader's position after"),
+    "leader_before": _("Leader's position before"),
+    "leverage": _("Leverage"),
+    "leverage_capped_by": _("Leverage limited by"),
+    "limit": _("The limit"),
+    "lots": _("Rounded down to what OKX trades in"),
+    "mark_age_seconds": _("Age of the last price"),
+    "max_size": _("Largest order on OKX"),
+    "min_size": _("Smallest order on OKX"),
+    "open_positions": _("Open positions with this one"),
+    "order_value": _("Value of the whole share"),
+    "price": _("Price it was sized with"),
+    "price_away": _("Distance of the price from the mark"),
+    "quantity": _("Ordered"),
+    "reason": _("Reason"),
+    "rounded_up": _("Raised to the smallest order"),
+    "signal_age_seconds": _("Age of the signal"),
+    "target": _("Share of the leader's position"),
+    "used": _("Traded today before"),
+    "wanted": _("Exact share"),
+}
+
+
+def told_numbers(numbers: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Name and value, in the order in which they came about; a flip names the leg too."""
+    return [(_name(key), _value(value)) for key, value in numbers.items()]
+
+
+def _name(key: str) -> str:
+    leg, dot, name = key.rpartition(".")
+    words = str(NAMES.get(name) or name.replace("_", " ").capitalize())
+    return f"{Leg(leg).label}: {words}" if dot and leg in Leg.values else words
+
+
+def _value(value: Any) -> Any:
+    return Reason(value).label if value in Reason.values else value
