@@ -127,12 +127,6 @@ def reset_breaker(row: Breaker, *, reason: str, actor: User) -> bool:
     return close_breaker(row, reason, actor=actor)
 
 
-def open_breakers(**match: Any) -> list[Breaker]:
-    """Those that are not closed, of the open scope."""
-    rows = Breaker.objects.filter(state__in=NOT_CLOSED, **match)
-    return list(rows.select_related("account__customer").order_by("opened_at"))
-
-
 def _wait(failed: int) -> timedelta:
     wait: timedelta = min(FIRST_PROBE * 2 ** min(failed, 8), SLOWEST_PROBE)
     return wait

@@ -25,7 +25,6 @@ ALLOWED = {
     "config/demo/processes.py": "free ports of this machine",
     "trading/paper/control.py": "the configured simulator's control API",
     "trading/leases.py": "the name of this machine",
-    "trading/execution/punctual.py": "the name of this machine",
 }
 FOLDERS = ("trading/exchange/", "trading/simulator/")
 

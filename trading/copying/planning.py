@@ -58,7 +58,6 @@ class OrderDraft:
     leverage: Decimal | None
     leader_after: Decimal
     in_cycle: Direction | None
-    new_base: CycleBase | None = None
     waits_for_close: bool = False
 
 
@@ -339,5 +338,4 @@ def _order(
         leverage=leverage,
         leader_after=leg.after,
         in_cycle=leg.direction if leg.leg != Leg.OPEN and leg.direction in facts.cycles else None,
-        new_base=result.base if leg.leg == Leg.OPEN else None,
     )

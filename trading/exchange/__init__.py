@@ -1,6 +1,6 @@
 """The exchange door: plain Python, the only place that talks to OKX.
 
-Importing it is cheap; what a client or a socket is made of is loaded with the first of them.
+Importing it is cheap; what a client is made of is loaded with the first of them.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from trading.exchange.client import ExchangeClient
-    from trading.exchange.clock import ExchangeClock
-    from trading.exchange.okx.websocket import SocketPool
     from trading.exchange.types import Endpoint
 
 
@@ -21,12 +19,3 @@ def connect(
     from trading.exchange.okx.rest import OkxClient
 
     return OkxClient(endpoint, connector_limit=connector_limit, timeout_s=timeout_s)
-
-
-def open_sockets(
-    endpoint: Endpoint, *, connections_per_second: float = 3, clock: ExchangeClock | None = None
-) -> SocketPool:
-    """The sockets of one endpoint. Make one per process and event loop; close it with aclose()."""
-    from trading.exchange.okx.websocket import SocketPool
-
-    return SocketPool(endpoint, connections_per_second=connections_per_second, clock=clock)

@@ -56,9 +56,6 @@ class OrderQuerySet(TenantQuerySet["Order"]):
     def open(self) -> OrderQuerySet:
         return self.filter(state__in=OPEN_STATES)
 
-    def unresolved(self) -> OrderQuerySet:
-        return self.filter(state__in=(OrderState.SENDING, OrderState.UNKNOWN, OrderState.MANUAL))
-
     def visible_to(self, user: User) -> OrderQuerySet:
         if may(user, Ability.READ_ROWS):
             return self

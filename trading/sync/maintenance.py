@@ -23,7 +23,7 @@ from accounts.models import AuditEntry
 from accounts.tenancy import all_tenants
 from customers.enums import Market
 from customers.models import ExchangeAccount
-from trading.breakers import NOT_CLOSED, Place, close_breaker, open_breaker
+from trading.breakers import Place, close_breaker, open_breaker
 from trading.endpoints import endpoint_of_market
 from trading.enums import BreakerCause, BreakerState, MaintenanceState
 from trading.exchange.errors import ExchangeError
@@ -226,11 +226,3 @@ def _thaw(row: Breaker) -> None:
     if quieted:
         note = f"{note}; {quieted} alerts that it explains are in the diary"
     close_breaker(row, note)
-
-
-def frozen_markets() -> dict[str, datetime]:
-    """Markets in maintenance, and since when."""
-    rows = Breaker.objects.filter(
-        cause=BreakerCause.MAINTENANCE, account__isnull=True, state__in=NOT_CLOSED
-    )
-    return dict(rows.values_list("market", "opened_at"))
