@@ -5,16 +5,18 @@ Named like the columns of the models it is read from, and a small part of their 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
 
 from accounts.rows import fetch
+from strategies.models import Subscription
 from trading.enums import Leg
 from trading.models import Order
 
@@ -135,6 +137,7 @@ class Outgoing:
 _NESTED = ("account", "subscription", "cycle")
 _OWN = tuple(f.name for f in fields(Outgoing) if f.name not in _NESTED)
 _OWN = _OWN[: _OWN.index("exp_at_ms")]
+_own_columns = attrgetter(*_OWN)
 _AT_ACCOUNT, _AT_SUBSCRIPTION, _AT_CYCLE = (
     _OWN.index(f"{name}_id") for name in ("account", "subscription", "cycle")
 )
@@ -176,6 +179,58 @@ def _outgoing(row: Any) -> Outgoing:
     return Outgoing(*values)
 
 
+def outgoing_of(
+    order: Order,
+    account: OutgoingAccount,
+    subscription: OutgoingSubscription | None,
+    cycle: OutgoingCycle | None,
+) -> Outgoing:
+    """An order that was made in this process, as reading it back would give it."""
+    values: list[Any] = [*_own_columns(order), account, subscription, cycle]
+    return Outgoing(*values)
+
+
+def may_be_handed(order: Order | Outgoing) -> bool:
+    """May it leave as it was made or read a moment ago? `renew` reads what stands around it.
+
+    Not a reduction: it is sized anew from its cycle as that is when it leaves.
+    """
+    return order.opens and order.subscription_id is not None and order.waits_for is None
+
+
 def in_lanes_of(order_ids: Iterable[UUID]) -> Q:
     """All orders of the lanes that these are in."""
     return Q(lane_key__in=Order.objects.filter(id__in=list(order_ids)).values("lane_key"))
+
+
+_PEOPLE = (
+    "pk",
+    "status",
+    "strategy__status",
+    "account__customer__status",
+    *(f"account__{name}" for name in _ACCOUNT),
+)
+
+
+def renew(orders: Sequence[Outgoing]) -> None:
+    """Bring what stands around orders that were read earlier up to date. One query.
+
+    Whose account, subscription or strategy was changed since must not leave by what was known
+    before. What a row of the order itself says is compared by its version instead.
+    """
+    if not orders:
+        return
+    ids = {order.subscription_id for order in orders if order.subscription_id is not None}
+    found = Subscription.objects.filter(pk__in=ids).order_by()
+    rows = {row[0]: row for row in fetch(found.values_list(*_PEOPLE))}
+    for order in orders:
+        row: Any = rows.get(order.subscription_id)
+        if row is None:
+            continue
+        _, status, strategy, customer, *rest = row
+        values: list[Any] = [order.account_id, *rest, OutgoingCustomer(customer)]
+        order.account = OutgoingAccount(*values)
+        if order.subscription is not None:
+            order.subscription = OutgoingSubscription(
+                order.subscription.strategy_id, status, OutgoingStrategy(strategy)
+            )

@@ -20,6 +20,7 @@ from signals.models import Signal
 from trading.auditing import audit_all
 from trading.copying import copy_source
 from trading.copying.cycles import settle_cycles, settle_left_over
+from trading.copying.writing import Written
 from trading.endpoints import endpoint_of_market
 from trading.exchange.runner import client_for, exchange_loop
 from trading.execution import Flight, send_orders, starting, sweep
@@ -215,10 +216,10 @@ def _copy(source_id: int) -> None:
     """
     flight, failures = Flight(), list[Exception]()
 
-    def let_go(orders: Sequence[Order]) -> None:
+    def let_go(written: Written) -> None:
         try:
-            if mine := _dispatch(orders):
-                flight.add(mine)
+            if mine := _dispatch(written.orders):
+                flight.add(mine, written.handed)
         except Exception as error:  # noqa: BLE001 - raised below
             failures.append(error)
 

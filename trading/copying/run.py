@@ -25,7 +25,7 @@ from trading.copying.deciding import Deciding, Draft
 from trading.copying.leader import LeaderMove, leader_move, write_leader
 from trading.copying.links import Link, links_of
 from trading.copying.reading import Facts, Frame, read_facts, read_frame, undecided
-from trading.copying.writing import Outrun, write_drafts
+from trading.copying.writing import Outrun, Written, write_drafts
 from trading.enums import DecisionOutcome, Reason
 from trading.events import orders_ready, signal_decided
 from trading.faults import faultpoint
@@ -39,12 +39,12 @@ CLAIM = timedelta(seconds=15)
 MAX_CLAIMS = 5
 RACES = 3
 
-Each = Callable[[list[Order]], None]
+Each = Callable[[Written], None]
 
 log = logging.getLogger(__name__)
 
 
-def _nothing(_orders: list[Order]) -> None:
+def _nothing(_written: Written) -> None:
     pass
 
 
@@ -178,9 +178,9 @@ def copy_signal(
         last = number == len(chunks)
         made = _copy_chunk(job, chunk, len(links) if last else None)
         faultpoint("S2.chunk_committed")
-        if made:
+        if made.orders:
             each(made)
-        orders += made
+        orders += made.orders
     return orders
 
 
@@ -194,7 +194,7 @@ class _Job:
     frame: Frame
 
 
-def _copy_chunk(job: _Job, links: Sequence[Link], total: int | None) -> list[Order]:
+def _copy_chunk(job: _Job, links: Sequence[Link], total: int | None) -> Written:
     """One transaction: this chunk's decisions and orders, and with the last one the signal's end.
 
     Two sources may decide for one account at the same moment, and an order may leave while
@@ -209,15 +209,15 @@ def _copy_chunk(job: _Job, links: Sequence[Link], total: int | None) -> list[Ord
         except (IntegrityError, Outrun):
             if left == 0:
                 raise
-    return []
+    return Written()
 
 
 @retried
 @transaction.atomic
-def _try_chunk(job: _Job, links: Sequence[Link], total: int | None, *, alone: bool) -> list[Order]:
+def _try_chunk(job: _Job, links: Sequence[Link], total: int | None, *, alone: bool) -> Written:
     signal, move = job.signal, job.move
     if not alone and not Signal.objects.filter(pk=signal.pk).waiting().exists():
-        return []  # we slept longer than our claim lasted, and somebody else finished it
+        return Written()  # we slept longer than our claim lasted, and somebody else finished it
     now = timezone.now()
     open_links = links if alone else undecided(signal, links)
     # What ended meanwhile counts now, whether or not its event has come.
@@ -227,13 +227,13 @@ def _try_chunk(job: _Job, links: Sequence[Link], total: int | None, *, alone: bo
         _decided(signal, deciding, facts)
         for facts in read_facts(signal, open_links, now, job.frame, begun)
     ]
-    orders = write_drafts(signal, move, drafts, lane_at=job.lane_at, now=now)
+    written = write_drafts(signal, move, drafts, lane_at=job.lane_at, now=now)
     faultpoint("S2.mid_chunk")
     if total is not None:
         reason = SignalReason.NONE if total else SignalReason.NO_STRATEGY
         _finish(signal, move, now, total, reason=reason)
-    _announce(signal, orders)
-    return orders
+    _announce(signal, written.orders)
+    return written
 
 
 def _announce(signal: Signal, orders: Sequence[Order]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -30,7 +31,15 @@ from trading.enums import (
 )
 from trading.models import Cycle, Decision, Order, OrderEvent
 from trading.orders import client_order_id, lane_key
-from trading.positions_held import UNSENT
+from trading.outgoing import (
+    Outgoing,
+    OutgoingCycle,
+    OutgoingStrategy,
+    OutgoingSubscription,
+    may_be_handed,
+    outgoing_of,
+)
+from trading.positions_held import UNSENT, base_of
 from trading.protections import protections_of, towards_market
 from trading.transition import Change, transition
 
@@ -42,9 +51,17 @@ class Outrun(RuntimeError):  # noqa: N818 - says what happened
     """An order was sent while it was being taken back: what was decided no longer holds."""
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The orders of a chunk. `handed` are those that need not be read again to be sent."""
+
+    orders: list[Order] = field(default_factory=list)
+    handed: list[Outgoing] = field(default_factory=list)
+
+
 def write_drafts(
     signal: Signal, move: LeaderMove, drafts: Sequence[Draft], *, lane_at: datetime, now: datetime
-) -> list[Order]:
+) -> Written:
     """Write a chunk and return its orders, ready to be sent. Runs inside a transaction.
 
     Raises IntegrityError when another process decided one of these links meanwhile, and
@@ -53,19 +70,40 @@ def write_drafts(
     _take_back(move, drafts, now)
     _end(drafts, now)
     decisions, cycles, orders = [], [], []
+    handed: list[Outgoing] = []
     for draft in drafts:
         decision = _decision(signal, draft, now)
         cycle = _cycle(signal, move, draft, now)
         decisions.append(decision)
         if cycle is not None:
             cycles.append(cycle)
-        orders += _orders(signal, draft, decision, cycle, lane_at, now)
+        made = _orders(signal, draft, decision, cycle, lane_at, now)
+        orders += made
+        handed += [_handed(order, draft, cycle) for order in made if may_be_handed(order)]
     insert_many(decisions)
     insert_many(cycles)
     insert_many(orders)
     insert_many(protections_of(orders))
     insert_many([_created(order, now) for order in orders])
-    return orders
+    return Written(orders, handed)
+
+
+def _handed(order: Order, draft: Draft, new_cycle: Cycle | None) -> Outgoing:
+    link = draft.facts.link
+    subscription = None
+    if link.strategy_id is not None:
+        subscription = OutgoingSubscription(
+            link.strategy_id, link.subscription_status, OutgoingStrategy(link.strategy_status)
+        )
+    cycle = None
+    if new_cycle is not None and new_cycle.pk == order.cycle_id:
+        cycle = OutgoingCycle(new_cycle.pk, new_cycle.follower_base, new_cycle.leader_base)
+    else:
+        for direction, running in draft.facts.cycles.items():
+            if running.cycle.pk == order.cycle_id:
+                base = draft.rebased.get(direction) or base_of(running.cycle)
+                cycle = OutgoingCycle(order.cycle_id, base.follower_base, base.leader_base)
+    return outgoing_of(order, link.account, subscription, cycle)
 
 
 def _take_back(move: LeaderMove, drafts: Sequence[Draft], now: datetime) -> None:

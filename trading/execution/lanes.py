@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import Q
 
+from accounts.rows import fetch
 from trading.enums import OrderState, OrderType
 from trading.models import Order
 from trading.models.orders import OPEN_STATES
@@ -17,34 +20,94 @@ _NOT_YET = (OrderState.NEW, OrderState.READY)
 # What rests at the exchange has been sent and answered: it may rest for days, and holds nobody up.
 RESTING_TYPES = (OrderType.LIMIT, OrderType.POST_ONLY)
 _RESTING = Q(state__in=(OrderState.LIVE, OrderState.PARTIALLY_FILLED), order_type__in=RESTING_TYPES)
+NOTHING_KNOWN: Mapping[UUID, Outgoing] = MappingProxyType({})
 LANE_ORDER = ("lane_at", "signal_id", "leg_number", "slice_number")
 
 
-def ready_heads(order_ids: Iterable[UUID], now: datetime) -> list[Outgoing]:
+def ready_heads(
+    order_ids: Iterable[UUID], now: datetime, known: Mapping[UUID, Outgoing] = NOTHING_KNOWN
+) -> list[Outgoing]:
     """Of these orders, the ready ones that nothing unfinished stands before, due now.
 
-    One query, and one more where an order waits for another lane's close.
+    `known` are not read again while their row has the version they were known by. One query
+    for the lanes, one for what is not known, and one where an order waits for another lane's
+    close.
     """
     wanted = set(order_ids)
-    standing = read_outgoing(in_lanes_of(wanted) & Q(state__in=OPEN_STATES) & ~_RESTING)
-    standing.sort(key=lambda o: (o.lane_at, o.signal_id, o.leg_number, o.slice_number))
+    standing = _standing(wanted, known)
     first: dict[str, UUID] = {}
     left: dict[str, UUID] = {}
-    for order in standing:
-        first.setdefault(order.lane_key, order.id)
-        if order.state not in _NOT_YET:
-            left.setdefault(order.lane_key, order.id)
+    for one in standing:
+        first.setdefault(one.lane_key, one.id)
+        if one.state not in _NOT_YET:
+            left.setdefault(one.lane_key, one.id)
     heads = first | left
-    return _not_waiting(
-        [
-            order
-            for order in standing
-            if order.id in wanted and heads[order.lane_key] == order.id and _is_due(order, now)
-        ]
+    ready = [
+        one
+        for one in standing
+        if one.id in wanted and heads[one.lane_key] == one.id and _is_due(one, now)
+    ]
+    return _not_waiting(_filled_in(ready, known, now))
+
+
+class _Standing(NamedTuple):
+    """What of an unfinished order says whose turn it is in its lane."""
+
+    id: UUID
+    lane_key: str
+    lane_at: datetime
+    signal_id: UUID
+    leg_number: int
+    slice_number: int
+    state: str
+    version: int
+    not_before: datetime | None
+    lease_until: datetime | None
+    cancel_requested: bool
+
+
+def _standing(wanted: set[UUID], known: Mapping[UUID, Outgoing]) -> list[_Standing]:
+    lanes = [known[i].lane_key for i in wanted if i in known]
+    unknown = wanted - known.keys()
+    which = Q(lane_key__in=lanes)
+    if unknown:
+        which |= in_lanes_of(unknown)
+    rows = fetch(
+        Order.objects.filter(which, state__in=OPEN_STATES)
+        .exclude(_RESTING)
+        .order_by()
+        .values_list(*_Standing._fields)
     )
+    standing = [_Standing(*row) for row in rows]
+    standing.sort(key=lambda one: (one.lane_at, one.signal_id, one.leg_number, one.slice_number))
+    return standing
 
 
-def _is_due(order: Outgoing, now: datetime) -> bool:
+def _filled_in(
+    ready: Sequence[_Standing], known: Mapping[UUID, Outgoing], now: datetime
+) -> list[Outgoing]:
+    """The whole of these orders. What changed between two readings is left for the next round."""
+    found = {
+        one.id: known[one.id]
+        for one in ready
+        if one.id in known and _is_as_known(one, known[one.id])
+    }
+    missing = [one.id for one in ready if one.id not in found]
+    if missing:
+        found |= {
+            order.id: order
+            for order in read_outgoing(Q(id__in=missing, state=OrderState.READY))
+            if _is_due(order, now)
+        }
+    return [found[one.id] for one in ready if one.id in found]
+
+
+def _is_as_known(one: _Standing, known: Outgoing) -> bool:
+    """The wish to cancel is the one column that is written without a new version."""
+    return (one.version, one.cancel_requested) == (known.version, known.cancel_requested)
+
+
+def _is_due(order: Outgoing | _Standing, now: datetime) -> bool:
     return (
         order.state == OrderState.READY
         and (order.not_before is None or order.not_before <= now)

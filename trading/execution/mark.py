@@ -39,7 +39,7 @@ from trading.faults import faultpoint
 from trading.guards import Guards, read_guards
 from trading.leases import db_now
 from trading.models import Instrument, MarketPrice, Order, OrderAttempt
-from trading.outgoing import Outgoing
+from trading.outgoing import Outgoing, may_be_handed, renew
 from trading.positions_held import NOTHING, Holding, base_of, read_holdings, rules_of
 from trading.protections import lingering
 from trading.risk import (
@@ -95,17 +95,19 @@ class _Seen:
 
 @retried
 @transaction.atomic
-def mark(orders: Iterable[Order | Outgoing], locked: Mapping[uuid.UUID, str]) -> list[Marked]:
+def mark(orders: Sequence[Order | Outgoing], locked: Mapping[uuid.UUID, str]) -> list[Marked]:
     """Check the orders once more and mark those that may go; the others say why not.
 
     Runs in the scope of all tenants. `locked` names the orders whose leverage the
     exchange would not set. Every switch stays as it is until this transaction ends.
     """
     now = db_now()
-    heads = ready_heads([order.id for order in orders], now)
+    known = {o.id: o for o in orders if isinstance(o, Outgoing) and may_be_handed(o)}
+    heads = ready_heads([order.id for order in orders], now, known)
     if not heads:
         return []
     hold_switches(order.tenant_id for order in heads)
+    renew([order for order in heads if order.id in known])
     seen = _look(heads, now)
     changes: list[Change] = []
     attempts: list[OrderAttempt] = []

@@ -57,12 +57,17 @@ class Flight:
     def __init__(self) -> None:
         self.sent = 0
         self._waiting: list[UUID] = []
+        self._handed: dict[UUID, Outgoing] = {}
         self._sending = Sending()
         self._refused: list[Answered] = []
 
-    def add(self, order_ids: Iterable[UUID]) -> None:
-        """Let these orders go once there are enough of them, without waiting for answers."""
+    def add(self, order_ids: Iterable[UUID], handed: Iterable[Outgoing] = ()) -> None:
+        """Let these orders go once there are enough of them, without waiting for answers.
+
+        `handed` are those of them that were written a moment ago: only their version is read.
+        """
         self._waiting += order_ids
+        self._handed |= {order.id: order for order in handed}
         if len(self._waiting) >= ENOUGH:
             self._leave()
 
@@ -90,7 +95,7 @@ class Flight:
                 self._record(self._sending.come())
 
     def _let_go(self, ids: Sequence[UUID]) -> int:
-        heads = started(ready_heads(ids, db_now()))
+        heads = started(self._ready(ids))
         if not heads:
             return 0
         heads, keys = _with_keys(on_time(heads))
@@ -100,6 +105,17 @@ class Flight:
         faultpoint("S5.marked")
         self._sending.launch([(one, keys[one.order.account_id]) for one in _sendable(marked, keys)])
         return len(marked)
+
+    def _ready(self, ids: Sequence[UUID]) -> list[Outgoing]:
+        """Those that seem to be ready; `mark` looks at everybody's lane again.
+
+        What was handed over and asks nothing of the exchange before needs no look here.
+        """
+        handed = [self._handed.pop(i) for i in ids if i in self._handed]
+        sure = {order.id for order in handed if not needs_leverage(order)}
+        rest = [i for i in ids if i not in sure]
+        looked = ready_heads(rest, db_now(), {o.id: o for o in handed}) if rest else []
+        return [order for order in handed if order.id in sure] + looked
 
     def _record(self, answered: Sequence[Answered]) -> None:
         if answered:

@@ -17,12 +17,16 @@ from django.utils import timezone
 from accounts.models import Installation
 from accounts.tenancy import all_tenants
 from customers.models import Customer
+from signals.models import Signal
 from strategies.models import Strategy, Subscription
 from tests.trading.copying.desk import BTC, d, make_desk
 from tests.trading.execution.bench import Bench, forget_everything, put
+from trading.copying import copy_source
+from trading.copying.writing import Written
 from trading.enums import Scope, TradingMode
 from trading.execution import mark as marking
 from trading.execution import sweep
+from trading.execution.run import Flight
 from trading.models import MarketPrice, Order
 from trading.switch import SwitchUnreadableError, set_limit, set_mode
 
@@ -391,3 +395,42 @@ def test_a_reduction_waits_for_its_account_to_be_resumed(bench: Bench) -> None:
 
     assert (waiting.state, waiting.reason) == ("ready", "ACCOUNT_DISABLED")
     assert bench.now(closing).state == "live"
+
+
+def test_what_was_handed_over_leaves_by_what_is_true_when_it_is_marked(bench: Bench) -> None:
+    """Copied here, sent from here: whoever was paused in between is not traded for."""
+    paused, free = bench.follower(), bench.follower()
+    bench.desk.say("open", "10")
+    with all_tenants("copy and hand over"):
+        source = Signal.objects.latest("received_at").source_id
+    written: list[Written] = []
+    orders = next(copy_source(source, each=written.append))
+    put(paused.account, status="paused")
+
+    flight = Flight()
+    for one in written:
+        flight.add([order.id for order in one.orders], one.handed)
+    sent = flight.land()
+
+    (handed,) = {len(one.handed) for one in written}
+    states = {o.account_id: (bench.now(o).state, bench.now(o).reason) for o in orders}
+    assert (handed, sent) == (2, 1)
+    assert states[paused.account_id] == ("denied", "ACCOUNT_DISABLED")
+    assert states[free.account_id][0] in ("live", "filled")
+
+
+def test_what_was_handed_over_and_taken_back_meanwhile_does_not_leave(bench: Bench) -> None:
+    bench.follower()
+    bench.desk.say("open", "10")
+    with all_tenants("copy and hand over"):
+        source = Signal.objects.latest("received_at").source_id
+    written: list[Written] = []
+    (order,) = next(copy_source(source, each=written.append))
+    with all_tenants("a wish that bumps no version"):
+        Order.objects.filter(pk=order.pk).update(cancel_requested=True)
+
+    flight = Flight()
+    flight.add([order.id], written[0].handed)
+    sent = flight.land()
+
+    assert (sent, bench.now(order).state, bench.requests(order)) == (0, "canceled", [])
