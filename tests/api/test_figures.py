@@ -10,9 +10,18 @@ from django.utils import timezone
 
 from accounts.tenancy import all_tenants, tenant_scope
 from tests.api.calls import Programs, fields_of
-from trading.enums import Scope, TradingMode
+from trading.breakers import Place, open_breaker
+from trading.enums import BreakerCause, Scope, TradingMode
 from trading.leases import beat_heartbeat
-from trading.models import Balance, EquitySnapshot, Heartbeat, Order, StreamLease
+from trading.models import (
+    Balance,
+    Breaker,
+    ClockReading,
+    EquitySnapshot,
+    Heartbeat,
+    Order,
+    StreamLease,
+)
 from trading.performance import Period, buckets
 from trading.switch import set_mode
 
@@ -132,3 +141,29 @@ def test_a_live_socket_is_live_while_its_lease_runs(programs: Programs) -> None:
     StreamLease.objects.filter(account_id=account.pk).update(until=now - timedelta(seconds=1))
     sockets = programs.customer.data("status")["sockets"]
     assert (sockets["live"], sockets["not_live"][0]["state"]) == (0, "lapsed")
+
+
+def test_status_names_what_stops_trading_at_the_exchange_and_to_whom(programs: Programs) -> None:
+    def problems() -> tuple[set[str], set[str]]:
+        words = {"openings_stopped", "clock_off"}
+        whole, own = (set(p.data("status")["problems"]) for p in told)
+        return whole & words, own & words
+
+    told = programs.reader, programs.customer
+    with all_tenants("another customer's account"):
+        Breaker.objects.exclude(state="closed").update(state="closed")
+        ClockReading.objects.all().delete()
+        account = programs.world.accounts[1]
+        other = programs.stranger.accounts[0]
+        open_breaker(Place(other.market, other), BreakerCause.REJECTS, "foreign")
+    assert problems() == (set(), set())
+
+    open_breaker(Place(account.market, account), BreakerCause.REJECTS, "refused")
+    assert problems() == ({"openings_stopped"}, set())
+
+    open_breaker(Place(account.market), BreakerCause.MAINTENANCE, "upgrade")
+    ClockReading.objects.create(
+        key="x", market=account.market, process="x", offset_ms=9_000, is_halted=True,
+        read_at=timezone.now(),
+    )  # fmt: skip
+    assert problems() == ({"openings_stopped", "clock_off"}, {"openings_stopped", "clock_off"})

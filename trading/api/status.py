@@ -18,9 +18,10 @@ from accounts.roles import Ability, may
 from customers.models import ExchangeAccount
 from signals.enums import SourceKind, SourceStatus
 from signals.models import Signal, SignalSource
-from trading.enums import OrderState, Scope, TradingMode
+from trading.enums import BreakerState, OrderState, Scope, TradingMode
+from trading.execution.punctual import LATELY
 from trading.leases import alive_count
-from trading.models import Order, StreamLease, TradingState
+from trading.models import Breaker, ClockReading, Order, StreamLease, TradingState
 from trading.risk import STRICTNESS
 
 LATE: Final = timedelta(seconds=60)
@@ -88,7 +89,7 @@ class QueueSerializer(serializers.Serializer[Any]):
 
 PROBLEMS = (
     "no_executor", "no_streams", "sockets_not_live", "signals_late", "orders_late",
-    "orders_unresolved", "source_set_aside",
+    "orders_unresolved", "source_set_aside", "openings_stopped", "clock_off",
 )  # fmt: skip
 
 
@@ -128,7 +129,7 @@ def status_of(user: User, desk: Tenant) -> dict[str, Any]:
         "workers": {"executors": alive_count("executor"), "streams": alive_count("streams")},
         "queue": _queue(user, now, whole=whole),
     }
-    problems = _problems(told)
+    problems = _problems(told, _exchange_problems(user, now))
     return told | {"problems": problems, "status": "degraded" if problems else "ok"}
 
 
@@ -226,7 +227,20 @@ def _age(since: Any, now: datetime) -> int | None:
     return None if since is None else max(0, int((now - since).total_seconds()))
 
 
-def _problems(told: dict[str, Any]) -> list[str]:
+def _exchange_problems(user: User, now: datetime) -> dict[str, bool]:
+    """Breakers, maintenance and clocks that stand in the way of these accounts."""
+    accounts = ExchangeAccount.objects.visible_to(user).order_by()
+    in_market = Q(account__isnull=True, market__in=accounts.values("market"))
+    stopped = Breaker.objects.exclude(state=BreakerState.CLOSED).filter(
+        Q(account_id__in=accounts.values("pk")) | in_market
+    )
+    clocks = ClockReading.objects.filter(
+        is_halted=True, read_at__gte=now - LATELY, market__in=accounts.values("market")
+    )
+    return {"openings_stopped": stopped.exists(), "clock_off": clocks.exists()}
+
+
+def _problems(told: dict[str, Any], exchange: dict[str, bool]) -> list[str]:
     queue, workers, sockets = told["queue"], told["workers"], told["sockets"]
     late = LATE.total_seconds()
     found = {
@@ -237,5 +251,6 @@ def _problems(told: dict[str, Any]) -> list[str]:
         "orders_late": (queue["oldest_order_seconds"] or 0) > late,
         "orders_unresolved": bool(queue["orders_unresolved"]),
         "source_set_aside": any(s.status == SourceStatus.QUARANTINED for s in told["sources"]),
+        **exchange,
     }
     return [name for name in PROBLEMS if found[name]]
