@@ -8,9 +8,11 @@ import re
 from pathlib import Path
 
 import pytest
+import unfold
 from django.conf import settings
 
 from config.backoffice.theme import UNFOLD
+from config.backoffice.theme_words import THEME_WORDS
 
 STATIC = Path(settings.BASE_DIR) / "static"
 STEPS = ("50", "100", "200", "300", "400", "500", "600", "700", "800", "900", "950")
@@ -77,3 +79,13 @@ def test_badges_are_readable(kind: str, theme: str) -> None:
     ground = re.search(rf"--cd-{kind}-soft:(#\w{{6}})", part).group(1)
 
     assert _contrast(ink, ground) >= 4.5
+
+
+def test_the_words_taken_from_the_theme_are_still_its_own() -> None:
+    """A word that it changes would be English again, without anybody noticing."""
+    theme = Path(unfold.__file__).parent
+    said = "".join(
+        path.read_text() for kind in ("*.py", "*.html", "*.js") for path in theme.rglob(kind)
+    )
+
+    assert [word for word in THEME_WORDS if word not in said] == []
