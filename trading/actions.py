@@ -13,10 +13,20 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.enums import AuditLevel
-from trading.enums import ActionKind, ActionState, EventSource, OrderState, OrderType, Reason
+from trading.enums import (
+    ActionKind,
+    ActionState,
+    EventSource,
+    LimitKind,
+    OrderState,
+    OrderType,
+    Reason,
+)
 from trading.events import actions_asked
 from trading.leases import db_now
-from trading.models import Action, Instrument, Order
+from trading.models import Action, Instrument, MarketPrice, Order
+from trading.risk import effective_limits
+from trading.switch import Covered, read_switchboard
 from trading.transition import Change, retried, transition
 
 if TYPE_CHECKING:
@@ -218,6 +228,30 @@ def _check_terms(order: Order, quantity: Decimal | None, price: Decimal | None) 
         tick = f"{rules.tick_size.normalize():f}"
         raise ActionRefusedError(
             "price", _("Must be a multiple of %(tick)s.") % {"tick": tick}, "price"
+        )
+    if price is not None and order.opens:
+        _check_collar(order, price)
+
+
+def _check_collar(order: Order, price: Decimal) -> None:
+    """The same distance from the mark as for an order that is placed at this price."""
+    quote = MarketPrice.objects.filter(market=order.market, inst_id=order.inst_id).first()
+    if quote is None or not quote.mark:
+        return
+    account, subscription = order.account, order.subscription
+    covered = Covered(
+        tenant_id=order.tenant_id,
+        account_id=order.account_id,
+        customer_id=account.customer_id,
+        inst_id=order.inst_id,
+        strategy_id=subscription.strategy_id if subscription else None,
+    )
+    bound = read_switchboard(order.tenant_id).limits_for(covered)
+    limit = effective_limits(bound).get(LimitKind.PRICE_COLLAR)
+    if limit is not None and abs(price - quote.mark) > limit.value * quote.mark:
+        mark = f"{quote.mark.normalize():f}"
+        raise ActionRefusedError(
+            "collar", _("Too far from the mark price of %(mark)s.") % {"mark": mark}, "price"
         )
 
 

@@ -341,3 +341,17 @@ def test_a_superuser_chooses_a_desk_first(desk: Tenant) -> None:
     assert client.get(reverse("admin:index")).url == reverse("admin:choose_desk")
     client.post(reverse("accounts:choose_desk"), {"desk": str(desk.uid)})
     assert desk.name in client.get(reverse("admin:index")).content.decode()
+
+
+def test_a_limit_is_of_an_instrument_that_exists_however_it_is_typed(desk: Tenant) -> None:
+    make.make_instrument()
+    client, add = signed_in(desk, Role.RISK), reverse("admin:trading_limit_add")
+    confirm_password(client)
+    form = {"kind": "leverage", "value": "3", "scope": "instrument", "is_active": "on"}
+
+    refused = client.post(add, {**form, "inst_id": "BTC-USDT"}).content.decode()
+    client.post(add, {**form, "inst_id": "btc-usdt-swap"})
+
+    assert "would stop nothing" in refused
+    with tenant_scope(desk):
+        assert [row.inst_id for row in Limit.objects.all()] == ["BTC-USDT-SWAP"]

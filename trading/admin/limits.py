@@ -16,7 +16,7 @@ from accounts.roles import Ability
 from trading.admin.in_force import in_force
 from trading.admin.states import mode_badge
 from trading.enums import LimitKind, Scope
-from trading.models import Limit, TradingState
+from trading.models import Instrument, Limit, TradingState
 from trading.switch import set_limit
 
 TARGETS = {
@@ -82,6 +82,11 @@ class LimitForm(TenantModelForm):
         wanted = TARGETS.get(cleaned.get("scope"))  # type: ignore[arg-type]
         if wanted and not cleaned.get(wanted):
             raise ValidationError({wanted: _("Choose what this applies to.")})
+        if wanted == "inst_id":
+            cleaned["inst_id"] = cleaned["inst_id"].strip().upper()
+            if not Instrument.objects.filter(inst_id=cleaned["inst_id"]).exists():
+                words = _("No such instrument is known: this would stop nothing.")
+                raise ValidationError({wanted: words})
         return cleaned
 
     def _post_clean(self) -> None:

@@ -390,3 +390,17 @@ def test_a_change_on_an_account_of_no_market_holds_up_no_other(bench: Bench, tra
     done = settle(bench, cancel(order, trader))
 
     assert (done.state, bench.now(order).state) == ("done", "canceled")
+
+
+def test_an_opening_is_not_moved_further_from_the_mark_than_one_may_be_placed(
+    bench: Bench, trader: User
+) -> None:
+    order = resting(bench, bench.follower())
+
+    with pytest.raises(ActionRefusedError, match="Too far from the mark price of 60000") as refusal:
+        amend(order, trader, price=D(595_000))
+
+    assert refusal.value.field == "price"
+    with all_tenants("nothing was stored"):
+        assert not Action.objects.exists()
+    assert settle(bench, amend(order, trader, price=D(61_200), quantity=D(9))).state == "done"
