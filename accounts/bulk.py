@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from operator import attrgetter
+from itertools import repeat
+from operator import is_, itemgetter
 from typing import Any, TypeVar
 
 from django.db import connections, models, router
@@ -33,7 +34,7 @@ def insert_many(objs: Sequence[models.Model], *, using: str | None = None) -> in
         claim_rows(objs, loaded_only=True)
     alias = using or router.db_for_write(model)
     plan = _plan(model, alias)
-    rows = [plan.values(obj) for obj in objs]
+    rows = plan.rows(objs)
     with connections[alias].cursor() as cursor:
         cursor.executemany(plan.statement, rows)
     for obj in objs:
@@ -73,34 +74,48 @@ class _Plan:
     """How rows of one model are inserted: the statement, and what makes each column's value."""
 
     statement: str
-    attributes: Any
+    names: tuple[str, ...]
+    items: Callable[[dict[str, Any]], tuple[Any, ...]]
     prepares: tuple[Prepare, ...]
     own: tuple[tuple[int, Any], ...]
     key: int
     label: str
 
-    def values(self, obj: models.Model) -> list[Any]:
-        raw = self.attributes(obj)
-        if self.own:
-            raw = list(raw)
-            for place, field in self.own:
-                raw[place] = field.pre_save(obj, True)
-        if raw[self.key] is None:
+    def rows(self, objs: Sequence[models.Model]) -> list[tuple[Any, ...]]:
+        """Column by column: most columns of a batch are the same all the way down."""
+        columns = list(zip(*map(self._raw, objs), strict=True))
+        for place, field in self.own:
+            columns[place] = tuple(field.pre_save(obj, True) for obj in objs)
+        if None in columns[self.key]:
             raise ValueError(f"insert_many needs a {self.label} with its key made already")
-        return [prepare(value) for prepare, value in zip(self.prepares, raw, strict=False)]
+        return list(zip(*map(_prepared, self.prepares, columns), strict=True))
+
+    def _raw(self, obj: models.Model) -> tuple[Any, ...]:
+        try:
+            return self.items(obj.__dict__)
+        except KeyError:  # a column that was not loaded
+            return tuple(getattr(obj, name) for name in self.names)
+
+
+def _prepared(prepare: Prepare, values: tuple[Any, ...]) -> Iterable[Any]:
+    first = values[0]
+    if all(map(is_, values, repeat(first))):
+        return repeat(prepare(first), len(values))
+    return map(prepare, values)
 
 
 @cache
 def _plan(model: type[models.Model], alias: str) -> _Plan:
     connection = connections[alias]
     fields = [field for field in model._meta.local_concrete_fields if not field.generated]
+    names = tuple(field.attname for field in fields)
     quote = connection.ops.quote_name
     columns = ", ".join(quote(str(field.column)) for field in fields)
     marks = ", ".join(["%s"] * len(fields))
     return _Plan(
         statement=f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({marks})",  # noqa: S608
-        # Twice the first: with one name alone attrgetter answers no tuple.
-        attributes=attrgetter(*(field.attname for field in fields), fields[0].attname),
+        names=names,
+        items=itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],),
         prepares=tuple(prepare_for(field, connection) for field in fields),
         own=tuple((i, f) for i, f in enumerate(fields) if makes_own_value(f)),
         key=next(i for i, field in enumerate(fields) if field.primary_key),

@@ -30,6 +30,8 @@ def claim_rows(
         if obj._state.adding and obj.tenant_id is None and not scope.is_all:  # type: ignore[attr-defined]
             obj.tenant_id = scope.tenant_id  # type: ignore[attr-defined]
         assert_own(obj, scope)
+    if loaded_only and not any("fields_cache" in obj._state.__dict__ for obj in objs):
+        return  # no parent is loaded
     for field in _parent_fields(type(objs[0])):
         if fields is None or field.name in fields or field.attname in fields:
             _assert_parents(objs, field, loaded_only)
