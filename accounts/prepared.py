@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import Any
 
@@ -42,7 +43,7 @@ def prepare_for(field: Any, connection: Any) -> Prepare:
     if kind in (models.UUIDField, UUID7Field):
         return _hex
     if kind is models.DateTimeField:
-        return lru_cache(1024)(partial(_by_field, field, connection))
+        return partial(_moment, lru_cache(1024)(partial(_by_field, field, connection)))
     if kind is ExactDecimalField:
         return lru_cache(4096)(partial(_by_field, field, connection))
     return partial(_by_field, field, connection)
@@ -50,6 +51,13 @@ def prepare_for(field: Any, connection: Any) -> Prepare:
 
 def _by_field(field: Any, connection: Any, value: Any) -> Any:
     return field.get_db_prep_save(value, connection)
+
+
+def _moment(prepare: Prepare, value: Any) -> Any:
+    """Times of our own are in UTC, as the databases keep them: the text needs no conversion."""
+    if type(value) is datetime and value.tzinfo is UTC:
+        return value.isoformat(" ")[:-6]
+    return prepare(value)
 
 
 def _text(value: Any) -> Any:
