@@ -90,28 +90,28 @@ GUARDS = (
         "trading.execution.looking",
         "NOT_FOUND_NEEDED = 3",
         "NOT_FOUND_NEEDED = 1",
-        (f"{EXECUTION}/test_recovery.py", f"{EXECUTION}/test_resolving.py"),
+        (f"{EXECUTION}/test_resolving.py",),
     ),
     Guard(
         "absence from every list",
         "trading.execution.looking",
         "present is not None and one.order.client_order_id not in present",
         "bool(keys)",
-        (f"{EXECUTION}/test_recovery.py", f"{EXECUTION}/test_resolving.py"),
+        (f"{EXECUTION}/test_sending.py::test_what_a_list_still_shows_is_not_sent_again",),
     ),
     Guard(
         "a list that failed proves nothing",
         "trading.execution.looking",
         "    except ExchangeError:\n        return None\n",
         "    except ExchangeError:\n        return ids\n",
-        (f"{EXECUTION}/test_recovery.py", f"{EXECUTION}/test_resolving.py"),
+        (f"{NET}::test_a_list_that_cannot_be_read_proves_nothing",),
     ),
     Guard(
         "another user's key finds nothing",
         "trading.execution.looking",
         "    if order.account.key_status != KeyStatus.VERIFIED:\n        return False\n",
         "",
-        (f"{EXECUTION}/test_recovery.py", f"{EXECUTION}/test_resolving.py"),
+        (f"{NET}::test_a_key_that_may_be_another_users_proves_nothing",),
     ),
     Guard(
         "proof before a second try",
@@ -135,17 +135,18 @@ GUARDS = (
         (f"{EXECUTION}/test_lanes.py", MODEL),
     ),
     Guard(
-        "lease before marking again",
+        "lease of whoever is sending",
         "trading.execution.resolve",
         "        .filter(Q(lease_until__isnull=True) | Q(lease_until__lt=now))\n",
         "",
-        (f"{EXECUTION}/test_recovery.py", f"{EXECUTION}/test_resolving.py", NET),
+        (f"{NET}::test_an_order_in_somebodys_hands_is_left_alone",),
     ),
     Guard(
         "version of what was read",
         "trading.transition",
-        'MATCH = ("id", "signal_at", "version", "state")',
-        'MATCH = ("id", "signal_at")',
+        "        was = (order.id, order.signal_at, order.version, order.state)\n",
+        "        there = Order.objects.filter(id=order.id, signal_at=order.signal_at)\n"
+        '        was = (order.id, order.signal_at, *there.values_list("version", "state").get())\n',
         ("tests/trading/test_transition.py", f"{EXECUTION}/test_recovery.py"),
     ),
     Guard(
@@ -160,7 +161,7 @@ GUARDS = (
         "trading.switch",
         'share = " LOCK IN SHARE MODE" if connection.vendor == "mysql" else ""',
         'share = ""',
-        (f"{EXECUTION}/test_halt.py",),
+        (f"{NET}::test_a_halt_waits_for_whoever_is_marking",),
         services=True,
     ),
     Guard(
@@ -275,8 +276,8 @@ GUARDS = (
     Guard(
         "flatten by the exchange's positions",
         "trading.execution.flatten.plan",
-        "        if not position.quantity:\n            continue\n        close",
-        "        if position.quantity != 1:\n            continue\n        close",
+        "            quantity = min(left, abs(position.quantity))\n",
+        "            quantity = left\n",
         (f"{EXECUTION}/test_flatten.py",),
     ),
     Guard(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from accounts.tenancy import all_tenants
 from tests.chaos.ledger_check import violations
-from tests.trading.execution.bench import LOOKUP, Bench
+from tests.trading.execution.bench import LOOKUP, Bench, put
 from trading.endpoints import endpoint_of
+from trading.enums import TradingMode
 from trading.exchange.types import LookupKind
 from trading.execution import lanes, looking, resolve, sweep
 from trading.execution import mark as marking
@@ -21,13 +24,15 @@ from trading.execution.keys import keys_of
 from trading.execution.record import record
 from trading.execution.send import send
 from trading.models import Order
+from trading.switch import set_mode
 
 pytestmark = [pytest.mark.django_db, pytest.mark.simulator, pytest.mark.slow]
 
 
 @pytest.fixture(autouse=True)
-def _pessimistic(bench: Bench) -> None:
-    bench.ask("POST", "/limits", dup_clordid="never")
+def _pessimistic(request: pytest.FixtureRequest) -> None:
+    name = "open_bench" if "open_bench" in request.fixturenames else "bench"
+    request.getfixturevalue(name).ask("POST", "/limits", dup_clordid="never")
 
 
 def _count_as(monkeypatch: pytest.MonkeyPatch, counts: Callable[[Any], bool]) -> None:
@@ -105,6 +110,36 @@ def test_a_failed_reading_is_not_counted(bench: Bench) -> None:
     assert (now.state, now.not_found_count, now.attempt) == ("unknown", 0, 1)
 
 
+def test_a_list_that_cannot_be_read_proves_nothing(bench: Bench) -> None:
+    """The look-up does not find what is there, and the lists that would show it fail."""
+    link = bench.follower()
+    bench.fault("drop_after_accept", link)
+    bench.fault("code:51603", link, times=1000, **LOOKUP)
+    for path in ("orders-pending", "orders-history", "fills"):
+        match = LOOKUP | {"path": f"/api/v5/trade/{path}"}
+        bench.fault("code:50026", link, times=1000, **match)
+    (order,) = bench.open()
+
+    bench.send([order])
+    bench.sweep_for(2)
+
+    assert bench.accepted(order) == [1]
+    assert (bench.now(order).state, bench.now(order).attempt) == ("unknown", 1)
+
+
+def test_a_key_that_may_be_another_users_proves_nothing(bench: Bench) -> None:
+    link = bench.follower()
+    bench.fault("drop_before", link)
+    (order,) = bench.open()
+
+    bench.send([order])
+    put(link.account, key_status="pending")
+    bench.sweep_for(1.6)
+
+    now = bench.now(order)
+    assert (now.state, now.not_found_count, now.attempt) == ("unknown", 0, 1)
+
+
 @pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "a fresh deadline"])
 def test_a_deadline_is_fixed_when_the_order_is_marked(bench: Bench, guarded: bool) -> None:
     """A process sleeps between marking and sending while another one takes over."""
@@ -123,6 +158,18 @@ def test_a_deadline_is_fixed_when_the_order_is_marked(bench: Bench, guarded: boo
 
     broken = violations(bench)
     assert broken.get("doubled", []) == ([] if guarded else [order.client_order_id])
+
+
+def test_an_order_in_somebodys_hands_is_left_alone(bench: Bench, settings: Any) -> None:
+    settings.ORDER_TTL_MARKET_S = 3
+    bench.follower()
+    (order,) = bench.open()
+    with all_tenants("a process"):
+        assert len(marking.mark([order], {})) == 1
+
+    bench.sweep_for(0.3)
+
+    assert bench.steps(order) == ["ready", "sending"]
 
 
 @pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "any order may go"])
@@ -147,6 +194,42 @@ def test_only_the_head_of_a_lane_may_go(
     broken = violations(bench)
     assert broken.get("out of order", []) == ([] if guarded else [first.lane_key])
     assert lanes.ready_heads is not everyone
+
+
+@pytest.mark.database
+def test_a_halt_waits_for_whoever_is_marking(open_bench: Bench) -> None:
+    """Between reading the switch and marking by it nobody can throw it."""
+    open_bench.follower()
+    (order,) = open_bench.open()
+    has_read, may_go_on, halted = threading.Event(), threading.Event(), threading.Event()
+
+    def pausing(execute: Any, sql: str, *rest: Any) -> Any:
+        result = execute(sql, *rest)
+        if "trading_tradingstate" in sql and connection.in_atomic_block:
+            has_read.set()
+            may_go_on.wait(10)
+        return result
+
+    def mark_and_send() -> None:
+        with connection.execute_wrapper(pausing):
+            open_bench.send([order])
+        connection.close()
+
+    def halt() -> None:
+        set_mode(mode=TradingMode.HALTED, reason="now", actor=None, tenant=open_bench.desk.tenant)
+        halted.set()
+        connection.close()
+
+    threads = [threading.Thread(target=work) for work in (mark_and_send, halt)]
+    threads[0].start()
+    assert has_read.wait(10)
+    threads[1].start()
+    assert not halted.wait(0.7)
+    may_go_on.set()
+    assert halted.wait(10)
+    for thread in threads:
+        thread.join()
+    assert open_bench.accepted(order) == [1]
 
 
 def test_the_check_sees_what_is_lost_and_what_is_not_ours(bench: Bench) -> None:
