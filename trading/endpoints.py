@@ -19,12 +19,18 @@ from trading.exchange.types import Credentials, Endpoint
 OKX_HOST: Final = re.compile(r"(?:[a-z0-9-]+\.)+okx\.com")
 
 
+class NoMarket(LookupError):  # noqa: N818 - says what is missing
+    """This installation has no addresses of the market."""
+
+
 def endpoint_of_market(market: str, api_host: str = "") -> Endpoint:
     """The addresses of a market; `api_host` replaces the REST host of one account.
 
-    A host that is not OKX's is ignored.
+    A host that is not OKX's is ignored. Raises NoMarket.
     """
-    addresses = settings.MARKETS[market]
+    addresses = settings.MARKETS.get(market)
+    if addresses is None:
+        raise NoMarket(f"no addresses of the market {market!r} are set")
     return _endpoint(market, api_host, addresses["rest"], addresses["ws"])
 
 

@@ -91,14 +91,17 @@ def beat_heartbeat(kind: str, note: str = "") -> None:
     if Heartbeat.objects.filter(id=row_id).update(beat_at=now, note=note[:200]):
         return
     Heartbeat.objects.filter(kind=kind, beat_at__lt=now - timedelta(seconds=FORGOTTEN_S)).delete()
-    Heartbeat.objects.create(
-        id=row_id,
-        kind=kind,
-        host=socket.gethostname()[:120],
-        pid=os.getpid(),
-        started_at=now,
-        beat_at=now,
-        note=note[:200],
+    # Two tasks of one process may both come first.
+    _insert_once(
+        Heartbeat(
+            id=row_id,
+            kind=kind,
+            host=socket.gethostname()[:120],
+            pid=os.getpid(),
+            started_at=now,
+            beat_at=now,
+            note=note[:200],
+        )
     )
 
 
@@ -178,7 +181,7 @@ def _take_free(
     )
 
 
-def _insert_once(row: JobLease | StreamLease) -> None:
+def _insert_once(row: JobLease | StreamLease | Heartbeat) -> None:
     try:
         with transaction.atomic():
             row.save(force_insert=True)

@@ -157,3 +157,20 @@ def test_a_process_says_that_it_lives_until_it_leaves() -> None:
     assert alive_count("streams") == 0
     end_heartbeat("streams")
     assert not Heartbeat.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_tasks_of_one_process_may_both_be_the_first_to_say_that_it_lives() -> None:
+    end_heartbeat("twice")
+    together = threading.Barrier(2)
+
+    def beat() -> None:
+        together.wait()
+        beat_heartbeat("twice")
+        connections.close_all()
+
+    with ThreadPoolExecutor(2) as threads:
+        for done in [threads.submit(beat) for _ in range(2)]:
+            done.result()
+
+    assert alive_count("twice") == 1

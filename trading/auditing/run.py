@@ -22,7 +22,7 @@ from trading.auditing import checks, exchange, promises
 from trading.auditing.facts import Books, Finding, Found, Note, Ours, Promise, Theirs
 from trading.auditing.ledger import Ledger, read_ledger
 from trading.auditing.ours import milliseconds, read_halts, read_ours, read_signals
-from trading.endpoints import client_of, keys_of
+from trading.endpoints import NoMarket, client_of, keys_of
 from trading.exchange.runner import exchange_loop
 from trading.leases import db_now
 from trading.paper import control
@@ -189,10 +189,9 @@ class _Audit:
                 continue
             try:
                 keys = keys_of(account, purpose="audit")
-            except NoKey as error:
+                asked[account.pk] = exchange.Question(client_of(account), keys, since_ms)
+            except (NoKey, NoMarket) as error:
                 report.unread.append(Note("account", str(error), account.pk))
-                continue
-            asked[account.pk] = exchange.Question(client_of(account), keys, since_ms)
         told |= _ask(asked, report)
         return told
 

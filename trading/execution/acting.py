@@ -17,7 +17,7 @@ from accounts.enums import AuditLevel
 from accounts.tenancy import tenant_scope
 from customers.credentials import NoKey
 from trading.actions import change_unsent, end_unsent, step
-from trading.endpoints import endpoint_of
+from trading.endpoints import NoMarket, endpoint_of
 from trading.enums import (
     ActionKind,
     ActionState,
@@ -93,7 +93,7 @@ def _with_key(action: Action) -> Asked | None:
     try:
         keys = keys_of(action.account)
         endpoint_of(action.account)
-    except (NoKey, KeyError) as error:
+    except (NoKey, NoMarket) as error:
         log.warning("action %s cannot be asked about: %s", action.pk, error)
         return None
     return Asked(action, action.order, action.protection, keys)

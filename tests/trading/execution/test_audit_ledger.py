@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEntry
 from accounts.tenancy import all_tenants, tenant_scope
+from customers.models import ExchangeAccount
 from signals.models import Signal
 from tests.trading.execution.bench import Bench, diary
 from trading.auditing import Report, audit_all, audit_desks
@@ -246,6 +247,20 @@ def test_an_exchange_that_cannot_be_asked_is_no_clean_one(world: Bench, settings
     report = audit(world)
 
     assert (report.findings, len(report.unread)) == ([], 2)
+
+
+def test_an_account_in_a_market_without_addresses_is_unread_and_the_others_are_judged(
+    world: Bench, settings: Any
+) -> None:
+    settings.SIMULATOR_CONTROL_URL = ""
+    lost, _ = world.opened
+    with all_tenants("an account of a market that is configured no more"):
+        ExchangeAccount.objects.filter(pk=lost).update(market="nowhere")
+
+    report = audit(world)
+
+    assert [note.account_id for note in report.unread] == [lost]
+    assert (report.accounts, report.findings) == (2, [])
 
 
 def test_the_command_says_it_by_its_status_and_leaves_a_row(world: Bench) -> None:
