@@ -278,7 +278,7 @@ GUARDS = (
         "trading.execution.flatten.plan",
         "            quantity = min(left, abs(position.quantity))\n",
         "            quantity = left\n",
-        (f"{EXECUTION}/test_flatten.py",),
+        (f"{NET}::test_flatten_closes_what_is_there_and_no_more",),
     ),
     Guard(
         "flatten closes only reduce",

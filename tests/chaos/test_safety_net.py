@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from django.db import connection
 
 from accounts.tenancy import all_tenants
 from tests.chaos.ledger_check import violations
+from tests.chaos.model.venue import position_report
+from tests.trading.copying.desk import BTC
 from tests.trading.execution.bench import LOOKUP, Bench, put
 from trading.endpoints import endpoint_of
 from trading.enums import TradingMode
@@ -20,10 +23,11 @@ from trading.execution import lanes, looking, resolve, sweep
 from trading.execution import mark as marking
 from trading.execution import run as sending
 from trading.execution.clock import clock_of
+from trading.execution.flatten.plan import Held, plan_cycles
 from trading.execution.keys import keys_of
 from trading.execution.record import record
 from trading.execution.send import send
-from trading.models import Order
+from trading.models import Cycle, Instrument, Order
 from trading.switch import set_mode
 
 pytestmark = [pytest.mark.django_db, pytest.mark.simulator, pytest.mark.slow]
@@ -194,6 +198,19 @@ def test_only_the_head_of_a_lane_may_go(
     broken = violations(bench)
     assert broken.get("out of order", []) == ([] if guarded else [first.lane_key])
     assert lanes.ready_heads is not everyone
+
+
+@pytest.mark.parametrize(("ours", "there", "closed"), [("5", "3", "3"), ("3", "5", "3")])
+def test_flatten_closes_what_is_there_and_no_more(
+    bench: Bench, ours: str, there: str, closed: str
+) -> None:
+    instrument = Instrument.objects.get(inst_id=BTC)
+    cycle = Cycle(inst_id=BTC, direction="long")
+    position = position_report(Decimal(there))
+
+    plan = plan_cycles([Held(cycle, Decimal(ours), instrument, "cross")], [position])
+
+    assert [close.quantity for close in plan.closes] == [Decimal(closed)]
 
 
 @pytest.mark.database

@@ -291,7 +291,7 @@ class VenueClient:
     ) -> tuple[said.PositionReport, ...]:
         self._may_fail()
         quantity = self.venue.position(credentials.api_key)
-        return (self._position(quantity),) if quantity else ()
+        return (position_report(quantity, self.venue.now_ms()),) if quantity else ()
 
     async def fetch_balance(self, credentials: said.Credentials) -> said.BalanceReport:
         now = _at(self.venue.now_ms())
@@ -347,32 +347,6 @@ class VenueClient:
             None,
         )
 
-    def _position(self, quantity: Decimal) -> said.PositionReport:
-        now = _at(self.venue.now_ms())
-        return said.PositionReport(
-            inst_id="BTC-USDT-SWAP",
-            inst_type=said.InstrumentType.SWAP,
-            position_side=said.PositionSide.NET,
-            margin_mode=said.MarginMode.CROSS,
-            quantity=quantity,
-            average_price=PRICE,
-            mark_price=PRICE,
-            unrealized_pnl=Decimal(0),
-            realized_pnl=Decimal(0),
-            leverage=Decimal(1),
-            liquidation_price=None,
-            notional_usd=Decimal(0),
-            margin=Decimal(0),
-            initial_margin=Decimal(0),
-            maintenance_margin=Decimal(0),
-            margin_ratio=None,
-            currency="USDT",
-            position_id="1",
-            trade_id="",
-            created_at=now,
-            updated_at=now,
-        )
-
 
 UNKNOWN = said.SendOutcome(kind=said.Outcome.UNKNOWN, excerpt="no answer")
 ANSWERS = {
@@ -381,3 +355,31 @@ ANSWERS = {
     "limited": said.SendOutcome(kind=said.Outcome.NOT_PLACED, code="50011", message="slow"),
     "refused": said.SendOutcome(kind=said.Outcome.REJECTED, code="1", sub_code=NO_MARGIN),
 }
+
+
+def position_report(quantity: Decimal, now_ms: int = 0) -> said.PositionReport:
+    """A cross position in net mode."""
+    now = _at(now_ms)
+    return said.PositionReport(
+        inst_id="BTC-USDT-SWAP",
+        inst_type=said.InstrumentType.SWAP,
+        position_side=said.PositionSide.NET,
+        margin_mode=said.MarginMode.CROSS,
+        quantity=quantity,
+        average_price=PRICE,
+        mark_price=PRICE,
+        unrealized_pnl=Decimal(0),
+        realized_pnl=Decimal(0),
+        leverage=Decimal(1),
+        liquidation_price=None,
+        notional_usd=Decimal(0),
+        margin=Decimal(0),
+        initial_margin=Decimal(0),
+        maintenance_margin=Decimal(0),
+        margin_ratio=None,
+        currency="USDT",
+        position_id="1",
+        trade_id="",
+        created_at=now,
+        updated_at=now,
+    )
