@@ -125,11 +125,17 @@ def statements(hall: Hall, cell: Cell) -> dict[str, Any]:
         name: (counted[5].get(name, 0) - counted[1].get(name, 0)) / 4
         for name in sorted(counted[5].keys() | counted[1].keys())
     }
-    per_chunk = sum(count for name, count in more.items() if not _is_frame(name))
-    lines = [Ratio(f"statements per chunk of {CHUNK}", (per_chunk,), 12.0, unit="statements")]
+    per_chunk = sum(count for name, count in more.items() if _counts(name))
+    lines = [
+        Ratio(f"statements per chunk of {CHUNK}", (per_chunk,), 12.0, unit="statements"),
+        Ratio("with all that is asked beside them", (sum(more.values()),), unit="statements"),
+    ]
     return part(f"statements, {cell.database}", lines, []) | {"per_chunk": more, "counted": counted}
 
 
-def _is_frame(name: str) -> bool:
-    """What only opens and closes a transaction."""
-    return name.startswith(("BEGIN", "SAVEPOINT", "RELEASE", "COMMIT", "SET "))
+def _counts(name: str) -> bool:
+    """Not what opens and closes a transaction or asks for the time, nor what others do at the
+    time: the clock that is sampled every minute, the thread that tells open pages."""
+    kind, _, table = name.partition(" ")
+    others = table.startswith(("notifications_", "trading_clockreading"))
+    return bool(table) and kind not in ("SAVEPOINT", "RELEASE", "SET") and not others

@@ -73,6 +73,7 @@ class Side:
 
     def statements(self, number: int) -> dict[str, Any]:
         """A round in which the statements are counted; not for timing."""
+        self.prepare(number)
         with counted() as told:
             self.go(number)
         return {"statements": told}
