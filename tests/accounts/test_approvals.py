@@ -20,6 +20,7 @@ from accounts.approvals import (
 from accounts.enums import APPROVAL_NEXT, ApprovalStatus, Role
 from accounts.models import Approval, AuditEntry, User
 from accounts.scope import ScopeError, tenant_scope
+from accounts.tasks import expire_overdue_approvals
 from tests.accounts.people import make_member
 from tests.accounts.worlds import World, make_world
 
@@ -140,6 +141,14 @@ def test_an_expired_request_cannot_be_approved(world: World, owner: User, risk: 
         assert approval.is_expired(timezone.now())
         assert expire_approvals(now=timezone.now()) == 1
         assert expire_approvals(now=timezone.now()) == 0
+    assert status(world) == ("expired", None)
+
+
+def test_overdue_requests_are_closed_by_the_clock(world: World, owner: User) -> None:
+    ask(world, owner, lifetime=timedelta(0))
+
+    expire_overdue_approvals()
+
     assert status(world) == ("expired", None)
 
 

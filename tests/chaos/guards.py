@@ -123,15 +123,15 @@ GUARDS = (
     Guard(
         "head of lane",
         "trading.execution.lanes",
-        "order.id in wanted and heads[order.lane_key] == order.id and",
-        "order.id in wanted and",
+        "one.id in wanted and heads[one.lane_key] == one.id and",
+        "one.id in wanted and",
         (f"{EXECUTION}/test_lanes.py", MODEL),
     ),
     Guard(
         "what rests holds nobody up, what is unknown does",
         "trading.execution.lanes",
-        "~_RESTING)",
-        '~_RESTING & ~Q(state="unknown"))',
+        "        .exclude(_RESTING)\n        .order_by()\n",
+        '        .exclude(_RESTING | Q(state="unknown"))\n        .order_by()\n',
         (f"{EXECUTION}/test_lanes.py", MODEL),
     ),
     Guard(

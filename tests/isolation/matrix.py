@@ -164,6 +164,7 @@ TASKS: Final = {
     "notifications.tasks.tell_people": "all: each message is its destination's, of one desk",
     "notifications.tasks.sweep_live": "all: finds what was not told, then tells each desk its own",
     "notifications.tasks.prune_live": "all: deletes by age and number, tells nobody",
+    "accounts.tasks.expire_overdue_approvals": "all: closes by age, each in its own desk",
     "signals.tasks.prune_nonces": "all: deletes by age, tells nobody",
 }
 SOCKETS: Final = {"ws/live/": "live", "": "exempt: nobody serves the address"}
