@@ -39,7 +39,9 @@ def figure(value: Decimal | int | None, places: int | None = None, *, sign: bool
 
 def rounded(value: Decimal | None, places: int = 8) -> str:
     """A figure that was divided out, to `places` decimals, without trailing zeros."""
-    return figure(None if value is None else value.quantize(Decimal(1).scaleb(-places)))
+    if value is not None:
+        value = value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
+    return figure(value)
 
 
 def percent(ratio: Decimal | int | None, places: int = 2, *, sign: bool = False) -> str:

@@ -180,7 +180,7 @@ def test_an_order_in_somebodys_hands_is_left_alone(bench: Bench, settings: Any) 
 def test_only_the_head_of_a_lane_may_go(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, guarded: bool
 ) -> None:
-    def everyone(order_ids: Any, _now: Any) -> list[Order]:
+    def everyone(order_ids: Any, _now: Any, _known: Any = None) -> list[Order]:
         found = Order.objects.filter(id__in=list(order_ids), state="ready")
         return list(found.select_related("account__customer", "subscription__strategy", "cycle"))
 

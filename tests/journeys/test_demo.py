@@ -71,7 +71,8 @@ def test_a_running_demo_is_healthy_and_counts_what_it_did(running: Any) -> None:
     health, numbers = call("GET", f"{base}/health"), call("GET", f"{base}/metrics")
 
     assert health.status == 200, health.body
-    assert set(health.json()["checks"]) == {"database", "redis", "okx_api", "websocket", "workers"}
+    checks = {"database", "redis", "okx_api", "websocket", "workers", "clocks"}
+    assert set(health.json()["checks"]) == checks
     assert b'copydesk_orders_5m{state="filled"}' in numbers.body
 
 

@@ -6,7 +6,7 @@ import json
 import time
 import urllib.request
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -126,6 +126,13 @@ class Bench:
     def sweep_for(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
+            sweep()
+            time.sleep(0.05)
+
+    def sweep_until(self, is_so: Callable[[], bool], seconds: float = 15) -> None:
+        until = time.monotonic() + seconds
+        while not is_so():
+            assert time.monotonic() < until, [(o.state, o.reason) for o in self.unfinished()]
             sweep()
             time.sleep(0.05)
 
