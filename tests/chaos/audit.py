@@ -12,6 +12,13 @@ from django.core.management import call_command
 SETTLED_S = "5"
 
 
+def _is_meant(stage: Any, finding: dict[str, Any]) -> bool:
+    """What a scenario did on purpose and an audit must tell of."""
+    if finding["what"] == "set_aside":
+        return finding.get("signal_id") in stage.desk.poisoned
+    return finding["what"] == "foreign_deployment" and bool(stage.desk.foreign)
+
+
 def audit(stage: Any) -> dict[str, list[str]]:
     """What `manage.py audit_ledger` says is wrong, by the promise it names."""
     out = io.StringIO()
@@ -21,8 +28,8 @@ def audit(stage: Any) -> dict[str, list[str]]:
     broken: dict[str, list[str]] = {}
     for desk in told["desks"]:
         for finding in desk["findings"]:
-            if finding["what"] == "foreign_deployment" and stage.desk.foreign:
-                stage.notes["audit names the other deployment"] = True
+            if _is_meant(stage, finding):
+                stage.notes["the audit names it"] = finding["what"]
                 continue
             words = " ".join(f"{name}={value}" for name, value in finding.items() if value)
             broken.setdefault(f"audit {finding['promise']}", []).append(words)

@@ -56,6 +56,8 @@ class Desk:
     # Accounts that a scenario made unable to finish, and the code of another deployment.
     excused: set[int] = field(default_factory=set)
     foreign: str = ""
+    # Signals that a scenario meant to be set aside.
+    poisoned: set[str] = field(default_factory=set)
     story: Iterator[dict[str, Any]] = field(default_factory=lambda: itertools.cycle(STORY))
 
     def body(self, **terms: Any) -> dict[str, Any]:

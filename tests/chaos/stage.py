@@ -108,6 +108,26 @@ class Stage:
             rows = Order.objects.open().values_list("state", "reason")
             return dict(Counter(f"{state} {reason}".strip() for state, reason in rows))
 
+    def change_before_sending(
+        self, account_ids: list[int], columns: dict[str, Any], **terms: Any
+    ) -> int:
+        """Tell a signal and change its orders in the moment before they are marked; how many."""
+        from django.db.models import F
+
+        from accounts.tenancy import tenant_scope
+        from trading.enums import OrderState
+        from trading.models import Order
+
+        self.house.arm("S4.claimed=wait")
+        signal_id = self.desk.tell(**terms)
+        with tenant_scope(self.desk.tenant):
+            mine = Order.objects.filter(signal_id=signal_id, account_id__in=account_ids)
+            ready = mine.filter(state=OrderState.READY)
+            self.wait(lambda: ready.count() == len(account_ids), 20, 0.02)
+            changed: int = ready.update(version=F("version") + 1, **columns)
+        self.house.arm("")
+        return changed
+
     def twin(self, code: str) -> Any:
         """Another deployment with a copy of all that this one has, up and running."""
         from config.demo.processes import Household

@@ -58,7 +58,29 @@ def poison(stage: Stage) -> None:
             stage.breaks("others waited for the poisoned ones", stage.unfinished())
     with all_tenants("it is written right again"):
         ExchangeAccount.objects.filter(pk__in=ids).update(market="simulator")
+    _unsendable_orders(stage)
     _deadly_signal(stage)
+
+
+def _unsendable_orders(stage: Stage) -> None:
+    """Orders of which every look at them fails, among those of everybody else."""
+    from accounts.tenancy import tenant_scope
+    from trading.enums import Leg, OrderState
+    from trading.models import Order
+
+    stage.settle(30)
+    sick = [account.pk for account in stage.desk.accounts[3:6]]
+    changed = stage.change_before_sending(
+        sick, {"leg": "nonsense"}, intent="add", quantity={"mode": "base", "value": "0.5"}
+    )
+    stage.desk.excused |= set(sick)
+    if not stage.wait(lambda: not _others_busy(stage), 30):
+        stage.breaks("others waited for unsendable orders", stage.unfinished())
+    with tenant_scope(stage.desk.tenant):
+        aside = Order.objects.filter(leg="nonsense", state=OrderState.MANUAL, reason="POISON")
+        if not changed or not stage.wait(lambda: aside.count() == changed, 60):
+            stage.breaks("unsendable orders were not set aside", changed, stage.unfinished())
+        Order.objects.filter(leg="nonsense").update(leg=Leg.ADD)
 
 
 def _others_busy(stage: Stage) -> bool:
@@ -79,6 +101,7 @@ def _deadly_signal(stage: Stage) -> None:
 
     stage.house.arm("S2.claimed=kill")
     victim = stage.desk.tell()
+    stage.desk.poisoned.add(victim)
 
     def is_aside() -> bool:
         with tenant_scope(stage.desk.tenant):

@@ -24,7 +24,7 @@ def halts(stage: Stage) -> None:
     _disturb(stage, 0.15)
     for _ in stage.times(8):
         stage.desk.tell()
-        time.sleep(stage.chance.uniform(0, 2))
+        time.sleep(stage.chance.uniform(0, stage.chance.choice((0.3, 0.6, 2))))
         _halt_and_resume(stage)
     stage.house.arm("")
 

@@ -88,27 +88,25 @@ def _price(times: str) -> str:
 
 
 def _resting(stage: Stage) -> list[Any]:
-    """Orders that rest below the market: held back by a halt, given a price, let go."""
+    """Orders that rest below the market: given a price in the moment before they are marked."""
     from accounts.tenancy import tenant_scope
-    from trading.enums import OrderState, TradingMode
+    from trading.enums import OrderState
     from trading.models import Order
-    from trading.switch import set_mode
 
     desk = stage.desk
     with tenant_scope(desk.tenant):
         resting = Order.objects.filter(order_type="limit", state=OrderState.LIVE)
         if found := list(resting):
             return found
-        why = {"reason": "chaos", "actor": None, "tenant": desk.tenant}
-        set_mode(mode=TradingMode.HALTED, **why)
-    signal = desk.tell(**{**OPEN, "intent": "add"}, leverage="2")
+    terms = {**OPEN, "intent": "add", "leverage": "2"}
+    columns = {"order_type": "limit", "price": Decimal(_price("0.99"))}
+    changed = stage.change_before_sending(list(desk.keys), columns, **terms)
     with tenant_scope(desk.tenant):
-        held = Order.objects.filter(signal_id=signal, state=OrderState.READY)
-        stage.wait(lambda: held.count() == len(desk.keys), 20)
-        held.update(order_type="limit", price=Decimal(_price("0.99")))
-        set_mode(mode=TradingMode.ACTIVE, **why)
-        stage.wait(lambda: resting.count() == len(desk.keys), 20)
-        return list(resting)
+        stage.wait(lambda: resting.count() == changed, 20)
+        found = list(resting)
+    if not found:
+        stage.breaks("nothing rests", changed)
+    return found
 
 
 def _amend_resting(stage: Stage) -> None:
