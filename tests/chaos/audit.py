@@ -14,6 +14,8 @@ SETTLED_S = "5"
 
 def _is_meant(stage: Any, finding: dict[str, Any]) -> bool:
     """What a scenario did on purpose and an audit must tell of."""
+    if finding["what"] == "manual":
+        return finding.get("account_id") in stage.desk.excused
     if finding["what"] == "set_aside":
         return finding.get("signal_id") in stage.desk.poisoned
     return finding["what"] == "foreign_deployment" and bool(stage.desk.foreign)

@@ -30,7 +30,8 @@ def cross_product(stage: Stage) -> None:
     add = {**OPEN, "intent": "add", "leverage": "2"}
     _with_faults(stage, wire.PLACE, lambda: desk.tell(**add, **stops))
     _with_faults(stage, wire.ALGO, lambda: _protect(stage))
-    _with_faults(stage, wire.AMEND, lambda: _amend_resting(stage))
+    _resting(stage)
+    _with_faults(stage, wire.AMEND, lambda: _amend_resting(stage), rests=True)
     _with_faults(stage, wire.CANCEL, lambda: _cancel_resting(stage))
     _with_faults(stage, wire.CANCEL_ALGO, lambda: desk.tell(intent="close"))
     desk.tell(**OPEN, leverage="2")
@@ -53,13 +54,14 @@ def _protect(stage: Stage) -> None:
             )
 
 
-def _with_faults(stage: Stage, match: dict[str, str], act: Any) -> None:
+def _with_faults(stage: Stage, match: dict[str, str], act: Any, *, rests: bool = False) -> None:
     started = time.monotonic()
     for number, key in enumerate(stage.desk.keys.values()):
         fault = wire.HTTP[number % len(wire.HTTP)]
         stage.fault(fault, times=1 + number % 2, account=key, **match)
     act()
-    if not stage.settle(60) or not stage.wait(lambda: not _acting(stage), 60):
+    settled = rests or stage.settle(60)
+    if not settled or not stage.wait(lambda: not _acting(stage), 60):
         stage.breaks("a phase that did not settle", match["path"], stage.unfinished())
     stage.clear_faults()
     stage.say(f"{match['path']}: {time.monotonic() - started:.0f} s")
@@ -96,14 +98,14 @@ def _resting(stage: Stage) -> list[Any]:
     desk = stage.desk
     with tenant_scope(desk.tenant):
         resting = Order.objects.filter(order_type="limit", state=OrderState.LIVE)
-        if found := list(resting):
+        if found := list(resting.all()):
             return found
     terms = {**OPEN, "intent": "add", "leverage": "2"}
     columns = {"order_type": "limit", "price": Decimal(_price("0.99"))}
     changed = stage.change_before_sending(list(desk.keys), columns, **terms)
     with tenant_scope(desk.tenant):
         stage.wait(lambda: resting.count() == changed, 20)
-        found = list(resting)
+        found = list(resting.all())
     if not found:
         stage.breaks("nothing rests", changed)
     return found
