@@ -284,7 +284,8 @@ def test_a_death_at_any_line_is_found_by_the_sweep(
     assert len(bench.entries(kind=kind)) == 1
 
 
-def test_cancels_of_one_account_go_twenty_to_a_call(bench: Bench) -> None:
+def test_cancels_of_one_account_go_twenty_to_a_call(bench: Bench, settings: Any) -> None:
+    settings.LIMITS = settings.LIMITS | {"account_sends": None}
     link = bench.follower(usdt=100_000)
     orders = [resting(bench, link, "1") for _ in range(25)]
     with all_tenants("wish them away"):
