@@ -23,7 +23,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.skipif(connection.vendor == "mysql", reason="the journey of a kill runs there")
 @pytest.mark.parametrize(
-    "point", ["S5.marked", "S6.after_send", pytest.param("S7.recorded", marks=pytest.mark.long)]
+    "point",
+    [
+        "S5.marked",
+        pytest.param("S6.after_send", marks=pytest.mark.long),
+        pytest.param("S7.recorded", marks=pytest.mark.long),
+    ],
 )
 def test_a_killed_sender_doubles_and_loses_nothing(open_bench: Bench, point: str) -> None:
     open_bench.ask("POST", "/limits", dup_clordid="never", read_lag_ms=100)

@@ -213,7 +213,7 @@ def test_flatten_closes_what_is_there_and_no_more(
     assert [close.quantity for close in plan.closes] == [Decimal(closed)]
 
 
-@pytest.mark.database
+@pytest.mark.database_long
 def test_a_halt_waits_for_whoever_is_marking(open_bench: Bench) -> None:
     """Between reading the switch and marking by it nobody can throw it."""
     open_bench.follower()

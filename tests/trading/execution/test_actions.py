@@ -33,7 +33,7 @@ from trading.models import Action, Order
 from trading.switch import set_mode
 from trading.sync.reconcile import reconcile_account
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.simulator]
+pytestmark = [pytest.mark.django_db, pytest.mark.database_long, pytest.mark.simulator]
 D = Decimal
 
 CANCELS = {"path": "/api/v5/trade/cancel-batch-orders"}

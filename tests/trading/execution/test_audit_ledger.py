@@ -30,7 +30,7 @@ from trading.execution.send import place_request
 from trading.models import Decision, Fill, LedgerAudit, Order, OrderAttempt, Position
 from trading.sync.reconcile import reconcile_accounts
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.simulator]
+pytestmark = [pytest.mark.django_db, pytest.mark.database_long, pytest.mark.simulator]
 
 
 @pytest.fixture

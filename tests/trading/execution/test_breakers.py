@@ -19,7 +19,7 @@ from trading.execution import sweep, watching
 from trading.leases import db_now
 from trading.models import Breaker, ExternalOrder, Order, OrderAttempt
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.simulator]
+pytestmark = [pytest.mark.django_db, pytest.mark.database_long, pytest.mark.simulator]
 
 MINUTE = timedelta(minutes=1)
 REFUSED = {"kind": "scode", "code": "51000"}

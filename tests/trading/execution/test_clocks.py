@@ -16,7 +16,7 @@ from trading.execution import clock, punctual, sweep
 from trading.leases import db_now
 from trading.models import ClockReading, Order
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.simulator]
+pytestmark = [pytest.mark.django_db, pytest.mark.database_long, pytest.mark.simulator]
 
 
 def set_back(bench: Bench, offset_ms: int) -> None:

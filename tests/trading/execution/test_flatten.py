@@ -26,7 +26,7 @@ from trading.faults import InjectedFaultError
 from trading.models import Cycle, FlattenAccount, Order, TradingState
 from trading.switch import leave_flatten, set_mode
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.simulator]
+pytestmark = [pytest.mark.django_db, pytest.mark.database_long, pytest.mark.simulator]
 POSITIONS = {"path": "/api/v5/account/positions", "method": "GET"}
 
 

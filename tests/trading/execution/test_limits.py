@@ -17,7 +17,7 @@ from trading.models import MarketPrice, Order, OrderEvent, Position
 from trading.switch import set_limit
 from trading.usage import Usage
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.simulator]
+pytestmark = [pytest.mark.django_db, pytest.mark.database_long, pytest.mark.simulator]
 
 Arrange = Callable[[Bench, Order], Any]
 

@@ -18,7 +18,7 @@ from trading.exchange.runner import stop_exchange_loop
 from trading.models import Breaker, Maintenance, MarketWatch, ReconcileRun
 from trading.sync.maintenance import watch_markets
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.simulator]
+pytestmark = [pytest.mark.django_db, pytest.mark.database_long, pytest.mark.simulator]
 
 
 def watch() -> int:

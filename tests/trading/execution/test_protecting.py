@@ -31,7 +31,7 @@ from trading.faults import InjectedFaultError
 from trading.models import Action, Position, Protection
 from trading.protecting import cancel_protection, move_protection, protect_position
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.simulator]
+pytestmark = [pytest.mark.django_db, pytest.mark.database_long, pytest.mark.simulator]
 D = Decimal
 SOME = ("", "drop_after_accept")
 MORE = (

@@ -25,7 +25,7 @@ from trading.sync.apply import apply_orders
 from trading.sync.drift import find_drifts
 from trading.sync.reconcile import reconcile_account
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.simulator]
+pytestmark = [pytest.mark.django_db, pytest.mark.database_long, pytest.mark.simulator]
 D = Decimal
 STOP = {"stop_loss": D(59_000)}
 MODES = ["net", pytest.param("long_short", marks=pytest.mark.long)]

@@ -29,7 +29,7 @@ from trading.models import (
 )
 from trading.switch import set_mode
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.simulator]
+pytestmark = [pytest.mark.django_db, pytest.mark.database_long, pytest.mark.simulator]
 
 
 @pytest.fixture

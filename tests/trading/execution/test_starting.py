@@ -16,7 +16,7 @@ from trading.execution import starting
 from trading.leases import alive_count, beat_heartbeat, leave
 from trading.models import Heartbeat, Order, ReconcileRun
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.simulator]
+pytestmark = [pytest.mark.django_db, pytest.mark.database_long, pytest.mark.simulator]
 
 
 def left_behind(bench: Bench) -> Order:
