@@ -244,7 +244,8 @@ def test_a_change_below_what_has_filled_is_refused_before_it_is_sent(
 ) -> None:
     link, other = bench.follower(), bench.follower()
     order = resting(bench, link, price=60_000)
-    action = amend(order, trader, quantity=D(5))
+    bench.sweep_until(lambda: bench.now(order).state == "live")
+    action = amend(bench.now(order), trader, quantity=D(5))
     trade(bench, other.account, Side.SELL, "6", 60_000)
     reconcile_account(order.account_id, cause="test")
 
