@@ -44,7 +44,11 @@ def _count_as(monkeypatch: pytest.MonkeyPatch, counts: Callable[[Any], bool]) ->
         monkeypatch.setattr(room, "counts", counts)
 
 
-@pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "counting at once"])
+@pytest.mark.parametrize(
+    "guarded",
+    [True, pytest.param(False, marks=pytest.mark.long)],
+    ids=["guarded", "counting at once"],
+)
 def test_a_not_found_counts_only_after_the_deadline(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, settings: Any, guarded: bool
 ) -> None:
@@ -77,7 +81,9 @@ def test_the_lag_of_the_exchange_is_waited_out(bench: Bench, settings: Any) -> N
     assert bench.accepted(order) == [1]
 
 
-@pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "errors count"])
+@pytest.mark.parametrize(
+    "guarded", [True, pytest.param(False, marks=pytest.mark.long)], ids=["guarded", "errors count"]
+)
 def test_a_failed_reading_proves_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, guarded: bool
 ) -> None:
@@ -144,7 +150,11 @@ def test_a_key_that_may_be_another_users_proves_nothing(bench: Bench) -> None:
     assert (now.state, now.not_found_count, now.attempt) == ("unknown", 0, 1)
 
 
-@pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "a fresh deadline"])
+@pytest.mark.parametrize(
+    "guarded",
+    [True, pytest.param(False, marks=pytest.mark.long)],
+    ids=["guarded", "a fresh deadline"],
+)
 def test_a_deadline_is_fixed_when_the_order_is_marked(bench: Bench, guarded: bool) -> None:
     """A process sleeps between marking and sending while another one takes over."""
     bench.follower()
@@ -176,7 +186,11 @@ def test_an_order_in_somebodys_hands_is_left_alone(bench: Bench, settings: Any) 
     assert bench.steps(order) == ["ready", "sending"]
 
 
-@pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "any order may go"])
+@pytest.mark.parametrize(
+    "guarded",
+    [True, pytest.param(False, marks=pytest.mark.long)],
+    ids=["guarded", "any order may go"],
+)
 def test_only_the_head_of_a_lane_may_go(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, guarded: bool
 ) -> None:

@@ -213,6 +213,7 @@ def test_the_engine_may_be_faster_than_two_persons(bench: Bench, trader: User, r
     assert bench.now(order).state == "filled"
 
 
+@pytest.mark.long
 def test_what_it_may_have_opened_is_closed_by_flattening_its_account(
     bench: Bench, trader: User
 ) -> None:

@@ -228,6 +228,7 @@ async def test_a_hiccup_of_the_database_is_waited_out() -> None:
         threads.stop()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_one_process_keeps_150_accounts(venue: Venue) -> None:
     tenant = make_account(verified=False).tenant
