@@ -29,7 +29,7 @@ class Scenario:
     database: str = "sqlite"
     followers: tuple[int, ...] = (100,)
     workers: int = 1
-    seconds: int = 240
+    seconds: int = 300
     recovery_s: float = 20
     least_accepted: float = 0.4  # of what was ordered, or the scenario has not shown much
     limits: Mapping[str, Any] = field(default_factory=dict)
