@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import queue
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
-
-from django.utils import timezone
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 from trading.endpoints import client_of
 from trading.exchange.client import ExchangeClient
@@ -44,8 +42,7 @@ _TOO_LATE = SendOutcome(kind=Outcome.NOT_PLACED, message="too late to send: not 
 _NOT_FINISHED = SendOutcome(kind=Outcome.UNKNOWN, excerpt="the request was not finished")
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """What became of one attempt, and when we heard."""
 
     marked: Marked
@@ -56,49 +53,84 @@ class Answered:
 Ready = tuple[Marked, Credentials]
 
 
+class Inbox:
+    """Answers on their way from the exchange's loop to one reader in another thread.
+
+    The reader is woken when there is enough for it, not for each: a wake-up costs more than
+    everything else about an answer.
+    """
+
+    def __init__(self) -> None:
+        self._answers: deque[Answered] = deque()
+        self._enough = threading.Event()
+        self._awaited = 1
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def put(self, answer: Answered) -> None:
+        self._answers.append(answer)
+        if len(self._answers) >= self._awaited and not self._enough.is_set():
+            self._enough.set()
+
+    def wait(self, count: int, seconds: float) -> None:
+        """Until there are so many, or the time is over."""
+        until = time.monotonic() + seconds
+        while True:
+            # In this order: whoever puts one in afterwards sees what is awaited.
+            self._enough.clear()
+            self._awaited = count
+            left = until - time.monotonic()
+            if len(self._answers) >= count or left <= 0:
+                return
+            self._enough.wait(left)
+
+    def take(self, most: int) -> list[Answered]:
+        """What is there, the oldest first."""
+        return [self._answers.popleft() for _ in range(min(most, len(self._answers)))]
+
+
 class Sending:
     """Orders on their way, and the answers that came. One slow account holds up nobody's."""
 
     def __init__(self) -> None:
-        self._answers: queue.SimpleQueue[Answered] = queue.SimpleQueue()
+        self._inbox = Inbox()
         self._left = 0
 
     def launch(self, marked: Sequence[Ready]) -> None:
         """Hand them to the exchange's loop, which is another thread's, and go on. Closes first."""
-        by_client: dict[ExchangeClient, list[Ready]] = {}
-        for one, keys in sorted(marked, key=lambda ready: ready[0].order.opens):
-            by_client.setdefault(client_of(one.order.account), []).append((one, keys))
+        by_place: dict[tuple[str, str], list[Ready]] = {}
+        for ready in sorted(marked, key=_opens):
+            account = ready[0].order.account
+            by_place.setdefault((account.market, account.api_host), []).append(ready)
+        clients = [(client_of(batch[0][0].order.account), batch) for batch in by_place.values()]
         self._left += len(marked)
-        for client, batch in by_client.items():
-            exchange_loop().submit(_send_all(client, batch, self._answers.put))
+        for client, batch in clients:
+            exchange_loop().submit(_send_all(client, batch, self._inbox.put))
 
     @property
     def is_quiet(self) -> bool:
         """No answer waits to be taken."""
-        return self._answers.empty()
+        return not self._inbox
 
     def come(self) -> list[Answered]:
         """What has been answered by now, where that is enough to be worth a transaction."""
-        if self._answers.qsize() < WORTH_IT:
-            return []
-        return self._gather([], until=0)
+        return self._take() if len(self._inbox) >= WORTH_IT else []
 
     def answers(self) -> Iterator[list[Answered]]:
-        """All answers that are still to come, in batches."""
+        """All answers that are still to come, in batches. Raises TimeoutError when none comes."""
         while self._left:
-            first = self._answers.get(timeout=PATIENCE_S)
-            self._left -= 1
-            yield self._gather([first], until=time.monotonic() + GATHER_S)
+            self._inbox.wait(1, PATIENCE_S)
+            if self._inbox:
+                self._inbox.wait(min(self._left, ANSWERS_AT_ONCE), GATHER_S)
+            else:
+                raise TimeoutError("orders that were handed over have no answer")
+            yield self._take()
 
-    def _gather(self, batch: list[Answered], *, until: float) -> list[Answered]:
-        while self._left and len(batch) < ANSWERS_AT_ONCE:
-            try:
-                wait = until - time.monotonic()
-                batch.append(self._answers.get(wait > 0, max(wait, 0)))
-            except queue.Empty:
-                break
-            self._left -= 1
-        return batch
+    def _take(self) -> list[Answered]:
+        taken = self._inbox.take(ANSWERS_AT_ONCE)
+        self._left -= len(taken)
+        return taken
 
 
 def send(marked: Sequence[Ready]) -> Iterator[list[Answered]]:
@@ -108,17 +140,21 @@ def send(marked: Sequence[Ready]) -> Iterator[list[Answered]]:
     yield from sending.answers()
 
 
+def _opens(ready: Ready) -> bool:
+    return ready[0].order.opens
+
+
 async def _send_all(
     client: ExchangeClient, batch: Sequence[Ready], answer: Callable[[Answered], None]
 ) -> None:
     """Send what is not too late by now; every order gets exactly one answer, whatever happens."""
-    waiting = dict(enumerate(one for one, _ in batch))
+    waiting: list[Marked | None] = [one for one, _ in batch]
     sent: list[int] = []
 
     def tell(number: int, outcome: SendOutcome) -> None:
-        one = waiting.pop(number, None)
+        one, waiting[number] = waiting[number], None
         if one is not None:
-            answer(Answered(one, outcome, timezone.now()))
+            answer(Answered(one, outcome, datetime.now(UTC)))
 
     def done(place: int, outcome: SendOutcome) -> None:
         try:
@@ -130,29 +166,27 @@ async def _send_all(
     try:
         placements = []
         for number, (one, keys) in enumerate(batch):
-            placement = _placement(one, keys, client, partial(tell, number))
-            if placement is not None:
+            placement = _placement(one, keys, client)
+            if isinstance(placement, Placement):
                 sent.append(number)
                 placements.append(placement)
+            else:
+                tell(number, placement)
         await client.place_orders(placements, done)
     finally:
-        for number in list(waiting):
+        for number in range(len(waiting)):
             tell(number, _NOT_FINISHED)
 
 
-def _placement(
-    one: Marked, keys: Credentials, client: ExchangeClient, end: Callable[[SendOutcome], None]
-) -> Placement | None:
-    """What goes out for the order, or None when its answer is known without sending it."""
+def _placement(one: Marked, keys: Credentials, client: ExchangeClient) -> Placement | SendOutcome:
+    """What goes out for the order, or its answer where that is known without sending it."""
     try:
         if client.clock.now_ms() > one.attempt.exp_at_ms - TOO_LATE_MS:
-            end(_TOO_LATE)
-            return None
+            return _TOO_LATE
         faultpoint("S6.before_send")
         return Placement(keys, place_request(one.order), one.attempt.exp_at_ms)
     except Exception as error:  # noqa: BLE001 - the others go on
-        end(SendOutcome(kind=Outcome.UNKNOWN, excerpt=type(error).__name__))
-        return None
+        return SendOutcome(kind=Outcome.UNKNOWN, excerpt=type(error).__name__)
 
 
 def place_request(order: Order | Outgoing) -> PlaceRequest:
