@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -18,6 +18,8 @@ from trading.exchange.okx import codes
 from trading.exchange.types import Credentials, Outcome, SendOutcome
 
 _EXCERPT = 500
+# What an acknowledgement says in words.
+_ACCEPTED_WITH = ("", "Order placed")
 _RETRY_AFTER_MAX_S = 60
 _SECRET_LENGTH = 6
 # HTTPStatus compares slowly, and this is asked for every order.
@@ -41,8 +43,7 @@ class HeldBack(NotSent):
         self.wait_s = wait_s
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """What came back for one request: a status and a body, or the failure instead of them."""
 
     status: int | None = None
@@ -113,8 +114,7 @@ class Target:
     client_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Envelope:
+class _Envelope(NamedTuple):
     code: str
     message: str
     rows: list[dict[str, Any]]
@@ -126,18 +126,40 @@ class _Verdict:
     `reason` is the row's code where there is one: OKX's rule, whatever the envelope says.
     """
 
-    __slots__ = ("code", "message", "reason", "row", "sub_code")
+    __slots__ = ("code", "reason", "row", "sub_code", "words")
 
     def __init__(self, envelope: _Envelope, row: dict[str, Any] | None) -> None:
         self.code = envelope.code
-        self.message = envelope.message
         self.row = row
         self.sub_code = _text(row, "sCode")
         self.reason = self.sub_code if self.sub_code not in ("", "0") else self.code
+        self.words = _text(row, "sMsg") or envelope.message
 
-    @property
-    def words(self) -> str:
-        return _text(self.row, "sMsg") or self.message
+
+def placed(answer: Answer, credentials: Credentials, client_id: str) -> SendOutcome | None:
+    """Of a new order, the answer that nearly all are: accepted, under the name that we gave it.
+
+    None for every other, and for what must be looked at more closely: `classify_send` judges.
+    """
+    if answer.status != _OK or answer.failure is not None:
+        return None
+    try:
+        envelope = orjson.loads(answer.body)
+        (row,) = envelope["data"]
+        code, sub_code, name, order_id = (
+            envelope["code"],
+            row["sCode"],
+            row["clOrdId"],
+            row["ordId"],
+        )
+        message = row["sMsg"] or envelope["msg"]
+    except (ValueError, LookupError, TypeError):
+        return None
+    if not (code == sub_code == "0" and name == client_id and isinstance(order_id, str)):
+        return None
+    if not order_id.isdigit() or message not in _ACCEPTED_WITH or _echoes(order_id, credentials):
+        return None
+    return SendOutcome(Outcome.ACK, order_id, "0", "0", message, _OK)
 
 
 def classify_send(answer: Answer, operation: Operation, *, client_id: str = "") -> SendOutcome:
@@ -196,14 +218,22 @@ def _unreadable(answer: Answer) -> SendOutcome:
 
 def _outcome(answer: Answer, verdict: _Verdict, operation: Operation) -> SendOutcome:
     kind = _judge(answer, verdict, operation)
+    if kind is Outcome.ACK:
+        return SendOutcome(
+            kind,
+            _text(verdict.row, operation.order_id),
+            verdict.code,
+            verdict.sub_code,
+            verdict.words[:_EXCERPT],
+            answer.status,
+        )
     return SendOutcome(
         kind=kind,
-        exchange_order_id=_text(verdict.row, operation.order_id) if kind is Outcome.ACK else "",
         code=verdict.code,
         sub_code=verdict.sub_code,
         message=verdict.words[:_EXCERPT],
         http_status=answer.status,
-        excerpt="" if kind is Outcome.ACK else answer.body[:_EXCERPT],
+        excerpt=answer.body[:_EXCERPT],
         retry_after_s=retry_after_of(answer) if verdict.reason in codes.RATE_LIMITED else None,
         clock_skewed=kind is Outcome.NOT_PLACED and verdict.reason in codes.CLOCK_SKEWED,
     )
@@ -236,7 +266,13 @@ def without_secrets(answer: Answer, credentials: Credentials) -> Answer:
     for secret in (credentials.secret, credentials.passphrase, credentials.api_key):
         if len(secret) >= _SECRET_LENGTH:
             body = body.replace(secret, "***")
-    return answer if body == answer.body else replace(answer, body=body)
+    return answer if body == answer.body else answer._replace(body=body)
+
+
+def _echoes(text: str, credentials: Credentials) -> bool:
+    return (
+        credentials.passphrase in text or credentials.secret in text or credentials.api_key in text
+    )
 
 
 def _judge(answer: Answer, verdict: _Verdict, operation: Operation) -> Outcome:
@@ -289,8 +325,9 @@ def _read(body: str) -> _Envelope | None:
     code = envelope.get("code")
     if not isinstance(code, str) or not isinstance(rows, list):
         return None
-    if not all(isinstance(row, dict) for row in rows):
-        return None
+    for row in rows:
+        if not isinstance(row, dict):
+            return None
     return _Envelope(code, _text(envelope, "msg"), rows)
 
 

@@ -28,6 +28,8 @@ _BEGINNING: Final = b"HTTP/1."
 _INTERIM: Final = range(100, 200)
 _SWITCHING: Final = 101
 _BODILESS: Final = frozenset({204, 304})
+_WITH_BODY: Final = frozenset(range(200, 600)) - _BODILESS
+Fields = list[tuple[bytes, bytes]]
 
 
 class BadReply(Exception):  # noqa: N818 - says what it is
@@ -68,11 +70,18 @@ class ReplyReader:
     def feed(self, data: bytes) -> Reply | None:
         buffer = self._buffer + data if self._buffer else data
         self._buffer = b""
-        if self._reply is None:
-            rest = self._read_head(buffer)
-            if rest is None:
+        while self._reply is None:
+            head = _HEAD.match(buffer)
+            if head is None:
+                self._wait_for_head(buffer)
                 return None
-            buffer = rest
+            fields = _FIELDS.findall(head[0].lower())
+            usual = _usual(head, fields, buffer)
+            if usual is not None:
+                self._interim = 0
+                return usual
+            self._read_head(head, fields)
+            buffer = buffer[head.end() :]
         return self._read_chunks(buffer) if self._chunked else self._read_body(buffer)
 
     def end(self) -> Reply:
@@ -81,22 +90,17 @@ class ReplyReader:
             raise BadReply("closed before the end of the answer")
         return self._finish()
 
-    def _read_head(self, buffer: bytes) -> bytes | None:
-        """What follows the head of the final answer, or None when more must come first."""
-        head = _HEAD.match(buffer)
-        if head is None:
-            self._wait_for_head(buffer)
-            return None
+    def _read_head(self, head: re.Match[bytes], fields: Fields) -> None:
+        """Of the final answer, or one that says that it is still to come."""
         if head.end() > LARGEST_HEAD:
             raise BadReply("head too long")
-        status, rest = int(head[2]), buffer[head.end() :]
-        if status in _INTERIM:
-            self._interim += 1
-            if status == _SWITCHING or self._interim > _MOST_INTERIM:
-                raise BadReply("never asked for another protocol")
-            return self._read_head(rest)
-        self._understand(status, head[1] == b"1", head[0].lower())
-        return rest
+        status = int(head[2])
+        if status not in _INTERIM:
+            self._understand(status, head[1] == b"1", fields)
+            return
+        self._interim += 1
+        if status == _SWITCHING or self._interim > _MOST_INTERIM:
+            raise BadReply("never asked for another protocol")
 
     def _wait_for_head(self, buffer: bytes) -> None:
         if len(buffer) > LARGEST_HEAD or b"\r\n\r\n" in buffer:
@@ -105,13 +109,7 @@ class ReplyReader:
             raise BadReply("not HTTP")
         self._buffer = buffer
 
-    def _understand(self, status: int, current: bool, head: bytes) -> None:
-        fields = _FIELDS.findall(head)
-        if len(fields) == 1 and fields[0][0] == _LENGTH and status not in _BODILESS:
-            # What nearly every answer looks like.
-            self._reply = Reply(status, b"", "", current, None)
-            self._left = _length(fields[0][1].strip())
-            return
+    def _understand(self, status: int, current: bool, fields: Fields) -> None:
         found: dict[bytes, bytes] = {}
         for name, value in fields:
             if name in found and name != b"connection":
@@ -200,6 +198,20 @@ class ReplyReader:
         self._reply, self._body, self._chunked = None, [], False
         self._left = self._kept = self._interim = 0
         return reply
+
+
+def _usual(head: re.Match[bytes], fields: Fields, buffer: bytes) -> Reply | None:
+    """What nearly every answer is: all of it at hand, and nothing to think about."""
+    left = -1
+    for name, value in fields:
+        if name == _LENGTH and left < 0 and value.isdigit() and len(value) <= _LONGEST_LENGTH:
+            left = int(value)
+        elif name != b"connection" or value != b"keep-alive":
+            return None
+    end, status = head.end(), int(head[2])
+    if left != len(buffer) - end or end > LARGEST_HEAD or status not in _WITH_BODY:
+        return None
+    return Reply(status, buffer[end:], "", head[1] == b"1", None)
 
 
 def _length(text: bytes) -> int:
