@@ -188,8 +188,8 @@ GUARDS = (
     Guard(
         "same client order id at every attempt",
         "trading.execution.send",
-        "client_order_id=order.client_order_id,",
-        'client_order_id=f"{order.client_order_id[:-2]}{order.attempt:02}",',
+        "        order.client_order_id,\n",
+        '        f"{order.client_order_id[:-2]}{order.attempt:02}",\n',
         (f"{EXECUTION}/test_sending.py", MODEL),
     ),
     Guard(

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from trading.endpoints import client_of
@@ -165,8 +166,9 @@ async def _send_all(
 
     try:
         placements = []
+        now_ms = client.clock.now_ms()
         for number, (one, keys) in enumerate(batch):
-            placement = _placement(one, keys, client)
+            placement = _placement(one, keys, now_ms)
             if isinstance(placement, Placement):
                 sent.append(number)
                 placements.append(placement)
@@ -178,10 +180,13 @@ async def _send_all(
             tell(number, _NOT_FINISHED)
 
 
-def _placement(one: Marked, keys: Credentials, client: ExchangeClient) -> Placement | SendOutcome:
-    """What goes out for the order, or its answer where that is known without sending it."""
+def _placement(one: Marked, keys: Credentials, now_ms: int) -> Placement | SendOutcome:
+    """What goes out for the order, or its answer where that is known without sending it.
+
+    The client looks at the deadline again when it writes.
+    """
     try:
-        if client.clock.now_ms() > one.attempt.exp_at_ms - TOO_LATE_MS:
+        if now_ms > one.attempt.exp_at_ms - TOO_LATE_MS:
             return _TOO_LATE
         faultpoint("S6.before_send")
         return Placement(keys, place_request(one.order), one.attempt.exp_at_ms)
@@ -191,26 +196,42 @@ def _placement(one: Marked, keys: Credentials, client: ExchangeClient) -> Placem
 
 def place_request(order: Order | Outgoing) -> PlaceRequest:
     """The order in the exchange's terms. Net mode sends no position side."""
-    net = order.position_side == PositionSide.NET
-    spot_market = order.margin_mode == MarginMode.CASH and order.order_type == OrderType.MARKET
+    side, position_side, margin_mode, order_type, target_currency = _terms(
+        order.side, order.position_side, order.margin_mode, order.order_type
+    )
     return PlaceRequest(
-        inst_id=order.inst_id,
-        side=Side(order.side),
-        position_side=None if net else PositionSide(order.position_side),
-        margin_mode=MarginMode(order.margin_mode),
-        order_type=OrderType(order.order_type),
-        quantity=order.quantity,
+        order.inst_id,
+        side,
+        position_side,
+        margin_mode,
+        order_type,
+        order.quantity,
+        order.client_order_id,
         price=order.price,
         reduce_only=order.reduce_only,
-        client_order_id=order.client_order_id,
-        target_currency="base_ccy" if spot_market else None,
+        target_currency=target_currency,
         protection=_protection(order),
+    )
+
+
+@lru_cache(64)
+def _terms(
+    side: str, position_side: str, margin_mode: str, order_type: str
+) -> tuple[Side, PositionSide | None, MarginMode, OrderType, str | None]:
+    net = position_side == PositionSide.NET
+    spot_market = margin_mode == MarginMode.CASH and order_type == OrderType.MARKET
+    return (
+        Side(side),
+        None if net else PositionSide(position_side),
+        MarginMode(margin_mode),
+        OrderType(order_type),
+        "base_ccy" if spot_market else None,
     )
 
 
 def _protection(order: Order | Outgoing) -> Protection | None:
     """What an opening brings along, under the same id at every attempt."""
-    if not order.opens or (order.take_profit is None and order.stop_loss is None):
+    if (order.take_profit is None and order.stop_loss is None) or not order.opens:
         return None
     return Protection(
         client_algo_id=algo_id_of(order.client_order_id),

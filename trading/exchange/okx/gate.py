@@ -25,10 +25,9 @@ class Gate:
         self._pacer = pacer
         self._held: dict[Request, asyncio.TimerHandle] = {}
 
-    def submit(self, request: Request) -> None:
-        """Have it sent in its turn, or answered now if that would come too late."""
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+    def submit(self, request: Request, now: float) -> None:
+        """Have it sent in its turn, or answered now if that would come too late. `now` is the
+        loop's time."""
         if self._pacer is None or not request.tolls:
             self._pass_on(request, now)
             return
@@ -36,7 +35,7 @@ class Gate:
         if at > request.until:
             request.answered(Answer(failure=HeldBack("its turn would come too late", at - now)))
         elif at > now:
-            self._held[request] = loop.call_at(at, self._release, request)
+            self._held[request] = asyncio.get_running_loop().call_at(at, self._release, request)
         else:
             self._pass_on(request, now)
 
@@ -85,4 +84,4 @@ class Gate:
 
     def _pass_on(self, request: Request, now: float) -> None:
         request.until = min(request.until, now + self._patience_s)
-        self._pool.submit(request)
+        self._pool.submit(request, now)

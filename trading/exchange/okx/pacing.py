@@ -6,6 +6,7 @@ import random
 from bisect import insort
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 
 from trading.exchange.okx.rates import Rate
 
@@ -16,6 +17,8 @@ BACK_OFF_S = 0.2
 MOST_DOUBLINGS = 3
 FORGIVEN_AFTER_S = 10.0
 _SWEPT_AT = 4096
+# Below this a bucket is not looked through for what is over.
+_PRUNED_AT = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,11 @@ class _Bucket:
     strikes: int = 0
     struck_at: float = 0.0
 
+    def has_room(self, count: int) -> bool:
+        """Certainly: without looking at what is over by now."""
+        used = len(self.used)
+        return used < _PRUNED_AT and used + count <= self.rate.limit
+
     def next_at(self, now: float, count: int) -> float:
         """The earliest moment for so many at once."""
         window = self.rate.window_s + SLACK_S
@@ -52,8 +60,11 @@ class _Bucket:
         return max(now, free_at, self.shut_until)
 
     def take(self, at: float, count: int) -> None:
+        if count == 1 and (not self.used or self.used[-1] <= at):
+            self.used.append(at)
+            return
         if not self.used or self.used[-1] <= at:
-            self.used += [at] * count
+            self.used.extend(repeat(at, count))
             return
         for _ in range(count):
             insort(self.used, at)
@@ -80,12 +91,12 @@ class Pacer:
         buckets, at = [], now
         for toll in tolls:
             bucket = self._buckets.get(toll.name) or self._bucket(toll, now)
-            buckets.append((bucket, toll.count))
-            if bucket.used or bucket.shut_until > now:
+            buckets.append(bucket)
+            if bucket.shut_until > at or not bucket.has_room(toll.count):
                 at = max(at, bucket.next_at(now, toll.count))
         if at <= until:
-            for bucket, count in buckets:
-                bucket.take(at, count)
+            for toll, bucket in zip(tolls, buckets, strict=True):
+                bucket.take(at, toll.count)
         return at
 
     def shut_until(self, tolls: Sequence[Toll]) -> float:

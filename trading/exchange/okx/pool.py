@@ -70,14 +70,16 @@ class Pool:
     def open_count(self) -> int:
         return len(self._alive)
 
-    def submit(self, errand: Errand) -> None:
-        """Have it sent as soon as a connection is free; it is answered in any case."""
+    def submit(self, errand: Errand, now: float) -> None:
+        """Have it sent as soon as a connection is free; it is answered in any case. `now` is the
+        loop's time."""
         if self._closed:
             errand.answered(Answer(failure=NotSent("the client is closed")))
             return
         (self._questions if errand.asks else self._changes).append(errand)
-        self._watch()
-        self._serve()
+        if self._look is None:
+            self._watch()
+        self._serve(now)
 
     def abandon(self, errand: Errand) -> None:
         """Nobody waits for it any more: it is not sent, or its connection is given up."""
@@ -125,10 +127,11 @@ class Pool:
         idle_s = self._times.idle_s * connection.patience
         if kept_s is not None:
             idle_s = min(idle_s, kept_s - 1)
-        connection.idle_until = asyncio.get_running_loop().time() + idle_s
+        now = asyncio.get_running_loop().time()
+        connection.idle_until = now + idle_s
         self._idle.append(connection)
         if self._questions or self._changes:
-            self._serve()
+            self._serve(now)
 
     def opened(self, connection: Connection) -> None:
         self._alive.add(connection)
@@ -146,9 +149,8 @@ class Pool:
         if not self._closed:
             self._grow()
 
-    def _serve(self) -> None:
+    def _serve(self, now: float) -> None:
         """Hand what waits to what is free; open more when there is not enough."""
-        now = asyncio.get_running_loop().time()
         while self._idle and (self._questions or self._changes):
             connection = self._idle.pop()
             if connection.idle_until < now:
@@ -156,7 +158,8 @@ class Pool:
                 connection.drop()
             elif connection.is_open:
                 self._give(connection, now)
-        self._grow()
+        if self._questions or self._changes:
+            self._grow()
 
     def _give(self, connection: Connection, now: float) -> None:
         """The next errand that still wants to go."""

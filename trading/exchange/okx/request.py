@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import NamedTuple
 
 from trading.exchange.clock import ExchangeClock
 from trading.exchange.okx.classify import Answer, NotSent
@@ -17,52 +18,64 @@ logger = logging.getLogger(__name__)
 SEND_MARGIN_MS = 300
 
 
+class Route(NamedTuple):
+    """How a request begins: its head as it is written, and its method and target as they are
+    signed, by this clock."""
+
+    head: bytes
+    what: bytes
+    clock: ExchangeClock
+
+
 class Request:
-    """An errand. `what` is its method and target; a question has no body.
+    """An errand. A question has no body.
 
     `until` is the loop's time by which it must have been written; a deadline goes out as
-    `exp_at_ms`, and is looked at again, on the exchange's clock, when it is written.
+    `exp_at_ms`, and is looked at again, on the exchange's clock, when it is written. `place` is
+    for whoever waits for many.
     """
 
     __slots__ = (
-        *("_body", "_clock", "_credentials", "_done", "_exp_at_ms", "_head", "_what"),
-        *("asks", "tolls", "until"),
+        *("_body", "_credentials", "_done", "_exp_at_ms", "_route"),
+        *("asks", "place", "tolls", "until"),
     )
 
-    def __init__(  # noqa: PLR0913 - made for every order: no object more than needed
+    def __init__(  # noqa: PLR0913, PLR0917 - made for every order: no object more than needed
         self,
-        head: bytes,
-        what: bytes,
+        route: Route,
         credentials: Credentials | None,
         done: Callable[[Request, Answer], None],
-        *,
-        clock: ExchangeClock,
         tolls: tuple[Toll, ...],
         until: float,
         body: bytes | None = None,
         exp_at_ms: int | None = None,
+        place: int = 0,
     ) -> None:
-        self._head = head
-        self._what = what
+        self._route = route
         self._credentials = credentials
         self._done = done
-        self._clock = clock
         self._body = body
         self._exp_at_ms = exp_at_ms
+        self.place = place
         self.asks = body is None
         self.tolls = tolls
         self.until = until
 
     def message(self) -> bytes:
-        now_ms = self._clock.now_ms()
-        body, extra = self._body or b"", b""
-        if self._body is not None:
-            extra = b"Content-Length: %d\r\n" % len(body)
-        if self._exp_at_ms is not None:
-            if now_ms > self._exp_at_ms - SEND_MARGIN_MS:
+        head, what, clock = self._route
+        now_ms, body, exp_at_ms = clock.now_ms(), self._body, self._exp_at_ms
+        rest = b"\r\n" if body is None else b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+        if exp_at_ms is not None:
+            if now_ms > exp_at_ms - SEND_MARGIN_MS:
                 raise NotSent("too late to be accepted")
-            extra += b"expTime: %d\r\n" % self._exp_at_ms
-        return b"%b%b%b\r\n%b" % (self._head, self._signed(now_ms, body), extra, body)
+            rest = b"expTime: %d\r\n%b" % (exp_at_ms, rest)
+        if self._credentials is None:
+            return head + rest
+        try:
+            seal = seal_of(self._credentials)
+        except ValueError as error:
+            raise NotSent(str(error)) from error
+        return head + seal.fields(stamp_of(now_ms), what, body or b"") + rest
 
     def answered(self, answer: Answer) -> None:
         try:
@@ -70,12 +83,3 @@ class Request:
         except Exception:
             # Whoever asked has gone wrong; the others on this connection have not.
             logger.exception("An answer could not be delivered")
-
-    def _signed(self, now_ms: int, body: bytes) -> bytes:
-        if self._credentials is None:
-            return b""
-        try:
-            seal = seal_of(self._credentials)
-        except ValueError as error:
-            raise NotSent(str(error)) from error
-        return seal.fields(stamp_of(now_ms), self._what, body)

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import orjson
 
-from trading.exchange.okx.encode import check_place, place_body, plain
+from trading.exchange.okx.encode import check_own, place_body, plain
 from trading.exchange.types import MarginMode, OrderType, PlaceRequest, PositionSide, Side
 
 _ALIKE = 512
@@ -19,7 +19,7 @@ def place_bytes(request: PlaceRequest) -> bytes:
     """What `place_body` says, byte for byte. Raises ValueError for what must never be sent."""
     if request.protection is not None:
         return orjson.dumps(place_body(request))
-    check_place(request)
+    check_own(request)
     head, middle, tail = _template(
         request.inst_id,
         request.side,
@@ -31,13 +31,8 @@ def place_bytes(request: PlaceRequest) -> bytes:
         request.tag,
         request.target_currency,
     )
-    return b"%b%b%b%b%b" % (
-        head,
-        plain(request.quantity).encode(),
-        middle,
-        request.client_order_id.encode(),
-        tail,
-    )
+    quantity = plain(request.quantity)
+    return f"{head}{quantity}{middle}{request.client_order_id}{tail}".encode()
 
 
 @lru_cache(_ALIKE)
@@ -51,7 +46,8 @@ def _template(  # noqa: PLR0913, PLR0917 - all terms of an order but its quantit
     reduce_only: bool,
     tag: str,
     target_currency: str | None,
-) -> tuple[bytes, bytes, bytes]:
+) -> tuple[str, str, str]:
+    """Raises ValueError for what must never be sent, whatever its quantity and its name."""
     body = place_body(
         PlaceRequest(
             inst_id=inst_id,
@@ -69,7 +65,7 @@ def _template(  # noqa: PLR0913, PLR0917 - all terms of an order but its quantit
     )
     if "{" in inst_id:
         raise ValueError("no instrument has such a name")
-    whole = orjson.dumps(body | {"sz": _QUANTITY, "clOrdId": _NAME})
-    head, _, rest = whole.partition(_QUANTITY.encode())
-    middle, _, tail = rest.partition(_NAME.encode())
+    whole = orjson.dumps(body | {"sz": _QUANTITY, "clOrdId": _NAME}).decode()
+    head, _, rest = whole.partition(_QUANTITY)
+    middle, _, tail = rest.partition(_NAME)
     return head, middle, tail
