@@ -37,7 +37,7 @@ HTTP: tuple[Any, ...] = (
         for code in ("50001", "50004", "50013", "50026", "51149")
     ),
 )
-CANCEL = {"path": "/api/v5/trade/cancel-order", "method": "POST"}
+CANCEL = {"path": "/api/v5/trade/cancel-batch-orders", "method": "POST"}
 AMEND = {"path": "/api/v5/trade/amend-order", "method": "POST"}
 ALGO = {"path": "/api/v5/trade/order-algo", "method": "POST"}
 CANCEL_ALGO = {"path": "/api/v5/trade/cancel-algos", "method": "POST"}
