@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.tenancy import all_tenants
 from strategies.models import Subscription
@@ -21,6 +23,8 @@ from trading.exchange.algos import AlgoRequest
 from trading.exchange.protection import Trigger
 from trading.exchange.runner import exchange_loop
 from trading.execution.flatten import facts, flatten_due
+from trading.execution.flatten.reach import active_runs
+from trading.execution.flatten.rows import claim_due, enroll
 from trading.execution.keys import keys_of
 from trading.faults import InjectedFaultError
 from trading.models import Cycle, FlattenAccount, Order, TradingState
@@ -437,6 +441,24 @@ def test_fifty_accounts_are_flat_within_half_a_minute(bench: Bench) -> None:
     assert time.monotonic() - started < 30
     assert all(positions(bench, link) == {} for link in links)
     assert never_flipped(bench)
+
+
+def test_the_books_of_many_accounts_are_read_by_the_statements_of_one(bench: Bench) -> None:
+    bench.follower()
+    held(bench)
+    throw(bench, scope=Scope.STRATEGY, target=bench.desk.strategy)
+    with all_tenants("read facts"):
+        enroll(active_runs()[0])
+        rows = claim_due()
+        asked = []
+        for some in (rows[:1], rows):
+            with CaptureQueriesContext(connection) as queries:
+                found = facts.read_facts(some)
+            asked.append([query["sql"] for query in queries.captured_queries])
+            assert [len(found[row.pk].held) for row in some] == [1] * len(some)
+
+    assert len(rows) == 2
+    assert len(asked[0]) == len(asked[1])
 
 
 def test_an_account_that_cannot_be_asked_keeps_no_other_open(bench: Bench) -> None:

@@ -64,7 +64,10 @@ class Facts:
 
 
 def read_facts(rows: Sequence[FlattenAccount]) -> dict[int, Facts]:
-    """By row. Must be read before the exchange: what is settled here is settled there."""
+    """By row. Must be read before the exchange: what is settled here is settled there.
+
+    The same statements for one account or for many, once for each run.
+    """
     accounts = [row.account_id for row in rows]
     patience = round((settings.SKEW_S + settings.GRACE_S) * 1000)
     until: dict[int, int] = {}
@@ -73,58 +76,90 @@ def read_facts(rows: Sequence[FlattenAccount]) -> dict[int, Facts]:
     closes: dict[int, list[Order]] = {}
     for order in unfinished_closes(accounts):
         closes.setdefault(order.account_id, []).append(order)
-    found = {}
+    by_run: dict[int, list[FlattenAccount]] = {}
     for row in rows:
-        reach = Reach.of(row.run.state)
-        found[row.pk] = Facts(
-            reach=reach,
-            until_ms=until.get(row.account_id, 0),
-            closes=tuple(closes.get(row.account_id, ())),
-            held=_held(row, reach),
-            names=_names(row, reach),
-            again=row.step in (FlattenStep.READING, FlattenStep.VERIFYING) and not row.failures,
-            unresolved=_is_unresolved(row, reach),
-            insists=row.step == FlattenStep.CANCELING and db_now() - row.step_at > CANCELS_FOR,
-        )
+        by_run.setdefault(row.run_id, []).append(row)
+    found: dict[int, Facts] = {}
+    for theirs in by_run.values():
+        known = _read_run(theirs)
+        for row in theirs:
+            found[row.pk] = Facts(
+                reach=known.reach,
+                until_ms=until.get(row.account_id, 0),
+                closes=tuple(closes.get(row.account_id, ())),
+                held=tuple(known.held.get(row.account_id, ())),
+                names=frozenset(known.names.get(row.account_id, ())),
+                again=row.step in (FlattenStep.READING, FlattenStep.VERIFYING) and not row.failures,
+                unresolved=row.account_id in known.unresolved,
+                insists=row.step == FlattenStep.CANCELING and db_now() - row.step_at > CANCELS_FOR,
+            )
     return found
 
 
-def _is_unresolved(row: FlattenAccount, reach: Reach) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What our books say of the accounts of one run, by account."""
+
+    reach: Reach
+    held: Mapping[int, Sequence[Held]]
+    names: Mapping[int, Sequence[str]]
+    unresolved: frozenset[int]
+
+
+def _read_run(rows: Sequence[FlattenAccount]) -> _Run:
+    reach = Reach.of(rows[0].run.state)
+    accounts = [row.account_id for row in rows]
+    return _Run(
+        reach, _held(reach, accounts), _names(reach, accounts), _unresolved(reach, accounts)
+    )
+
+
+def _unresolved(reach: Reach, accounts: Sequence[int]) -> frozenset[int]:
     """Where our books decide what is closed, they must know what became of every order.
 
     Of spot for a while only: who closes what nobody can find out waits for this flatten.
     """
     mine = Order.objects.filter(
-        reach.rows(), account_id=row.account_id, cycle__ended_at__isnull=True, cycle__isnull=False
+        reach.rows(),
+        account_id__in=accounts,
+        cycle__ended_at__isnull=True,
+        cycle__isnull=False,
     )
     if reach.only_cycles:
-        return bool(mine.filter(state__in=(*ON_THEIR_WAY, OrderState.MANUAL)).exists())
-    spot = mine.filter(margin_mode=MarginMode.CASH.value, state__in=ON_THEIR_WAY)
-    return bool(spot.filter(sent_at__gt=db_now() - FOUND_OUT_WITHIN).exists())
+        doubtful = mine.filter(state__in=(*ON_THEIR_WAY, OrderState.MANUAL))
+    else:
+        spot = mine.filter(margin_mode=MarginMode.CASH.value, state__in=ON_THEIR_WAY)
+        doubtful = spot.filter(sent_at__gt=db_now() - FOUND_OUT_WITHIN)
+    return frozenset(doubtful.values_list("account_id", flat=True))
 
 
-def _held(row: FlattenAccount, reach: Reach) -> tuple[Held, ...]:
+def _held(reach: Reach, accounts: Sequence[int]) -> Mapping[int, Sequence[Held]]:
     """What running cycles hold, where that decides what is closed: on spot, and of a strategy."""
     cycles = list(
-        Cycle.objects.filter(reach.rows(), account_id=row.account_id, ended_at__isnull=True)
+        Cycle.objects.filter(reach.rows(), account_id__in=accounts, ended_at__isnull=True)
         .select_related("subscription__strategy", "account")
         .order_by("opened_at", "pk")
     )
-    if not cycles:
-        return ()
-    instruments = instruments_of(row.account.market, [cycle.inst_id for cycle in cycles])
-    bases = {i.inst_id: i.base_currency for i in instruments.values() if i.is_spot}
-    holdings = read_holdings([cycle.pk for cycle in cycles], bases)
-    found = [
-        Held(
-            cycle,
-            holdings.get(cycle.pk, NOTHING).filled,
-            instruments.get(cycle.inst_id),
-            cycle.subscription.strategy.margin_mode if cycle.subscription else "cross",
-        )
-        for cycle in cycles
-    ]
-    return tuple(one for one in found if reach.only_cycles or one.is_spot)
+    names: dict[str, set[str]] = {}
+    for cycle in cycles:
+        names.setdefault(cycle.account.market, set()).add(cycle.inst_id)
+    rules = {market: instruments_of(market, [*each]) for market, each in names.items()}
+    kept: dict[str, list[tuple[Cycle, Instrument | None]]] = {}
+    for cycle in cycles:
+        market = cycle.account.market
+        instrument = rules[market].get(cycle.inst_id)
+        if reach.only_cycles or (instrument is not None and instrument.is_spot):
+            kept.setdefault(market, []).append((cycle, instrument))
+    held: dict[int, list[Held]] = {}
+    for pairs in kept.values():
+        bases = {i.inst_id: i.base_currency for _, i in pairs if i is not None and i.is_spot}
+        holdings = read_holdings([cycle.pk for cycle, _ in pairs], bases)
+        for cycle, instrument in pairs:
+            filled = holdings.get(cycle.pk, NOTHING).filled
+            mode = cycle.subscription.strategy.margin_mode if cycle.subscription else "cross"
+            one = Held(cycle, filled, instrument, mode)
+            held.setdefault(cycle.account_id, []).append(one)
+    return held
 
 
 def instruments_of(market: str, inst_ids: Sequence[str]) -> Mapping[str, Instrument]:
@@ -132,13 +167,14 @@ def instruments_of(market: str, inst_ids: Sequence[str]) -> Mapping[str, Instrum
     return {row.inst_id: row for row in rows}
 
 
-def _names(row: FlattenAccount, reach: Reach) -> frozenset[str]:
+def _names(reach: Reach, accounts: Sequence[int]) -> Mapping[int, Sequence[str]]:
     """A strategy's own orders are canceled wherever they wait."""
     if not reach.only_cycles:
-        return frozenset()
+        return {}
     rows = Order.objects.filter(
-        reach.rows(), account_id=row.account_id, state__in=OPEN_STATES, flattens=False
-    )
-    return frozenset(
-        rows.exclude(order_type=OrderType.MARKET).values_list("client_order_id", flat=True)
-    )
+        reach.rows(), account_id__in=accounts, state__in=OPEN_STATES, flattens=False
+    ).exclude(order_type=OrderType.MARKET)
+    names: dict[int, list[str]] = {}
+    for account, name in rows.values_list("account_id", "client_order_id"):
+        names.setdefault(account, []).append(name)
+    return names
