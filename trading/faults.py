@@ -2,7 +2,7 @@
 
 COPYDESK_FAULTS="S6.before_send=kill:0.02;S7.after_send=kill:0.02;S5.marked=stop" works only
 when settings say so, which production settings cannot. COPYDESK_FAULTS="@/path" names a file
-that may change while the process lives.
+that may change while the process lives. COPYDESK_FAULTS_SEED makes the draws repeatable.
 """
 
 from __future__ import annotations
@@ -29,8 +29,13 @@ def faultpoint(name: str) -> None:
     faults = _plan()
     if name in faults:
         action, probability = faults[name]
-        if random.random() < probability:  # noqa: S311 - chance, not secrecy
+        if _chance().random() < probability:
             action(name)
+
+
+@cache
+def _chance() -> random.Random:
+    return random.Random(os.environ.get("COPYDESK_FAULTS_SEED"))  # noqa: S311 - not secrecy
 
 
 def _plan() -> Plan:

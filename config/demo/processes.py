@@ -86,13 +86,13 @@ class Household:
         child.start()
         return child
 
-    def start_simulator(self, ledger: Path) -> dict[str, str]:
+    def start_simulator(self, ledger: Path, seed: int = 7) -> dict[str, str]:
         """Start the exchange next door and return its addresses."""
         child = self._child(
             "simulator",
             (
                 *(sys.executable, "-m", "trading.simulator", "--port", "0", "--control-port", "0"),
-                *("--seed", "7", "--ledger", str(ledger), "--limits", "off"),
+                *("--seed", str(seed), "--ledger", str(ledger), "--limits", "off"),
             ),
         )
         child.start(stdout=subprocess.PIPE)
@@ -106,7 +106,7 @@ class Household:
         ports = [ready[name].rsplit(":", 1)[1] for name in ("rest", "control")]
         child.command = [
             *(sys.executable, "-m", "trading.simulator", "--port", ports[0]),
-            *("--control-port", ports[1], "--seed", "7", "--ledger", str(ledger)),
+            *("--control-port", ports[1], "--seed", str(seed), "--ledger", str(ledger)),
             *("--limits", "off"),
         ]
         return {

@@ -27,6 +27,7 @@ class House:
     folder: Path
     household: Household
     addresses: Mapping[str, str]
+    seed: int = 0
     deaths: dict[str, int] = field(default_factory=dict)
     # When somebody died, or an outage ended, on this machine's clock.
     disturbed_at: list[float] = field(default_factory=list)
@@ -113,8 +114,14 @@ class House:
         self.disturbed_at.append(time.time())
 
     def _start(self, name: str, *command: str) -> None:
-        child = self.household.start(name, *command)
-        child.environ = self.household.environ
+        child = Child(name, command, self._environ(name), self.folder / f"{name}.log")
+        self.household.children.append(child)
+        child.start()
+
+    def _environ(self, name: str) -> dict[str, str]:
+        """Every life of a process draws its own deaths, the same for the same seed."""
+        life = f"{self.seed} {name} {self.deaths.get(name, 0)}"
+        return {**self.household.environ, "COPYDESK_FAULTS_SEED": life}
 
     def _watch(self) -> None:
         while not self.leaving.wait(0.05):
@@ -125,15 +132,16 @@ class House:
     def _start_again(self, child: Child) -> None:
         self.deaths[child.name] = self.deaths.get(child.name, 0) + 1
         self.disturbed_at.append(time.time())
+        child.environ = self._environ(child.name)
         if not self.leaving.wait(REST_S):
             child.start()
 
 
-def open_house(folder: Path, environ: Mapping[str, str]) -> House:
+def open_house(folder: Path, environ: Mapping[str, str], seed: int) -> House:
     """The exchange is up; nobody else lives here yet."""
     folder.mkdir(parents=True, exist_ok=True)
     household = Household(folder, dict(os.environ))
-    addresses = household.start_simulator(folder / "ledger.jsonl")
+    addresses = household.start_simulator(folder / "ledger.jsonl", seed)
     household.environ = {
         **children_environ(addresses),
         # So many faults would open every breaker; their own tests see to them.
@@ -146,7 +154,7 @@ def open_house(folder: Path, environ: Mapping[str, str]) -> House:
         "COPYDESK_ENABLE_FAULTS": "1",
         "COPYDESK_FAULTS": f"@{folder / 'faults'}",
     }
-    return House(folder, household, addresses)
+    return House(folder, household, addresses, seed)
 
 
 def poll(is_so: Callable[[], Any], seconds: float, every: float = 0.1) -> bool:

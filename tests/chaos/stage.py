@@ -139,7 +139,7 @@ class Stage:
         folder = self.folder / "twin"
         folder.mkdir()
         environ = {**self.house.household.environ, "VAR_DIR": str(var), "DEPLOYMENT_CODE": code}
-        twin = House(folder, Household(folder, environ), self.house.addresses)
+        twin = House(folder, Household(folder, environ), self.house.addresses, self.house.seed)
         twin.start(1)
         url = f"http://127.0.0.1:{twin.web_port}/livez"
         if not self.wait(lambda: call("GET", url).ok, READY_S, 0.2):
@@ -178,7 +178,7 @@ def _run(scenario: Scenario, asked: argparse.Namespace, folder: Path) -> dict[st
     with _surroundings(scenario, asked.templates, folder) as (database, redis):
         from tests.chaos.house import open_house
 
-        house = open_house(folder, {**os.environ, **scenario.environ})
+        house = open_house(folder, {**os.environ, **scenario.environ}, asked.seed)
         chance = random.Random(f"{asked.seed} {scenario.key}")
         stage = Stage(scenario, chance, asked.scale, folder, house, [], database, redis)
         try:

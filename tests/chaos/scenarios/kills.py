@@ -54,12 +54,17 @@ def every_point(stage: Stage) -> None:
 
 def _dies_at(stage: Stage, desk: Desk, point: str) -> bool:
     deaths = stage.house.kills
-    if point.startswith("R."):
+    asks = point.startswith("R.")
+    if asks:
+        # Only who hears neither the answer nor the push has to ask.
         stage.fault("drop_after_accept", times=20, **wire.PLACE)
+        stage.fault("ws_drop", channel="orders")
     stage.house.arm(f"{point}=kill")
     desk.tell()
     died = stage.wait(lambda: stage.house.kills > deaths, PASSED_S, 0.02)
     stage.house.arm("")
+    if asks:
+        stage.clear_faults()
     stage.say(f"{point}: {'died' if died else 'nobody passed'}")
     return died
 

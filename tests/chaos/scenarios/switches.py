@@ -14,7 +14,8 @@ from tests.chaos.scenarios.kills import OFTEN, POINTS
 if TYPE_CHECKING:
     from tests.chaos.stage import Stage
 
-FLAT_S = 60
+DISTURBED_S = 15
+FLAT_S = 30  # after the last disturbance
 FLATTEN_POINTS = ("canceled", "waited", "read", "verified", "closed", "marked")
 IN_FLIGHT_MS = 3000 + 1000
 
@@ -91,11 +92,13 @@ def flattens(stage: Stage) -> None:
     declared, since = throw(stage, TradingMode.FLATTEN)
     held = _positions(stage)
     started = time.monotonic()
-    stage.wait(lambda: _all_flat(stage), FLAT_S / 4)
+    stage.wait(lambda: _all_flat(stage), DISTURBED_S)
     stage.house.arm("")
     stage.clear_faults()
+    undisturbed = time.monotonic()
     flat = stage.wait(lambda: _all_flat(stage), FLAT_S)
     stage.notes["flat after s"] = round(time.monotonic() - started, 1)
+    stage.notes["flat after the last disturbance, s"] = round(time.monotonic() - undisturbed, 1)
     if not flat:
         stage.breaks("not flat in time", _steps(stage))
     left = {key: f"{quantity:f}" for key, quantity in _positions(stage).items() if quantity}
