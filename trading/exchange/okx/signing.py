@@ -21,8 +21,8 @@ _ACCOUNTS = 20_000
 _FIRST_PRINTABLE = " "
 # HMAC as RFC 2104 defines it.
 _BLOCK = 64
-_INNER = 0x36
-_OUTER = 0x5C
+_INNER = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER = bytes(byte ^ 0x5C for byte in range(256))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -60,8 +60,8 @@ def seal_of(credentials: Credentials) -> Seal:
     key = key.ljust(_BLOCK, b"\0")
     return Seal(
         head.encode(),
-        hashlib.sha256(bytes(byte ^ _INNER for byte in key)),
-        hashlib.sha256(bytes(byte ^ _OUTER for byte in key)),
+        hashlib.sha256(key.translate(_INNER)),
+        hashlib.sha256(key.translate(_OUTER)),
     )
 
 
@@ -82,6 +82,6 @@ def _second(seconds: int) -> bytes:
 
 
 def _one_line(text: str) -> str:
-    if any(char < _FIRST_PRINTABLE for char in text):
+    if text and min(text) < _FIRST_PRINTABLE:
         raise ValueError("a key or passphrase with control characters cannot be sent")
     return text
