@@ -33,7 +33,8 @@ def find_orders(
     Looked up by the exchange's id only where our own id is unknown: that has no index of its own.
     """
     names = {report.client_order_id for report in reports} - {""}
-    mine = Order.objects.filter(account=account)
+    # In no order: SQLite would read the whole account by its dates to spare itself the sorting.
+    mine = Order.objects.filter(account=account).order_by()
     rows = mine.filter(client_order_id__in=names) if names else ()
     by_name = {row.client_order_id: row for row in sorted(rows, key=lambda row: row.created_at)}
     others = {r.exchange_order_id for r in reports if r.client_order_id not in by_name} - {""}
