@@ -225,7 +225,10 @@ class SystemTenantModel(TenantModel):
 
 
 class PartitionedTenantModel(TenantModel):
-    """A tenant's rows in a table partitioned by month, where MySQL allows no foreign keys."""
+    """A tenant's rows in a table partitioned by month, where MySQL allows no foreign keys.
+
+    A table whose rows are listed by tenant has an index for that, by tenant and time.
+    """
 
     tenant = models.ForeignKey(
         "accounts.Tenant",
@@ -233,6 +236,7 @@ class PartitionedTenantModel(TenantModel):
         editable=False,
         related_name="+",
         db_constraint=False,
+        db_index=False,
     )
 
     class Meta:

@@ -101,11 +101,7 @@ def why(request: HttpRequest, visit: Visit) -> HttpResponse:
 def decision(request: HttpRequest, visit: Visit, decision_id: UUID) -> HttpResponse:
     """One decision: the reason in plain words, the numbers used, the orders it became."""
     found = get_object_or_404(_decisions(visit, Choice(visit.accounts)), id=decision_id)
-    made = list(
-        Order.objects.visible_to(visit.user)
-        .filter(decision_id=found.id)
-        .order_by("leg_number", "slice_number")
-    )
+    made = list(found.made_orders.visible_to(visit.user))
     context = {
         "decision": found,
         "numbers": spoken_numbers(found.numbers, found.signal.inst_id),

@@ -77,7 +77,7 @@ class DecisionAdmin(RecordAdmin):
             "badge_html": decision_badge(obj.outcome, obj.reason),
             "reason_html": reason_words(obj.reason),
             "numbers": told_numbers(obj.numbers),
-            "orders": list(obj.orders.order_by("created_at")),
+            "orders": list(obj.made_orders),
         }
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import django_filters
+from django.db.models import F
 
 from accounts.api.filters import DeskFilterSet, FromFilter, Ordering, SymbolFilter, UntilFilter
 from customers.enums import Market
@@ -19,12 +20,23 @@ STATUSES: Final[dict[str, list[str]]] = {
 POSITION_STATUSES: Final = (("open", "Open"), ("closed", "Closed"), ("all", "All"))
 
 
+class StrategyFilter(django_filters.UUIDFilter):
+    """Rows of a strategy, found by the accounts that follow it: they have an index."""
+
+    def __init__(self) -> None:
+        super().__init__("subscription__strategy__uid")
+
+    def filter(self, qs: Any, value: Any) -> Any:
+        rows = super().filter(qs, value)
+        return rows.filter(account_id=F("subscription__account_id")) if value else rows
+
+
 class TradeFilters(DeskFilterSet):
     start_date = FromFilter(field_name="created_at")
     end_date = UntilFilter(field_name="created_at")
     customer_id = django_filters.UUIDFilter(field_name="account__customer__uid")
     account_id = django_filters.UUIDFilter(field_name="account__uid")
-    strategy_id = django_filters.UUIDFilter(field_name="subscription__strategy__uid")
+    strategy_id = StrategyFilter()
     signal_id = django_filters.UUIDFilter(field_name="signal_id")
     symbol = SymbolFilter()
     side = django_filters.ChoiceFilter(choices=Side.choices)
@@ -72,7 +84,7 @@ class DecisionFilters(DeskFilterSet):
     end_date = UntilFilter(field_name="decided_at")
     customer_id = django_filters.UUIDFilter(field_name="account__customer__uid")
     account_id = django_filters.UUIDFilter(field_name="account__uid")
-    strategy_id = django_filters.UUIDFilter(field_name="subscription__strategy__uid")
+    strategy_id = StrategyFilter()
     signal_id = django_filters.UUIDFilter(field_name="signal_id")
     symbol = SymbolFilter(field_name="signal__inst_id")
     status = django_filters.ChoiceFilter(field_name="outcome", choices=DecisionOutcome.choices)

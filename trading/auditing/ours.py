@@ -218,8 +218,9 @@ def _intervals(
 
 def _with_decisions(rows: Sequence[Any]) -> Iterator[SignalFacts]:
     ids = [row[0] for row in rows]
-    unordered = Q(outcome=DecisionOutcome.COPIED, orders__isnull=True) & ~Q(
-        reason=Reason.CANCELED_BY_SIGNAL
+    ordered = Order.objects.filter(signal_id__in=ids).order_by().values("decision_id")
+    unordered = Q(outcome=DecisionOutcome.COPIED) & ~(
+        Q(pk__in=ordered) | Q(reason=Reason.CANCELED_BY_SIGNAL)
     )
     counted = {
         found["signal_id"]: found
@@ -227,11 +228,9 @@ def _with_decisions(rows: Sequence[Any]) -> Iterator[SignalFacts]:
         .order_by()
         .values("signal_id")
         .annotate(
-            all=Count("id", distinct=True),
-            unordered=Count("id", filter=unordered, distinct=True),
-            wordless=Count(
-                "id", filter=~Q(outcome=DecisionOutcome.COPIED) & Q(reason=""), distinct=True
-            ),
+            all=Count("id"),
+            unordered=Count("id", filter=unordered),
+            wordless=Count("id", filter=~Q(outcome=DecisionOutcome.COPIED) & Q(reason="")),
         )
     }
     expected = _expected(ids)

@@ -46,9 +46,11 @@ def settle_left_over(limit: int = 200) -> int:
     with all_tenants("the sweep of cycles"):
         flat = LeaderPosition.objects.filter(quantity=0).values("source_id", "inst_id")
         sources = {(row["source_id"], row["inst_id"]) for row in flat}
-        running = Cycle.objects.filter(ended_at__isnull=True).values_list(
-            "pk", "source_id", "inst_id"
-        )
+        running = Cycle.objects.filter(
+            source_id__in={source for source, _ in sources},
+            inst_id__in={inst_id for _, inst_id in sources},
+            ended_at__isnull=True,
+        ).values_list("pk", "source_id", "inst_id")
         due = [pk for pk, source, inst_id in running[:5000] if (source, inst_id) in sources]
         # By lot, so that cycles which cannot end yet keep nobody's place.
         return _settle(Q(pk__in=random.sample(due, min(limit, len(due))))) or 0

@@ -1,4 +1,8 @@
-"""What was decided for each follower, and the cycle it belongs to."""
+"""What was decided for each follower, and the cycle it belongs to.
+
+A foreign key has no index of its own where another one begins with it, or nobody asks by it
+alone: a signal writes a row for every account that follows.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +34,13 @@ class Cycle(TenantModel):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(
+        "accounts.Tenant",
+        on_delete=models.PROTECT,
+        editable=False,
+        related_name="+",
+        db_index=False,
+    )
     link_uid = models.UUIDField(editable=False)
     subscription = models.ForeignKey(
         Subscription,
@@ -39,7 +50,11 @@ class Cycle(TenantModel):
         related_name="cycles",
     )
     source = models.ForeignKey(
-        SignalSource, verbose_name=_("source"), on_delete=models.PROTECT, related_name="+"
+        SignalSource,
+        verbose_name=_("source"),
+        on_delete=models.PROTECT,
+        db_index=False,
+        related_name="+",
     )
     account = models.ForeignKey(
         ExchangeAccount, verbose_name=_("account"), on_delete=models.PROTECT, related_name="cycles"
@@ -61,6 +76,7 @@ class Cycle(TenantModel):
         verbose_name_plural = _("cycles")
         ordering = ("-opened_at",)
         indexes = (
+            models.Index(fields=("tenant", "opened_at"), name="cycle_of_tenant"),
             # the running cycles of the followers of a source
             models.Index(fields=("source", "inst_id", "ended_at"), name="cycle_of_source"),
             models.Index(fields=("link_uid", "inst_id", "ended_at"), name="cycle_of_link"),
@@ -81,13 +97,25 @@ class Decision(TenantModel):
     """Why a follower was or was not copied, with the numbers used. One per link and signal."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(
+        "accounts.Tenant",
+        on_delete=models.PROTECT,
+        editable=False,
+        related_name="+",
+        db_index=False,
+    )
     signal = models.ForeignKey(
-        Signal, verbose_name=_("signal"), on_delete=models.PROTECT, related_name="decisions"
+        Signal,
+        verbose_name=_("signal"),
+        on_delete=models.PROTECT,
+        db_index=False,
+        related_name="decisions",
     )
     subscription = models.ForeignKey(
         Subscription,
         verbose_name=_("subscription"),
         on_delete=models.PROTECT,
+        db_index=False,
         null=True,
         related_name="decisions",
     )
@@ -95,6 +123,7 @@ class Decision(TenantModel):
         ExchangeAccount,
         verbose_name=_("account"),
         on_delete=models.PROTECT,
+        db_index=False,
         related_name="decisions",
     )
     link_uid = models.UUIDField(editable=False)
@@ -110,7 +139,8 @@ class Decision(TenantModel):
         verbose_name_plural = _("decisions")
         ordering = ("-decided_at", "-id")
         constraints = (
-            models.UniqueConstraint(fields=("link_uid", "signal"), name="decision_once_per_link"),
+            # also: the decisions of a signal
+            models.UniqueConstraint(fields=("signal", "link_uid"), name="decision_once_per_signal"),
         )
         indexes = (
             models.Index(fields=("tenant", "decided_at"), name="decision_of_tenant"),
@@ -119,3 +149,9 @@ class Decision(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.outcome} {self.reason}".strip()
+
+    @property
+    def made_orders(self) -> Any:
+        """The orders it became, found by their signal and link: that is what has an index."""
+        mine = self.orders.filter(signal_id=self.signal_id, link_uid=self.link_uid)
+        return mine.order_by("leg_number", "slice_number")

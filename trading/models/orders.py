@@ -1,7 +1,8 @@
 """Orders, every attempt to send them, what happened to them, and their fills.
 
 These tables will be partitioned by month: no database-level foreign key to or from
-them, and every unique key contains the partition column, which never changes.
+them, and every unique key contains the partition column, which never changes. One index
+per question: a signal writes into all of them for every account that follows.
 """
 
 from __future__ import annotations
@@ -40,13 +41,19 @@ if TYPE_CHECKING:
 OPEN_STATES = tuple(s for s in OrderState.values if s not in FINAL_STATES)
 
 
-def loose_key(to: Any, verbose: Any, *, null: bool = False, related: str = "+") -> Any:
-    """A foreign key that the database does not know: its table is partitioned."""
+def loose_key(
+    to: Any, verbose: Any, *, null: bool = False, related: str = "+", indexed: bool = True
+) -> Any:
+    """A foreign key that the database does not know: its table is partitioned.
+
+    Not `indexed` where another index of the table begins with it, or nobody asks by it alone.
+    """
     return models.ForeignKey(
         to,
         verbose_name=verbose,
         on_delete=models.PROTECT,
         db_constraint=False,
+        db_index=indexed,
         null=null,
         related_name=related,
     )
@@ -69,11 +76,13 @@ class Order(PartitionedTenantModel):
     signal_at = models.DateTimeField(_("signal time"), editable=False)
 
     # identity
-    signal = loose_key(Signal, _("signal"), related="orders")
-    decision = loose_key(Decision, _("decision"), related="orders")
-    subscription = loose_key(Subscription, _("subscription"), null=True, related="orders")
-    account = loose_key(ExchangeAccount, _("account"), related="orders")
-    cycle = loose_key(Cycle, _("cycle"), null=True, related="orders")
+    signal = loose_key(Signal, _("signal"), related="orders", indexed=False)
+    decision = loose_key(Decision, _("decision"), related="orders", indexed=False)
+    subscription = loose_key(
+        Subscription, _("subscription"), null=True, related="orders", indexed=False
+    )
+    account = loose_key(ExchangeAccount, _("account"), related="orders", indexed=False)
+    cycle = loose_key(Cycle, _("cycle"), null=True, related="orders", indexed=False)
     cause = models.CharField(
         _("cause"), max_length=12, choices=OrderCause, default=OrderCause.SIGNAL
     )
@@ -147,10 +156,12 @@ class Order(PartitionedTenantModel):
         verbose_name_plural = _("orders")
         ordering = ("-created_at", "-id")
         constraints = (
+            # also: the orders of a signal, and of one of its decisions
             models.UniqueConstraint(
-                fields=("link_uid", "signal", "leg_number", "slice_number", "signal_at"),
-                name="order_once_per_leg",
+                fields=("signal", "link_uid", "leg_number", "slice_number", "signal_at"),
+                name="order_once_per_signal",
             ),
+            # also: a report that names our id
             models.UniqueConstraint(
                 fields=("account", "client_order_id", "signal_at"), name="order_client_id_once"
             ),
@@ -161,8 +172,6 @@ class Order(PartitionedTenantModel):
             models.Index(fields=("lane_key", "lane_at"), name="order_lane"),
             # sweeps: unfinished orders by state
             models.Index(fields=("state", "lease_until"), name="order_unfinished"),
-            # a report that names our id
-            models.Index(fields=("client_order_id",), name="order_by_client_id"),
             # the lists of a desk and of an account
             models.Index(fields=("tenant", "created_at"), name="order_of_tenant"),
             models.Index(fields=("account", "created_at"), name="order_of_account"),
@@ -188,7 +197,7 @@ class OrderAttempt(PartitionedTenantModel):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     signal_at = models.DateTimeField(editable=False)
-    order = loose_key(Order, _("order"), related="attempts")
+    order = loose_key(Order, _("order"), related="attempts", indexed=False)
     number = models.PositiveSmallIntegerField(_("attempt"))
     exp_at_ms = models.PositiveBigIntegerField(_("exchange deadline (ms)"))
     started_at = models.DateTimeField(_("started"))
@@ -222,7 +231,7 @@ class OrderEvent(PartitionedTenantModel):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     signal_at = models.DateTimeField(editable=False)
-    order = loose_key(Order, _("order"), related="events")
+    order = loose_key(Order, _("order"), related="events", indexed=False)
     at = models.DateTimeField(_("at"))
     source = models.CharField(_("heard from"), max_length=8, choices=EventSource)
     from_state = models.CharField(_("from"), max_length=20, choices=OrderState, blank=True)
@@ -251,8 +260,8 @@ class Fill(PartitionedTenantModel):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     filled_at = models.DateTimeField(_("filled"), help_text=_("The exchange's fillTime."))
-    account = loose_key(ExchangeAccount, _("account"), related="fills")
-    order = loose_key(Order, _("order"), null=True, related="fills")
+    account = loose_key(ExchangeAccount, _("account"), related="fills", indexed=False)
+    order = loose_key(Order, _("order"), null=True, related="fills", indexed=False)
     inst_id = models.CharField(_("instrument"), max_length=40)
     trade_id = models.CharField(_("trade id"), max_length=40)
     exchange_order_id = models.CharField(_("exchange order id"), max_length=40)
