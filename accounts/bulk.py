@@ -33,7 +33,7 @@ def insert_many(objs: Sequence[models.Model], *, using: str | None = None) -> in
     if issubclass(model, TenantModel):
         claim_rows(objs, loaded_only=True)
     alias = using or router.db_for_write(model)
-    plan = _plan(model, alias)
+    plan = insert_plan(model, alias)
     rows = plan.rows(objs)
     with connections[alias].cursor() as cursor:
         cursor.executemany(plan.statement, rows)
@@ -50,7 +50,7 @@ def new_row(model: type[M], **columns: Any) -> M:
     are made by the thousand and go to `insert_many`.
     """
     row = model.__new__(model)
-    constants, made = _defaults(model)
+    constants, made = defaults_of(model)
     values = row.__dict__
     values["_state"] = ModelState()
     values.update(constants)
@@ -62,7 +62,8 @@ def new_row(model: type[M], **columns: Any) -> M:
 
 
 @cache
-def _defaults(model: type[models.Model]) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
+def defaults_of(model: type[models.Model]) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
+    """The default of every column, and what makes those that are new for every row."""
     fields = model._meta.local_concrete_fields
     made = [f for f in fields if callable(f.default) and f.default is not NOT_PROVIDED]
     constants = {f.attname: f.get_default() for f in fields if f not in made}
@@ -70,7 +71,7 @@ def _defaults(model: type[models.Model]) -> tuple[dict[str, Any], list[tuple[str
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class InsertPlan:
     """How rows of one model are inserted: the statement, and what makes each column's value."""
 
     statement: str
@@ -105,14 +106,15 @@ def _prepared(prepare: Prepare, values: tuple[Any, ...]) -> Iterable[Any]:
 
 
 @cache
-def _plan(model: type[models.Model], alias: str) -> _Plan:
+def insert_plan(model: type[models.Model], alias: str) -> InsertPlan:
+    """How rows of this model are inserted into this database."""
     connection = connections[alias]
     fields = [field for field in model._meta.local_concrete_fields if not field.generated]
     names = tuple(field.attname for field in fields)
     quote = connection.ops.quote_name
     columns = ", ".join(quote(str(field.column)) for field in fields)
     marks = ", ".join(["%s"] * len(fields))
-    return _Plan(
+    return InsertPlan(
         statement=f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({marks})",  # noqa: S608
         names=names,
         items=itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],),

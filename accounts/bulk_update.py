@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from itertools import repeat
+from operator import is_
 from typing import Any
 
 from django.db import connections, models, router
@@ -35,11 +37,23 @@ def update_many(
         return 0
     only = _tenant_bound(model)
     alias = using or router.db_for_write(model)
-    plan = _plan(model, tuple(match), tuple(columns), alias, only is not None)
-    table = json.dumps([plan.values(row) for row in rows], ensure_ascii=False)
+    given = list(zip(*rows, strict=True))
+    same = tuple(map(_is_same, given))
+    if all(same[: len(match)]):  # the rows would be one: each must find its own
+        same = (False, *same[1:])
+    plan = _plan(model, tuple(match), tuple(columns), same, alias, only is not None)
+    cells, shared = plan.values(given)
+    table = json.dumps(cells, ensure_ascii=False)
+    parameters = plan.order(table, shared)
     with connections[alias].cursor() as cursor:
-        cursor.execute(plan.statement, [table] if only is None else [table, only])
+        cursor.execute(plan.statement, parameters if only is None else [*parameters, only])
         return int(cursor.rowcount)
+
+
+def _is_same(column: tuple[Any, ...]) -> bool:
+    """Is it one value all the way down? It need not be repeated in every row then."""
+    first = column[0]
+    return all(map(is_, column, repeat(first))) or column.count(first) == len(column)
 
 
 def _tenant_bound(model: Any) -> int | None:
@@ -54,62 +68,106 @@ def _tenant_bound(model: Any) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
+    """One statement; `same` tells which columns are parameters of it instead of the table's."""
+
     statement: str
     prepares: tuple[Prepare, ...]
+    same: tuple[bool, ...]
+    matched: int
+    table_first: bool
 
-    def values(self, row: Row) -> list[Any]:
-        return [prepare(value) for prepare, value in zip(self.prepares, row, strict=True)]
+    def values(self, columns: Sequence[tuple[Any, ...]]) -> tuple[list[Any], list[list[Any]]]:
+        """The rows of the table, and the shared values: those to write, those to match."""
+        apart, new, old = [], list[Any](), list[Any]()
+        for place, (column, prepare) in enumerate(zip(columns, self.prepares, strict=True)):
+            if self.same[place]:
+                (old if place < self.matched else new).append(prepare(column[0]))
+            else:
+                apart.append([prepare(value) for value in column])
+        return list(zip(*apart, strict=True)), [new, old]
+
+    def order(self, table: str, shared: list[list[Any]]) -> list[Any]:
+        """The parameters in the order in which the statement names them."""
+        new, old = shared
+        return [table, *new, *old] if self.table_first else [*new, table, *old]
 
 
-@cache
+@lru_cache(512)
 def _plan(
-    model: Any, match: tuple[str, ...], columns: tuple[str, ...], alias: str, one_desk: bool
+    model: Any,
+    match: tuple[str, ...],
+    columns: tuple[str, ...],
+    same: tuple[bool, ...],
+    alias: str,
+    one_desk: bool,
 ) -> _Plan:
     connection = connections[alias]
     fields = [model._meta.get_field(name) for name in (*match, *columns)]
     moved = [field for field in fields[len(match) :] if field.is_relation]
     if moved:
         raise ScopeError(f"update_many cannot change {moved[0]}")
-    write = _mysql if connection.vendor == "mysql" else _sqlite
-    statement = write(connection, model, fields, len(match))
+    mysql = connection.vendor == "mysql"
+    write = _mysql if mysql else _sqlite
+    statement = write(connection, model, fields, same, len(match))
     if one_desk:
         tenant = connection.ops.quote_name(model._meta.get_field("tenant").column)
         statement += f" AND t.{tenant} = %s"
-    return _Plan(statement, tuple(prepare_for(field, connection) for field in fields))
+    prepares = tuple(prepare_for(field, connection) for field in fields)
+    return _Plan(statement, prepares, same, len(match), table_first=mysql)
 
 
-def _sqlite(connection: Any, model: Any, fields: Sequence[Any], matched: int) -> str:
+def _cells(fields: Sequence[Any], same: Sequence[bool]) -> tuple[list[Any], dict[int, str]]:
+    """The fields that the table has, and what stands for each field in the statement."""
+    apart = [place for place in range(len(fields)) if not same[place]]
+    names = {place: f"j.c{cell}" for cell, place in enumerate(apart)}
+    return [fields[place] for place in apart], names
+
+
+def _sqlite(
+    connection: Any, model: Any, fields: Sequence[Any], same: Sequence[bool], matched: int
+) -> str:
     quote = connection.ops.quote_name
-    given = ", ".join(f"json_extract(value, '$[{i}]') AS c{i}" for i in range(len(fields)))
-    same = " AND ".join(f"t.{quote(f.column)} = j.c{i}" for i, f in enumerate(fields[:matched]))
-    new = ", ".join(
-        f"{quote(f.column)} = j.c{i}" for i, f in enumerate(fields[matched:], start=matched)
-    )
-    table = quote(model._meta.db_table)
-    return (
-        f"UPDATE {table} AS t SET {new} FROM (SELECT {given} FROM json_each(%s)) AS j WHERE {same}"  # noqa: S608
-    )
-
-
-def _mysql(connection: Any, model: Any, fields: Sequence[Any], matched: int) -> str:
-    quote = connection.ops.quote_name
-    table = quote(model._meta.db_table)
-    given = ", ".join(
-        f"c{i} {_type(connection, f)} PATH '$[{i}]' NULL ON EMPTY ERROR ON ERROR"
-        for i, f in enumerate(fields)
-    )
-    collations = _collations(connection.alias, model._meta.db_table)
-    same = " AND ".join(
-        f"t.{quote(f.column)} = j.c{i}{collations.get(f.column, '')}"
+    apart, names = _cells(fields, same)
+    given = ", ".join(f"json_extract(value, '$[{i}]') AS c{i}" for i in range(len(apart)))
+    # The plus keeps an index of what all rows share from being used: each row has its own key.
+    equal = " AND ".join(
+        f"t.{quote(f.column)} = {names[i]}" if i in names else f"+t.{quote(f.column)} = %s"
         for i, f in enumerate(fields[:matched])
     )
     new = ", ".join(
-        f"t.{quote(f.column)} = j.c{i}" for i, f in enumerate(fields[matched:], start=matched)
+        f"{quote(f.column)} = {names.get(i, '%s')}"
+        for i, f in enumerate(fields[matched:], start=matched)
+    )
+    table = quote(model._meta.db_table)
+    return (
+        f"UPDATE {table} AS t SET {new} FROM (SELECT {given} FROM json_each(%s)) AS j WHERE {equal}"  # noqa: S608
+    )
+
+
+def _mysql(
+    connection: Any, model: Any, fields: Sequence[Any], same: Sequence[bool], matched: int
+) -> str:
+    quote = connection.ops.quote_name
+    table = quote(model._meta.db_table)
+    apart, names = _cells(fields, same)
+    given = ", ".join(
+        f"c{i} {_type(connection, f)} PATH '$[{i}]' NULL ON EMPTY ERROR ON ERROR"
+        for i, f in enumerate(apart)
+    )
+    collations = _collations(connection.alias, model._meta.db_table)
+    equal = " AND ".join(
+        f"t.{quote(f.column)} = "
+        + (f"{names[i]}{collations.get(f.column, '')}" if i in names else "%s")
+        for i, f in enumerate(fields[:matched])
+    )
+    new = ", ".join(
+        f"t.{quote(f.column)} = {names.get(i, '%s')}"
+        for i, f in enumerate(fields[matched:], start=matched)
     )
     # STRAIGHT_JOIN: each given row finds its own by key, never the other way round.
     return (
         f"UPDATE JSON_TABLE(%s, '$[*]' COLUMNS ({given})) AS j STRAIGHT_JOIN {table} AS t "  # noqa: S608
-        f"SET {new} WHERE {same}"
+        f"SET {new} WHERE {equal}"
     )
 
 

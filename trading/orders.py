@@ -29,11 +29,22 @@ def client_order_id(
     Deterministic, not guessable without `key`, at most 30 letters and digits, beginning with
     the deployment code (a letter, then 1 to 3 letters or digits; else ValueError).
     """
-    if not _DEPLOYMENT_CODE.fullmatch(deployment_code):
-        raise ValueError("A deployment code is a letter and 1 to 3 letters or digits")
-    identity = f"{link_uid.hex}|{signal_id.hex}|{leg}|{slice_}".encode("ascii")
-    digest = hmac.digest(key, identity, "sha256")
-    return deployment_code + _base32(digest)
+    ids = ClientOrderIds(deployment_code=deployment_code, key=key, signal_id=signal_id)
+    return ids.of(link_uid.hex, leg, slice_)
+
+
+class ClientOrderIds:
+    """The client order ids of one signal's orders; see `client_order_id`."""
+
+    def __init__(self, *, deployment_code: str, key: bytes, signal_id: UUID) -> None:
+        if not _DEPLOYMENT_CODE.fullmatch(deployment_code):
+            raise ValueError("A deployment code is a letter and 1 to 3 letters or digits")
+        self._code, self._key, self._signal = deployment_code, key, signal_id.hex
+
+    def of(self, link_hex: str, leg: int, slice_: int) -> str:
+        """`link_hex`: the link's uid as 32 hex digits."""
+        identity = f"{link_hex}|{self._signal}|{leg}|{slice_}".encode("ascii")
+        return self._code + _base32(hmac.digest(self._key, identity, "sha256"))
 
 
 def client_algo_id(*, deployment_code: str, key: bytes, identity: str) -> str:

@@ -5,11 +5,10 @@ Named like the columns of the models it is read from, and a small part of their 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
-from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +16,7 @@ from django.db.models import Q
 
 from accounts.rows import fetch
 from strategies.models import Subscription
-from trading.enums import Leg
+from trading.enums import Leg, OrderCause
 from trading.models import Order
 
 
@@ -137,7 +136,6 @@ class Outgoing:
 _NESTED = ("account", "subscription", "cycle")
 _OWN = tuple(f.name for f in fields(Outgoing) if f.name not in _NESTED)
 _OWN = _OWN[: _OWN.index("exp_at_ms")]
-_own_columns = attrgetter(*_OWN)
 _AT_ACCOUNT, _AT_SUBSCRIPTION, _AT_CYCLE = (
     _OWN.index(f"{name}_id") for name in ("account", "subscription", "cycle")
 )
@@ -179,15 +177,48 @@ def _outgoing(row: Any) -> Outgoing:
     return Outgoing(*values)
 
 
-def outgoing_of(
-    order: Order,
-    account: OutgoingAccount,
-    subscription: OutgoingSubscription | None,
-    cycle: OutgoingCycle | None,
-) -> Outgoing:
-    """An order that was made in this process, as reading it back would give it."""
-    values: list[Any] = [*_own_columns(order), account, subscription, cycle]
-    return Outgoing(*values)
+OF_EACH = (
+    "id",
+    "account_id",
+    "subscription_id",
+    "cycle_id",
+    "client_order_id",
+    "lane_key",
+    "waits_for",
+)
+_OF_EACH_AT = tuple(_OWN.index(name) for name in OF_EACH)
+_BLANK: dict[str, Any] = {
+    "cause": OrderCause.SIGNAL,
+    "attempt": 0,
+    "cancel_requested": False,
+    "flattens": False,
+    "version": 0,
+}
+
+
+class Alike:
+    """New orders that have everything in common but for whom they are.
+
+    Made as reading their rows back would give them.
+    """
+
+    def __init__(self, terms: Mapping[str, Any]) -> None:
+        values = {**_BLANK, **terms}
+        self._values: list[Any] = [values.get(name) for name in _OWN]
+
+    def make(
+        self,
+        of_each: tuple[UUID, int, int | None, UUID | None, str, str, UUID | None],
+        account: OutgoingAccount,
+        subscription: OutgoingSubscription | None,
+        cycle: OutgoingCycle | None,
+    ) -> Outgoing:
+        """`of_each`: the values of `OF_EACH`, in that order."""
+        values: list[Any] = self._values.copy()
+        for place, value in zip(_OF_EACH_AT, of_each, strict=True):
+            values[place] = value
+        values += (account, subscription, cycle)
+        return Outgoing(*values)
 
 
 def may_be_handed(order: Order | Outgoing) -> bool:

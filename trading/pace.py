@@ -41,11 +41,11 @@ class Pace:
 
     def of_all(self) -> int:
         """Estimated sends of the whole installation within the last second."""
-        return self.own() * self._executors()
+        return self.own() * self.executors()
 
     def share(self, count: int) -> int:
         """What `count` orders of this process mean for the whole installation."""
-        return count * self._executors()
+        return count * self.executors()
 
     def own(self) -> int:
         since = self._clock() - 1
@@ -53,7 +53,8 @@ class Pace:
             self._sent.popleft()
         return sum(count for _, count in self._sent)
 
-    def _executors(self) -> int:
+    def executors(self) -> int:
+        """How many processes send, this one among them; asked every few seconds."""
         if self._clock() - self._asked_at >= PROCESSES_FRESH_S:
             self._processes, self._asked_at = max(alive_count("executor"), 1), self._clock()
         return self._processes

@@ -19,8 +19,11 @@ from trading.orders import client_algo_id
 from trading.outgoing import Outgoing
 
 
-def protections_of(orders: Iterable[Order]) -> list[Protection]:
-    """The protections these new orders bring along, waiting for them to fill. Not saved yet."""
+def protections_of(orders: Iterable[tuple[Outgoing, UUID]]) -> list[Protection]:
+    """The protections these new orders bring along, waiting for them to fill. Not saved yet.
+
+    Each order comes with the uid of its link.
+    """
     return [
         Protection(
             tenant_id=order.tenant_id,
@@ -29,7 +32,7 @@ def protections_of(orders: Iterable[Order]) -> list[Protection]:
             side=Side.SELL if order.side == Side.BUY else Side.BUY,
             position_side=order.position_side,
             margin_mode=order.margin_mode,
-            link_uid=order.link_uid,
+            link_uid=link_uid,
             cycle_id=order.cycle_id,
             order_id=order.id,
             client_algo_id=algo_id_of(order.client_order_id),
@@ -39,7 +42,7 @@ def protections_of(orders: Iterable[Order]) -> list[Protection]:
             state=ProtectionState.WAITING,
             created_at=order.created_at,
         )
-        for order in orders
+        for order, link_uid in orders
         if order.take_profit is not None or order.stop_loss is not None
     ]
 

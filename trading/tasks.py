@@ -27,12 +27,14 @@ from trading.execution import Flight, send_orders, starting, sweep
 from trading.execution.acting import act_due
 from trading.execution.carrying_out import carry_out_settlements
 from trading.execution.clock import clock_is_right
+from trading.execution.departing import INLINE, MarkNew
 from trading.execution.flatten import flatten_now
 from trading.execution.lanes import successors
 from trading.execution.memory import settle_memory
 from trading.execution.protecting import keep_protections_of
 from trading.leases import alive_count, beat_heartbeat, single_flight
-from trading.models import Order
+from trading.outgoing import Outgoing
+from trading.pace import pace
 from trading.paper import ensure_opened
 from trading.sync.maintenance import watch_markets as watch_announcements
 from trading.sync.reconcile import forget_old_runs as forget_runs
@@ -41,7 +43,6 @@ from trading.sync.reconcile import reconcile_due
 from trading.verification import verify_account as verify
 from trading.verification import verify_pending_accounts
 
-INLINE = 50
 # A sweep that takes longer is joined by the next, which does no harm; one that died is followed.
 SWEEP_S = 10
 
@@ -218,13 +219,16 @@ def _copy(source_id: int) -> None:
 
     def let_go(written: Written) -> None:
         try:
-            if mine := _dispatch(written.orders):
-                flight.add(mine, written.handed)
+            if written.marked:
+                flight.depart(written.marked)
+            waiting = written.waiting
+            if mine := _dispatch(waiting, mine_left=bool(written.marked)):
+                flight.add(mine, waiting)
         except Exception as error:  # noqa: BLE001 - raised below
             failures.append(error)
 
     try:
-        for _ in copy_source(source_id, each=let_go):
+        for _ in copy_source(source_id, each=let_go, mark=MarkNew(pace.executors())):
             pass
     finally:
         flight.land()
@@ -232,11 +236,19 @@ def _copy(source_id: int) -> None:
         raise failures[0]
 
 
-def _dispatch(orders: Sequence[Order]) -> list[uuid.UUID]:
-    """Share out what is much, and return what is to be sent here. Closes first, else by lot."""
+def _dispatch(orders: Sequence[Outgoing], *, mine_left: bool) -> list[uuid.UUID]:
+    """Share out what is much, and return what is to be sent here. Closes first, else by lot.
+
+    `mine_left`: this process has sent its share of them already.
+    """
     by_lot = sorted(random.sample(orders, len(orders)), key=attrgetter("opens"))
     order_ids = [order.id for order in by_lot]
     executors = max(alive_count("executor"), 1) if len(order_ids) > INLINE else 1
-    for shard in range(1, executors):
-        send_shard.apply_async(([str(i) for i in order_ids[shard::executors]],), expires=15)
-    return order_ids[::executors]
+    if mine_left and executors > 1:
+        shards = [order_ids[shard :: executors - 1] for shard in range(executors - 1)]
+        mine: list[uuid.UUID] = []
+    else:
+        mine, *shards = (order_ids[shard::executors] for shard in range(executors))
+    for shard in shards:
+        send_shard.apply_async(([str(i) for i in shard],), expires=15)
+    return mine

@@ -16,9 +16,10 @@ from uuid import UUID
 
 from django.db import transaction
 
-from accounts.bulk import insert_many, new_row
+from accounts.bulk_rows import Rows, Template
 from accounts.bulk_update import update_many
 from accounts.contention import retried
+from accounts.fields import uuid7
 from trading.enums import FINAL_STATES, EventSource, OrderState
 from trading.events import orders_changed, orders_finished
 from trading.models import Order, OrderEvent
@@ -59,7 +60,7 @@ def transition(changes: Iterable[Change], *, source: EventSource, at: datetime) 
     for change in listed:
         _assert_allowed(change)
     written = _write(listed, at)
-    insert_many([_event(change, source, at) for change in written if _is_step(change)])
+    _write_events([change for change in written if _is_step(change)], source, at)
     _announce(written)
     for change in written:
         _refresh(change)
@@ -112,19 +113,24 @@ def _is_step(change: Change) -> bool:
     return bool(change.order.state != change.to)
 
 
-def _event(change: Change, source: EventSource, at: datetime) -> OrderEvent:
-    order = change.order
-    return new_row(
-        OrderEvent,
-        tenant_id=order.tenant_id,
-        order_id=order.id,
-        signal_at=order.signal_at,
-        at=at,
-        source=source,
-        from_state=order.state,
-        to_state=change.to,
-        note=change.note[:300],
-    )
+def _write_events(changes: Sequence[Change], source: EventSource, at: datetime) -> None:
+    rows = Rows(OrderEvent, ("id", "order_id", "note"))
+    templates: dict[tuple[int, datetime, str, str], Template] = {}
+    for change in changes:
+        order = change.order
+        key = (order.tenant_id, order.signal_at, order.state, change.to)
+        template = templates.get(key)
+        if template is None:
+            template = templates[key] = rows.template(
+                tenant_id=order.tenant_id,
+                signal_at=order.signal_at,
+                at=at,
+                source=source,
+                from_state=order.state,
+                to_state=change.to,
+            )
+        rows.add(template, uuid7().hex, order.id.hex, change.note[:300])
+    rows.write()
 
 
 def _announce(written: Sequence[Change]) -> None:

@@ -61,6 +61,16 @@ class Usage:
         """Notional of the position that an opening would enlarge."""
         return self.held.get(_position(order), ZERO)
 
+    def knows(self, order: Order | Outgoing) -> bool:
+        """Is anything counted that this order's account has used?"""
+        account = order.account_id
+        return (
+            account in self.sends
+            or account in self.today
+            or account in self.positions
+            or _position(order) in self.held
+        )
+
     def take(self, order: Order | Outgoing) -> None:
         """The order leaves: those behind it in the same batch meet it."""
         self.sends[order.account_id] += 1

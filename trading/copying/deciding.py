@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from operator import attrgetter
+from typing import Any
 
 from signals.enums import Direction, Intent
 from signals.models import Signal
@@ -27,6 +29,8 @@ class Draft:
     outcome: DecisionOutcome
     reason: Reason
     numbers: Numbers
+    # Equal for followers who were decided alike.
+    likeness: Hashable = None
     orders: tuple[OrderDraft, ...] = ()
     new_cycle: CycleBase | None = None
     # By the direction of the running cycle: followers who are alike share everything but facts.
@@ -34,6 +38,15 @@ class Draft:
     ended: tuple[Direction, ...] = ()
     released: tuple[Direction, ...] = ()
     canceled: tuple[Direction, ...] = ()
+
+    def for_another(self, facts: Facts) -> Draft:
+        """The same for a follower who is alike."""
+        return Draft(facts, *_all_but_facts(self))
+
+
+_all_but_facts: Callable[[Draft], tuple[Any, ...]] = attrgetter(
+    *(f.name for f in fields(Draft) if f.name != "facts")
+)
 
 
 def decide(signal: Signal, move: LeaderMove, facts: Facts, now: datetime) -> Draft:
@@ -55,8 +68,9 @@ class Deciding:
         alike = likeness(facts, self._signal.inst_id)
         found = self._decided.get(alike)
         if found is not None:
-            return replace(found, facts=facts)
-        draft = self._decided[alike] = decide(self._signal, self._move, facts, self._now)
+            return found.for_another(facts)
+        draft = decide(self._signal, self._move, facts, self._now)
+        draft = self._decided[alike] = replace(draft, likeness=len(self._decided))
         return draft
 
 

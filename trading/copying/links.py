@@ -21,7 +21,7 @@ from strategies.enums import (
     SubscriptionStatus,
 )
 from strategies.matching import match
-from strategies.models import Strategy
+from strategies.models import Strategy, Subscription
 from trading.outgoing import OutgoingAccount, OutgoingCustomer
 from trading.sizing import SizingTerms
 from trading.switch import Covered
@@ -33,6 +33,7 @@ _OWN = ("pk", "uid", "follow_ratio", "fixed_notional", "max_leverage", "status",
 _STRATEGY = _OWN.index("strategy_id")
 _ACCOUNT = tuple(f.name for f in fields(OutgoingAccount) if f.name != "customer")
 _LIMITS = ("customer__status", "customer__max_leverage", "max_leverage", "uid")
+_SUBSCRIBED = (*_OWN, *(f"account__{name}" for name in (*_ACCOUNT, *_LIMITS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +63,27 @@ class Link:
         )
 
 
-def links_of(signal: Signal) -> list[Link]:
-    """Everyone the signal concerns: the followers of its source, or the account it names."""
+def followers_of(signal: Signal) -> list[int]:
+    """Everyone the signal concerns, by keys that `read_links` takes: subscriptions, in a stable
+    order, or the account that the signal names.
+    """
     if signal.account_id is not None:
-        accounts = ExchangeAccount.objects.filter(pk=signal.account_id)
+        return [signal.account_id]
+    return list(match(signal).select_related(None).values_list("pk", flat=True))
+
+
+def read_links(signal: Signal, keys: Sequence[int]) -> list[Link]:
+    """These followers as they are now, in the order of their keys. Who is gone is left out."""
+    if signal.account_id is not None:
+        accounts = ExchangeAccount.objects.filter(pk__in=keys)
         return [_manual(row) for row in fetch(accounts.values_list(*_ACCOUNT, *_LIMITS))]
-    followed = match(signal)
-    columns = [f"account__{name}" for name in (*_ACCOUNT, *_LIMITS)]
-    rows = fetch(followed.select_related(None).values_list(*_OWN, *columns))
-    strategies = Strategy.objects.in_bulk({row[_STRATEGY] for row in rows})
-    return [_subscribed(row, strategies[row[_STRATEGY]], signal.inst_id) for row in rows]
+    followed = Subscription.objects.filter(pk__in=keys).order_by("pk")
+    rows = fetch(followed.values_list(*_SUBSCRIBED))
+    strategies = {
+        pk: _Terms(strategy, signal.inst_id)
+        for pk, strategy in Strategy.objects.in_bulk({row[_STRATEGY] for row in rows}).items()
+    }
+    return [strategies[row[_STRATEGY]].link(row) for row in rows]
 
 
 def _manual(row: Sequence[Any]) -> Link:
@@ -92,33 +104,51 @@ def _manual(row: Sequence[Any]) -> Link:
     )
 
 
-def _subscribed(row: Sequence[Any], strategy: Strategy, inst_id: str) -> Link:
-    pk, uid, ratio, amount, max_leverage, status, strategy_id = row[: len(_OWN)]
-    account, caps, _ = _account(row[len(_OWN) :])
-    return Link(
-        uid=uid,
-        account=account,
-        subscription_id=pk,
-        strategy_id=strategy_id,
-        terms=SizingTerms(
-            mode=SizingMode(strategy.sizing_mode),
-            ratio=strategy.follow_ratio if ratio is None else ratio,
-            amount=strategy.fixed_notional if amount is None else amount,
-            min_policy=MinSizePolicy(strategy.min_size_policy),
-            over_max_policy=OverMaxPolicy(strategy.over_max_policy),
-        ),
-        margin_mode=MarginMode(strategy.margin_mode),
-        max_age=timedelta(seconds=strategy.max_age_seconds),
-        allowed=strategy.trades(inst_id),
-        refuses_repeats=strategy.refuse_repeats,
-        strategy_status=StrategyStatus(strategy.status),
-        subscription_status=SubscriptionStatus(status),
-        leverage_caps=(
-            ("strategy", strategy.max_leverage),
-            ("subscription", max_leverage),
-            *caps,
-        ),
-    )
+class _Terms:
+    """What the followers of one strategy have in common, worked out once."""
+
+    def __init__(self, strategy: Strategy, inst_id: str) -> None:
+        self._strategy = strategy
+        self._same = (
+            MarginMode(strategy.margin_mode),
+            timedelta(seconds=strategy.max_age_seconds),
+            strategy.trades(inst_id),
+            strategy.refuse_repeats,
+            StrategyStatus(strategy.status),
+        )
+        self._terms: dict[tuple[Decimal | None, Decimal | None], SizingTerms] = {}
+        self._statuses = {status.value: status for status in SubscriptionStatus}
+
+    def link(self, row: Sequence[Any]) -> Link:
+        pk, uid, ratio, amount, max_leverage, status, strategy_id = row[: len(_OWN)]
+        account, caps, _ = _account(row[len(_OWN) :])
+        return Link(
+            uid,
+            account,
+            pk,
+            strategy_id,
+            self._sizing(ratio, amount),
+            *self._same,
+            self._statuses[status],
+            (
+                ("strategy", self._strategy.max_leverage),
+                ("subscription", max_leverage),
+                *caps,
+            ),
+        )
+
+    def _sizing(self, ratio: Decimal | None, amount: Decimal | None) -> SizingTerms:
+        found = self._terms.get((ratio, amount))
+        if found is None:
+            strategy = self._strategy
+            found = self._terms[ratio, amount] = SizingTerms(
+                mode=SizingMode(strategy.sizing_mode),
+                ratio=strategy.follow_ratio if ratio is None else ratio,
+                amount=strategy.fixed_notional if amount is None else amount,
+                min_policy=MinSizePolicy(strategy.min_size_policy),
+                over_max_policy=OverMaxPolicy(strategy.over_max_policy),
+            )
+        return found
 
 
 def _account(

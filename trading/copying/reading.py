@@ -15,6 +15,7 @@ from customers.enums import PositionMode
 from signals.enums import Direction, Unit
 from signals.models import Signal
 from trading.copying.links import Link
+from trading.departing import Around
 from trading.enums import Leg, LimitKind, OrderState
 from trading.guards import Guards, read_guards
 from trading.models import (
@@ -93,11 +94,21 @@ def undecided(signal: Signal, links: Sequence[Link]) -> list[Link]:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What is the same for every follower of a signal, read once. Marking looks again."""
+    """What is the same for every follower of a chunk, read once, the switches being held."""
 
     markets: Mapping[str, MarketFacts]
     switchboard: Switchboard
     guards: Guards
+
+    def around(self) -> Around:
+        """The same in the words of whoever marks the orders."""
+        by_key = {(name, f.instrument.inst_id): f for name, f in self.markets.items()}
+        return Around(
+            switchboard=self.switchboard,
+            guards=self.guards,
+            instruments={key: facts.instrument for key, facts in by_key.items()},
+            mark_times={key: facts.mark_at for key, facts in by_key.items()},
+        )
 
 
 def read_frame(signal: Signal, links: Sequence[Link], now: datetime) -> Frame:

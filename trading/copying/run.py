@@ -23,17 +23,21 @@ from signals.models import Signal, SignalSource
 from trading.copying.cycles import settle_links
 from trading.copying.deciding import Deciding, Draft
 from trading.copying.leader import LeaderMove, leader_move, write_leader
-from trading.copying.links import Link, links_of
-from trading.copying.reading import Facts, Frame, read_facts, read_frame, undecided
+from trading.copying.links import followers_of, read_links
+from trading.copying.reading import Facts, read_facts, read_frame, undecided
 from trading.copying.writing import Outrun, Written, write_drafts
+from trading.departing import Mark, mark_nobody
 from trading.enums import DecisionOutcome, Reason
 from trading.events import orders_ready, signal_decided
 from trading.faults import faultpoint
 from trading.leases import db_now
 from trading.models import Order
+from trading.outgoing import Outgoing
+from trading.switch import SwitchUnreadableError, hold_switches
 from trading.transition import retried
 
-CHUNK = 200
+# One transaction: what it asks is asked once for so many, and they are sent when it is over.
+CHUNK = 400
 # Whoever dies while it copies is followed after this; an opening lives a minute.
 CLAIM = timedelta(seconds=15)
 MAX_CLAIMS = 5
@@ -48,10 +52,13 @@ def _nothing(_written: Written) -> None:
     pass
 
 
-def copy_source(source_id: int, each: Each = _nothing) -> Iterator[list[Order]]:
+def copy_source(
+    source_id: int, each: Each = _nothing, mark: Mark = mark_nobody
+) -> Iterator[list[Outgoing]]:
     """Copy every waiting signal of a source and yield each one's orders, ready to be sent.
 
-    `each` is given them earlier, chunk by chunk, while the rest is still being decided.
+    `each` is given them earlier, chunk by chunk, while the rest is still being decided. `mark`
+    lets some leave with their chunk: they are `each`'s to send.
     Ends at once when another process holds the claim: that one goes on until nothing
     waits. Safe to run twice, late, or after a crash at any line.
     """
@@ -59,14 +66,14 @@ def copy_source(source_id: int, each: Each = _nothing) -> Iterator[list[Order]]:
         tenant_id = SignalSource.objects.values_list("tenant_id", flat=True).get(pk=source_id)
     while True:
         with tenant_scope(tenant_id):
-            orders = _copy_next(source_id, each)
+            orders = _copy_next(source_id, each, mark)
         if orders is None:
             return
         if orders:
             yield orders
 
 
-def _copy_next(source_id: int, each: Each) -> list[Order] | None:
+def _copy_next(source_id: int, each: Each, mark: Mark) -> list[Outgoing] | None:
     """The orders of the next signal, or None when there is none or somebody else is at it."""
     if not Signal.objects.filter(source_id=source_id).waiting().exists():
         return None
@@ -87,7 +94,7 @@ def _copy_next(source_id: int, each: Each) -> list[Order] | None:
             return []
         faultpoint("S2.claimed")
         keep = _Keeping(source_id, token)
-        return copy_signal(signal, lane_at=lane_at, keep_claim=keep.on, each=each)
+        return copy_signal(signal, lane_at=lane_at, keep_claim=keep.on, each=each, mark=mark)
     finally:
         _release(source_id, token)
 
@@ -157,7 +164,8 @@ def copy_signal(
     lane_at: datetime,
     keep_claim: Callable[[], bool] = lambda: True,
     each: Each = _nothing,
-) -> list[Order]:
+    mark: Mark = mark_nobody,
+) -> list[Outgoing]:
     """Decide every link of a signal, chunk by chunk, and finish the signal with the last one.
 
     Who comes first is decided by lot. `each` is given the orders of a chunk once they are
@@ -168,15 +176,15 @@ def copy_signal(
             _finish(signal, None, timezone.now(), 0, reason=SignalReason.SOURCE_DISABLED)
             _announce(signal, [])
         return []
-    links = links_of(signal)
-    job = _Job(signal, leader_move(signal), lane_at, read_frame(signal, links, timezone.now()))
-    orders: list[Order] = []
-    chunks = _by_lot(links)
+    followers = followers_of(signal)
+    job = _Job(signal, leader_move(signal), lane_at, mark)
+    orders: list[Outgoing] = []
+    chunks = _by_lot(followers)
     for number, chunk in enumerate(chunks, start=1):
         if number > 1 and not keep_claim():
             break
         last = number == len(chunks)
-        made = _copy_chunk(job, chunk, len(links) if last else None)
+        made = _copy_chunk(job, chunk, len(followers) if last else None)
         faultpoint("S2.chunk_committed")
         if made.orders:
             each(made)
@@ -186,15 +194,15 @@ def copy_signal(
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """A signal that is being copied: where it takes the leader, and what all followers share."""
+    """A signal that is being copied, where it takes the leader, and who may let orders leave."""
 
     signal: Signal
     move: LeaderMove
     lane_at: datetime
-    frame: Frame
+    mark: Mark
 
 
-def _copy_chunk(job: _Job, links: Sequence[Link], total: int | None) -> Written:
+def _copy_chunk(job: _Job, followers: Sequence[int], total: int | None) -> Written:
     """One transaction: this chunk's decisions and orders, and with the last one the signal's end.
 
     Two sources may decide for one account at the same moment, and an order may leave while
@@ -205,7 +213,7 @@ def _copy_chunk(job: _Job, links: Sequence[Link], total: int | None) -> Written:
             # The first to claim a signal need not ask what another one did with it before: the
             # keys of decisions are unique, and this would fail.
             alone = job.signal.claims <= 1 and left == RACES - 1
-            return _try_chunk(job, links, total, alone=alone)
+            return _try_chunk(job, followers, total, alone=alone)
         except (IntegrityError, Outrun):
             if left == 0:
                 raise
@@ -214,20 +222,26 @@ def _copy_chunk(job: _Job, links: Sequence[Link], total: int | None) -> Written:
 
 @retried
 @transaction.atomic
-def _try_chunk(job: _Job, links: Sequence[Link], total: int | None, *, alone: bool) -> Written:
+def _try_chunk(job: _Job, followers: Sequence[int], total: int | None, *, alone: bool) -> Written:
     signal, move = job.signal, job.move
     if not alone and not Signal.objects.filter(pk=signal.pk).waiting().exists():
         return Written()  # we slept longer than our claim lasted, and somebody else finished it
+    # Who is marked below leaves by what is read from here on.
+    mark = job.mark if _holds_switches(signal.tenant_id) else mark_nobody
     now = timezone.now()
+    links = read_links(signal, followers)
+    frame = read_frame(signal, links, now)
     open_links = links if alone else undecided(signal, links)
     # What ended meanwhile counts now, whether or not its event has come.
     begun = settle_links(signal, [link.uid for link in open_links])
     deciding = Deciding(signal, move, now)
     drafts = [
         _decided(signal, deciding, facts)
-        for facts in read_facts(signal, open_links, now, job.frame, begun)
+        for facts in read_facts(signal, open_links, now, frame, begun)
     ]
-    written = write_drafts(signal, move, drafts, lane_at=job.lane_at, now=now)
+    written = write_drafts(
+        signal, move, drafts, frame.around(), lane_at=job.lane_at, now=now, mark=mark
+    )
     faultpoint("S2.mid_chunk")
     if total is not None:
         reason = SignalReason.NONE if total else SignalReason.NO_STRATEGY
@@ -236,7 +250,17 @@ def _try_chunk(job: _Job, links: Sequence[Link], total: int | None, *, alone: bo
     return written
 
 
-def _announce(signal: Signal, orders: Sequence[Order]) -> None:
+def _holds_switches(tenant_id: int) -> bool:
+    """Decisions need no switch, only what is sent does: it is refused when it would leave."""
+    try:
+        hold_switches([tenant_id])
+    except SwitchUnreadableError:
+        log.exception("the switches of desk %s cannot be held: nothing leaves at once", tenant_id)
+        return False
+    return True
+
+
+def _announce(signal: Signal, orders: Sequence[Outgoing]) -> None:
     transaction.on_commit(partial(signal_decided.send_robust, Signal, signal_id=str(signal.pk)))
     if orders:
         ids = [order.id for order in orders]
@@ -286,8 +310,7 @@ def _finish(
     )
 
 
-def _by_lot(links: Sequence[Link]) -> list[list[Link]]:
+def _by_lot(followers: Sequence[int]) -> list[list[int]]:
     """Who is in the first chunk, and so on, by lot; within a chunk in the order given."""
-    places = random.sample(range(len(links)), len(links))
-    chunks = [sorted(places[start : start + CHUNK]) for start in range(0, len(links), CHUNK)]
-    return [[links[place] for place in chunk] for chunk in chunks] or [[]]
+    drawn = random.sample(followers, len(followers))
+    return [sorted(drawn[start : start + CHUNK]) for start in range(0, len(drawn), CHUNK)] or [[]]

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
 
-from accounts.bulk import insert_many, new_row
+from accounts.bulk import insert_many
+from accounts.bulk_rows import Rows, Template
 from accounts.bulk_update import update_many
+from accounts.fields import uuid7
 from customers.enums import PositionMode
 from signals.enums import Direction, Intent
 from signals.models import Signal
 from trading.copying.deciding import Draft
 from trading.copying.leader import LeaderMove
+from trading.copying.links import Link
 from trading.copying.planning import OrderDraft
 from trading.copying.reading import Facts
+from trading.departing import MARKED_COLUMNS, Around, Made, Mark, Marked, mark_nobody
 from trading.enums import (
     EventSource,
     Leg,
@@ -30,21 +34,31 @@ from trading.enums import (
     Side,
 )
 from trading.models import Cycle, Decision, Order, OrderEvent
-from trading.orders import client_order_id, lane_key
+from trading.orders import ClientOrderIds, lane_key
 from trading.outgoing import (
+    Alike,
     Outgoing,
     OutgoingCycle,
     OutgoingStrategy,
     OutgoingSubscription,
-    may_be_handed,
-    outgoing_of,
 )
-from trading.positions_held import UNSENT, base_of
+from trading.positions_held import UNSENT
 from trading.protections import protections_of, towards_market
 from trading.transition import Change, transition
 
 TAKEN_BACK = {Intent.CANCEL: (OrderState.CANCELED, Reason.CANCELED_BY_SIGNAL)}
 SUPERSEDED = (OrderState.DENIED, Reason.SUPERSEDED)
+ORDER_OWN = (
+    "id",
+    "decision_id",
+    "subscription_id",
+    "account_id",
+    "cycle_id",
+    "link_uid",
+    "client_order_id",
+    "lane_key",
+    "waits_for",
+)
 
 
 class Outrun(RuntimeError):  # noqa: N818 - says what happened
@@ -53,57 +67,242 @@ class Outrun(RuntimeError):  # noqa: N818 - says what happened
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The orders of a chunk. `handed` are those that need not be read again to be sent."""
+    """The orders of a chunk, and those of them that leave now that it is committed."""
 
-    orders: list[Order] = field(default_factory=list)
-    handed: list[Outgoing] = field(default_factory=list)
+    orders: Sequence[Outgoing] = ()
+    marked: Sequence[Marked] = ()
+
+    @property
+    def waiting(self) -> list[Outgoing]:
+        """Those that somebody has to look at before they may leave."""
+        gone = {one.order.id for one in self.marked}
+        return [order for order in self.orders if order.id not in gone]
 
 
-def write_drafts(
-    signal: Signal, move: LeaderMove, drafts: Sequence[Draft], *, lane_at: datetime, now: datetime
+def write_drafts(  # noqa: PLR0913 - what a chunk is written from
+    signal: Signal,
+    move: LeaderMove,
+    drafts: Sequence[Draft],
+    around: Around,
+    *,
+    lane_at: datetime,
+    now: datetime,
+    mark: Mark = mark_nobody,
 ) -> Written:
     """Write a chunk and return its orders, ready to be sent. Runs inside a transaction.
+
+    `mark` may let some of them leave as soon as the transaction commits.
 
     Raises IntegrityError when another process decided one of these links meanwhile, and
     Outrun when one of their orders left meanwhile.
     """
     _take_back(move, drafts, now)
     _end(drafts, now)
-    decisions, cycles, orders = [], [], []
-    handed: list[Outgoing] = []
+    writing = _Writing(signal, move, lane_at, now)
     for draft in drafts:
-        decision = _decision(signal, draft, now)
-        cycle = _cycle(signal, move, draft, now)
-        decisions.append(decision)
-        if cycle is not None:
-            cycles.append(cycle)
-        made = _orders(signal, draft, decision, cycle, lane_at, now)
-        orders += made
-        handed += [_handed(order, draft, cycle) for order in made if may_be_handed(order)]
-    insert_many(decisions)
-    insert_many(cycles)
-    insert_many(orders)
-    insert_many(protections_of(orders))
-    insert_many([_created(order, now) for order in orders])
-    return Written(orders, handed)
+        writing.take(draft)
+    marked = mark([line.made for line in writing.lines], around, at=now)
+    writing.write()
+    return Written([line.made.order for line in writing.lines], marked)
 
 
-def _handed(order: Order, draft: Draft, new_cycle: Cycle | None) -> Outgoing:
-    link = draft.facts.link
-    subscription = None
-    if link.strategy_id is not None:
-        subscription = OutgoingSubscription(
-            link.strategy_id, link.subscription_status, OutgoingStrategy(link.strategy_status)
+class _Line(NamedTuple):
+    """One new order with what its row says besides."""
+
+    made: Made
+    slot: _Slot
+    decision: str
+    link: str
+
+
+class _Slot:
+    """The rows of all orders that take the same place in the drafts of followers who are alike."""
+
+    def __init__(self, leg: OrderDraft, terms: dict[str, Any]) -> None:
+        self.leg = leg
+        self.terms = terms
+        self.alike = Alike(terms)
+        self.rows: dict[str, tuple[Template, Template]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What the rows of followers who are alike have in common."""
+
+    decision: Template
+    cycle: Template | None
+    slots: tuple[_Slot, ...]
+
+
+class _Writing:
+    """The rows of one chunk, gathered and then written, a statement for each table."""
+
+    def __init__(self, signal: Signal, move: LeaderMove, lane_at: datetime, now: datetime) -> None:
+        self._signal, self._move, self._lane_at, self._now = signal, move, lane_at, now
+        self._ids = ClientOrderIds(
+            deployment_code=settings.DEPLOYMENT_CODE,
+            key=settings.ORDER_ID_KEY.encode(),
+            signal_id=signal.id,
         )
-    cycle = None
-    if new_cycle is not None and new_cycle.pk == order.cycle_id:
-        cycle = OutgoingCycle(new_cycle.pk, new_cycle.follower_base, new_cycle.leader_base)
-    else:
-        for direction, running in draft.facts.cycles.items():
-            if running.cycle.pk == order.cycle_id:
-                base = draft.rebased.get(direction) or base_of(running.cycle)
-                cycle = OutgoingCycle(order.cycle_id, base.follower_base, base.leader_base)
-    return outgoing_of(order, link.account, subscription, cycle)
+        self._shapes: dict[Hashable, _Shape] = {}
+        self._followed: dict[tuple[int, str, str], OutgoingSubscription] = {}
+        self._decisions = Rows(Decision, ("id", "subscription_id", "account_id", "link_uid"))
+        self._cycles = Rows(
+            Cycle, ("id", "link_uid", "subscription_id", "account_id", "active_key")
+        )
+        self._orders = Rows(Order, ORDER_OWN)
+        self._events = Rows(OrderEvent, ("id", "order_id"))
+        self.lines: list[_Line] = []
+
+    def take(self, draft: Draft) -> None:
+        """Take in one follower's decision, and the cycle and orders that come of it."""
+        shape = self._shapes.get(draft.likeness)
+        if shape is None:
+            shape = self._shapes[draft.likeness] = self._shape(draft)
+        link = draft.facts.link
+        link_hex, decision = link.uid.hex, uuid7().hex
+        self._decisions.add(
+            shape.decision, decision, link.subscription_id, link.account.pk, link_hex
+        )
+        cycle = self._cycle(shape, draft, link_hex)
+        closing: UUID | None = None
+        for slot in shape.slots:
+            order = self._order(slot, draft, cycle, link_hex, closing)
+            self.lines.append(_Line(Made(order, draft.likeness), slot, decision, link_hex))
+            if slot.leg.leg == Leg.CLOSE:
+                closing = order.id
+
+    def write(self) -> None:
+        """Write everything; the orders as they are by now."""
+        for made, slot, decision, link in self.lines:
+            order = made.order
+            rows = slot.rows.get(order.state)
+            if rows is None:
+                rows = slot.rows[order.state] = self._order_rows(slot, order)
+            cycle_id = order.cycle_id
+            self._orders.add(
+                rows[0],
+                order.id.hex,
+                decision,
+                order.subscription_id,
+                order.account_id,
+                None if cycle_id is None else cycle_id.hex,
+                link,
+                order.client_order_id,
+                order.lane_key,
+                None if order.waits_for is None else order.waits_for.hex,
+            )
+            self._events.add(rows[1], uuid7().hex, order.id.hex)
+        self._decisions.write()
+        self._cycles.write()
+        self._orders.write()
+        insert_many(protections_of((line.made.order, UUID(line.link)) for line in self.lines))
+        self._events.write()
+
+    def _shape(self, draft: Draft) -> _Shape:
+        signal, base = self._signal, draft.new_cycle
+        decision = self._decisions.template(
+            tenant_id=signal.tenant_id,
+            signal_id=signal.pk,
+            outcome=draft.outcome,
+            reason=draft.reason,
+            numbers=draft.numbers,
+            decided_at=self._now,
+        )
+        cycle = None
+        if base is not None:
+            cycle = self._cycles.template(
+                tenant_id=signal.tenant_id,
+                source_id=signal.source_id,
+                inst_id=signal.inst_id,
+                direction=self._move.direction,
+                unit=self._move.unit,
+                follower_base=base.follower_base,
+                leader_base=base.leader_base,
+                opened_at=self._now,
+            )
+        return _Shape(decision, cycle, tuple(self._slots(draft)))
+
+    def _slots(self, draft: Draft) -> Iterator[_Slot]:
+        for leg_number, leg in enumerate(draft.orders):
+            common = _terms(self._signal, draft.facts, leg)
+            for slice_number, quantity in enumerate(leg.quantities):
+                notional = leg.notional
+                if len(leg.quantities) > 1 and notional is not None:
+                    notional = notional * quantity / sum(leg.quantities)
+                own = {
+                    "lane_at": self._lane_at,
+                    "created_at": self._now,
+                    "leg_number": leg_number,
+                    "slice_number": slice_number,
+                    "quantity": quantity,
+                    "notional": notional,
+                }
+                yield _Slot(leg, common | own)
+
+    def _order_rows(self, slot: _Slot, order: Outgoing) -> tuple[Template, Template]:
+        """What the rows of the slot's orders have in common that are in the state of this one."""
+        marked = {name: getattr(order, name) for name in MARKED_COLUMNS}
+        event = self._events.template(
+            tenant_id=order.tenant_id,
+            signal_at=order.signal_at,
+            at=self._now,
+            source=EventSource.ENGINE,
+            to_state=order.state,
+        )
+        return self._orders.template(**slot.terms | marked), event
+
+    def _cycle(self, shape: _Shape, draft: Draft, link_hex: str) -> OutgoingCycle | None:
+        base = draft.new_cycle
+        if shape.cycle is None or base is None:
+            return None
+        link, cycle = draft.facts.link, uuid7()
+        self._cycles.add(
+            shape.cycle,
+            cycle.hex,
+            link_hex,
+            link.subscription_id,
+            link.account.pk,
+            draft.facts.active_key(self._signal.inst_id, self._move.direction),
+        )
+        return OutgoingCycle(cycle, base.follower_base, base.leader_base)
+
+    def _order(
+        self,
+        slot: _Slot,
+        draft: Draft,
+        new_cycle: OutgoingCycle | None,
+        link_hex: str,
+        closing: UUID | None,
+    ) -> Outgoing:
+        link, leg, terms = draft.facts.link, slot.leg, slot.terms
+        cycle = new_cycle
+        if leg.in_cycle is not None:
+            cycle = draft.facts.cycles[leg.in_cycle].cycle
+            base = draft.rebased.get(leg.in_cycle)
+            if base is not None:
+                cycle = OutgoingCycle(cycle.pk, base.follower_base, base.leader_base)
+        of_each = (
+            uuid7(),
+            link.account.pk,
+            link.subscription_id,
+            None if cycle is None else cycle.pk,
+            self._ids.of(link_hex, terms["leg_number"], terms["slice_number"]),
+            lane_key(link.account.pk, self._signal.inst_id, terms["position_side"]),
+            closing if leg.waits_for_close else None,
+        )
+        return slot.alike.make(of_each, link.account, self._subscription(link), cycle)
+
+    def _subscription(self, link: Link) -> OutgoingSubscription | None:
+        if link.strategy_id is None:
+            return None
+        key = (link.strategy_id, link.subscription_status, link.strategy_status)
+        found = self._followed.get(key)
+        if found is None:
+            strategy = OutgoingStrategy(link.strategy_status)
+            found = OutgoingSubscription(link.strategy_id, link.subscription_status, strategy)
+            self._followed[key] = found
+        return found
 
 
 def _take_back(move: LeaderMove, drafts: Sequence[Draft], now: datetime) -> None:
@@ -153,89 +352,8 @@ def _key(draft: Draft, direction: Direction) -> UUID:
     return draft.facts.cycles[direction].cycle.pk
 
 
-def _decision(signal: Signal, draft: Draft, now: datetime) -> Decision:
-    link = draft.facts.link
-    return new_row(
-        Decision,
-        tenant_id=signal.tenant_id,
-        signal_id=signal.pk,
-        subscription_id=link.subscription_id,
-        account_id=link.account.pk,
-        link_uid=link.uid,
-        outcome=draft.outcome,
-        reason=draft.reason,
-        numbers=draft.numbers,
-        decided_at=now,
-    )
-
-
-def _cycle(signal: Signal, move: LeaderMove, draft: Draft, now: datetime) -> Cycle | None:
-    base = draft.new_cycle
-    if base is None:
-        return None
-    facts = draft.facts
-    return new_row(
-        Cycle,
-        tenant_id=signal.tenant_id,
-        link_uid=facts.link.uid,
-        subscription_id=facts.link.subscription_id,
-        source_id=signal.source_id,
-        account_id=facts.link.account.pk,
-        inst_id=signal.inst_id,
-        direction=move.direction,
-        unit=move.unit,
-        follower_base=base.follower_base,
-        leader_base=base.leader_base,
-        active_key=facts.active_key(signal.inst_id, move.direction),
-        opened_at=now,
-    )
-
-
-def _orders(
-    signal: Signal,
-    draft: Draft,
-    decision: Decision,
-    new_cycle: Cycle | None,
-    lane_at: datetime,
-    now: datetime,
-) -> list[Order]:
-    made: list[Order] = []
-    closing: Order | None = None
-    for leg_number, leg in enumerate(draft.orders):
-        direction = leg.in_cycle
-        cycle = new_cycle if direction is None else draft.facts.cycles[direction].cycle
-        common = _terms(signal, draft.facts, leg)
-        for slice_number, quantity in enumerate(leg.quantities):
-            order = new_row(
-                Order,
-                **common,
-                lane_at=lane_at,
-                created_at=now,
-                decision_id=decision.pk,
-                cycle_id=None if cycle is None else cycle.pk,
-                leg_number=leg_number,
-                slice_number=slice_number,
-                quantity=quantity,
-                client_order_id=client_order_id(
-                    deployment_code=settings.DEPLOYMENT_CODE,
-                    key=settings.ORDER_ID_KEY.encode(),
-                    link_uid=common["link_uid"],
-                    signal_id=signal.id,
-                    leg=leg_number,
-                    slice_=slice_number,
-                ),
-            )
-            if len(leg.quantities) > 1 and leg.notional is not None:
-                order.notional = leg.notional * quantity / sum(leg.quantities)
-            if leg.waits_for_close and closing is not None:
-                order.waits_for = closing.id
-            made.append(order)
-        closing = made[-1] if leg.leg == Leg.CLOSE else closing
-    return made
-
-
 def _terms(signal: Signal, facts: Facts, leg: OrderDraft) -> dict[str, Any]:
-    """What all slices of a leg have in common."""
+    """What all slices of a leg have in common, for all followers who are alike."""
     link = facts.link
     account = link.account
     spot = facts.market is not None and facts.market.rules.spot
@@ -249,11 +367,7 @@ def _terms(signal: Signal, facts: Facts, leg: OrderDraft) -> dict[str, Any]:
         "tenant_id": signal.tenant_id,
         "signal_at": signal.signal_at,
         "signal_id": signal.pk,
-        "subscription_id": link.subscription_id,
-        "account_id": account.pk,
-        "link_uid": link.uid,
         "leg": leg.leg,
-        "lane_key": lane_key(account.pk, signal.inst_id, position_side),
         "market": account.market,
         "inst_id": signal.inst_id,
         "side": side,
@@ -293,16 +407,3 @@ def _sides(leg: OrderDraft, position_mode: str, spot: bool) -> tuple[Side, Posit
     if position_mode == PositionMode.LONG_SHORT and not spot:
         return side, PositionSide(leg.direction.value), False
     return side, PositionSide.NET, not opens and not spot
-
-
-def _created(order: Order, now: datetime) -> OrderEvent:
-    return new_row(
-        OrderEvent,
-        tenant_id=order.tenant_id,
-        order_id=order.id,
-        signal_at=order.signal_at,
-        at=now,
-        source=EventSource.ENGINE,
-        to_state=order.state,
-        note="",
-    )

@@ -50,6 +50,11 @@ def keys_of_all(accounts: Iterable[Keyed | ExchangeAccount]) -> dict[int, Creden
     return {pk: _cache[pk][1] for pk, version in wanted.items() if pk in _cache}
 
 
+def is_known(account: Keyed) -> bool:
+    """Is the account's present key decrypted already?"""
+    return _cache.get(account.pk, (None,))[0] == account.key_version
+
+
 def forget(account_id: int) -> None:
     """The exchange refused the key: read it again next time."""
     _cache.pop(account_id, None)

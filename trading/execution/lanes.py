@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple
@@ -113,6 +113,12 @@ def _is_due(order: Outgoing | _Standing, now: datetime) -> bool:
         and (order.not_before is None or order.not_before <= now)
         and (order.lease_until is None or order.lease_until < now)
     )
+
+
+def unfinished_lanes(lane_keys: Collection[str]) -> set[str]:
+    """Of these lanes, those with an order that holds up whatever comes behind it. One query."""
+    rows = Order.objects.filter(lane_key__in=lane_keys, state__in=OPEN_STATES).exclude(_RESTING)
+    return set(rows.order_by().values_list("lane_key", flat=True))
 
 
 def lane_heads(lane_keys: Iterable[str]) -> dict[str, UUID]:

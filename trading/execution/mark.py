@@ -12,16 +12,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 
 from accounts import audit
-from accounts.bulk import insert_many, new_row
+from accounts.bulk_rows import Rows, Template
 from accounts.enums import AuditLevel
+from accounts.fields import uuid7
 from accounts.models import Tenant
 from customers.enums import AccountStatus, CustomerStatus, KeyStatus
 from strategies.enums import StrategyStatus, SubscriptionStatus
+from trading.departing import Attempt, Marked
 from trading.endpoints import endpoint_of
 from trading.enums import (
     FINAL_STATES,
@@ -70,32 +73,24 @@ FLIP_TIMEOUT = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
-    """An order that may be sent now, once, until its deadline, with its attempt on record."""
-
-    order: Outgoing
-    attempt: OrderAttempt
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class Seen:
     """What was read for one batch."""
 
     now: datetime
     boards: Mapping[int, Switchboard]
     instruments: Mapping[tuple[str, str], Instrument]
     mark_times: Mapping[tuple[str, str], datetime | None]
-    holdings: Mapping[uuid.UUID, Holding]
-    close_ended: Mapping[uuid.UUID, bool]
+    holdings: Mapping[UUID, Holding]
+    close_ended: Mapping[UUID, bool]
     guards: Guards
-    lingering: Set[uuid.UUID]
+    lingering: Set[UUID]
     usage: Usage
     bound: dict[tuple[Any, ...], Mapping[LimitKind, LimitValue]] = field(default_factory=dict)
 
 
 @retried
 @transaction.atomic
-def mark(orders: Sequence[Order | Outgoing], locked: Mapping[uuid.UUID, str]) -> list[Marked]:
+def mark(orders: Sequence[Order | Outgoing], locked: Mapping[UUID, str]) -> list[Marked]:
     """Check the orders once more and mark those that may go; the others say why not.
 
     Runs in the scope of all tenants. `locked` names the orders whose leverage the
@@ -110,7 +105,7 @@ def mark(orders: Sequence[Order | Outgoing], locked: Mapping[uuid.UUID, str]) ->
     renew([order for order in heads if order.id in known])
     seen = _look(heads, now)
     changes: list[Change] = []
-    attempts: list[OrderAttempt] = []
+    attempts: list[Attempt] = []
     for order in heads:
         change, attempt = _judge(order, seen, locked.get(order.id))
         if change is not None:
@@ -122,20 +117,20 @@ def mark(orders: Sequence[Order | Outgoing], locked: Mapping[uuid.UUID, str]) ->
     _alert(written)
     taken = {one.order.id: one.order for one in written if one.to == OrderState.SENDING}
     made = [attempt for attempt in attempts if attempt.order_id in taken]
-    insert_many(made)
+    write_attempts(made, seen.now, {i: order.tenant_id for i, order in taken.items()})
     seen.usage.pace.add(len(made))
     faultpoint("S5.before_commit")
     return [Marked(taken[attempt.order_id], attempt) for attempt in made]
 
 
-def not_refused(orders: Iterable[Outgoing]) -> set[uuid.UUID]:
+def not_refused(orders: Iterable[Outgoing]) -> set[UUID]:
     """Which of these may go as things stand, before anything is asked of the exchange for them.
 
     Only `mark` decides: it looks again, with the switches held.
     """
     listed = list(orders)
     seen = _look(listed, db_now())
-    return {order.id for order in listed if _refusal(order, seen, None) is None}
+    return {order.id for order in listed if refusal(order, seen, None) is None}
 
 
 def _alert(written: Iterable[Change]) -> None:
@@ -150,7 +145,7 @@ def _alert(written: Iterable[Change]) -> None:
             )
 
 
-def _look(heads: Sequence[Outgoing], now: datetime) -> _Seen:
+def _look(heads: Sequence[Outgoing], now: datetime) -> Seen:
     inst_ids = {order.inst_id for order in heads}
     markets = {order.market for order in heads}
     prices = list(MarketPrice.objects.filter(market__in=markets, inst_id__in=inst_ids))
@@ -163,7 +158,7 @@ def _look(heads: Sequence[Outgoing], now: datetime) -> _Seen:
     cycles = {order.cycle_id for order in heads if order.cycle_id and not order.opens}
     awaited = {order.waits_for for order in heads if order.waits_for}
     closes = Order.objects.filter(id__in=awaited).select_related("cycle")
-    return _Seen(
+    return Seen(
         now=now,
         boards=boards,
         instruments=instruments,
@@ -172,11 +167,11 @@ def _look(heads: Sequence[Outgoing], now: datetime) -> _Seen:
         close_ended=_flat_after(closes, bases),
         guards=read_guards(prices=prices, now=now),
         lingering=lingering(heads),
-        usage=_usage(heads, boards, now),
+        usage=usage_of(heads, boards, now),
     )
 
 
-def _usage(heads: Sequence[Outgoing], boards: Mapping[int, Switchboard], now: datetime) -> Usage:
+def usage_of(heads: Sequence[Outgoing], boards: Mapping[int, Switchboard], now: datetime) -> Usage:
     """What is used of those limits that bind any of these orders."""
     listed = [limit for board in boards.values() for own in board.limits.values() for limit in own]
     for order in heads:
@@ -188,7 +183,7 @@ def _usage(heads: Sequence[Outgoing], boards: Mapping[int, Switchboard], now: da
     return read_usage(heads, kinds, days, now)
 
 
-def _flat_after(closes: Iterable[Order], bases: Mapping[str, str]) -> dict[uuid.UUID, bool]:
+def _flat_after(closes: Iterable[Order], bases: Mapping[str, str]) -> dict[UUID, bool]:
     """Of closes that an opening waits for: is their position really gone?"""
     listed = list(closes)
     held = read_holdings({c.cycle_id for c in listed if c.cycle_id}, bases)
@@ -199,22 +194,20 @@ def _flat_after(closes: Iterable[Order], bases: Mapping[str, str]) -> dict[uuid.
     }
 
 
-def _judge(
-    order: Outgoing, seen: _Seen, locked: str | None
-) -> tuple[Change | None, OrderAttempt | None]:
+def _judge(order: Outgoing, seen: Seen, locked: str | None) -> tuple[Change | None, Attempt | None]:
     """Mark it, put it off (no change of state), or end it with its reason."""
-    refused = _refusal(order, seen, locked)
+    refused = refusal(order, seen, locked)
     if refused is not None:
         return refused, None
     quantity = _quantity(order, seen)
     if quantity <= 0:
         return _end(order, OrderState.DENIED, _why_nothing(order, seen)), None
-    attempt = _attempt(order, seen.now)
+    attempt = Attempt(uuid7(), order.signal_at, order.id, order.attempt + 1, deadline_of(order))
     columns = {
         "quantity": quantity,
         "attempt": attempt.number,
         "exp_at_ms": attempt.exp_at_ms,
-        "lease_until": seen.now + _ttl(order) + timedelta(seconds=settings.LEASE_MARGIN_S),
+        "lease_until": lease_of(order, seen.now),
         "claim_token": uuid.uuid4(),
         "not_found_count": 0,
         "last_not_found_at": None,
@@ -225,7 +218,8 @@ def _judge(
     return Change(order, OrderState.SENDING, columns), attempt
 
 
-def _refusal(order: Outgoing, seen: _Seen, locked: str | None) -> Change | None:
+def refusal(order: Outgoing, seen: Seen, locked: str | None) -> Change | None:
+    """Why the order may not leave now, as the step that this means; None when it may."""
     if order.cancel_requested:
         return _end(order, OrderState.CANCELED, Reason.CANCELED_BY_SIGNAL)
     if order.opens and order.expires_at is not None and seen.now > order.expires_at:
@@ -264,7 +258,7 @@ def _drop_flip(order: Outgoing, now: datetime) -> Change:
     return Change(order, OrderState.READY, {"not_before": now + RETRY_HALTED})
 
 
-def _context(order: Outgoing, seen: _Seen) -> RiskContext:
+def _context(order: Outgoing, seen: Seen) -> RiskContext:
     account, subscription = order.account, order.subscription
     key = (order.market, order.inst_id)
     instrument = seen.instruments.get(key)
@@ -310,7 +304,7 @@ def _context(order: Outgoing, seen: _Seen) -> RiskContext:
 
 
 def _limits(
-    order: Outgoing, board: Switchboard, covered: Covered, seen: _Seen
+    order: Outgoing, board: Switchboard, covered: Covered, seen: Seen
 ) -> Mapping[LimitKind, LimitValue]:
     """What binds the order, worked out once for all that are bound by the same."""
     own = tuple(limits_of_account(order.account))
@@ -332,7 +326,7 @@ def _proportional(order: Outgoing) -> Decimal | None:
     return share
 
 
-def _quantity(order: Outgoing, seen: _Seen) -> Decimal:
+def _quantity(order: Outgoing, seen: Seen) -> Decimal:
     """A reduction is sized anew from what is really filled; an opening stays as decided."""
     if order.opens or order.cycle is None or order.flattens:
         return Decimal(order.quantity)
@@ -354,22 +348,36 @@ def _quantity(order: Outgoing, seen: _Seen) -> Decimal:
     return min(left, most, left if largest is None else largest)
 
 
-def _why_nothing(order: Outgoing, seen: _Seen) -> Reason:
+def _why_nothing(order: Outgoing, seen: Seen) -> Reason:
     held = seen.holdings.get(order.cycle_id, NOTHING) if order.cycle_id else NOTHING
     return Reason.ALREADY_AT_TARGET if held.filled > 0 else Reason.ALREADY_FLAT
 
 
-def _attempt(order: Outgoing, now: datetime) -> OrderAttempt:
+def write_attempts(attempts: Sequence[Attempt], at: datetime, tenants: Mapping[UUID, int]) -> None:
+    """Put what is about to be sent on record; `tenants` by the order's id."""
+    rows = Rows(OrderAttempt, ("id", "order_id", "number", "exp_at_ms"))
+    templates: dict[tuple[int, datetime], Template] = {}
+    for attempt in attempts:
+        key = (tenants[attempt.order_id], attempt.signal_at)
+        template = templates.get(key)
+        if template is None:
+            tenant_id, signal_at = key
+            template = templates[key] = rows.template(
+                tenant_id=tenant_id, signal_at=signal_at, started_at=at
+            )
+        rows.add(template, attempt.id.hex, attempt.order_id.hex, attempt.number, attempt.exp_at_ms)
+    rows.write()
+
+
+def deadline_of(order: Outgoing) -> int:
+    """Until when the exchange may take the order if it is sent now: ms of the exchange's time."""
     clock = clock_of(endpoint_of(order.account))
-    return new_row(
-        OrderAttempt,
-        tenant_id=order.tenant_id,
-        order_id=order.id,
-        signal_at=order.signal_at,
-        number=order.attempt + 1,
-        exp_at_ms=clock.now_ms() + round(_ttl(order) / timedelta(milliseconds=1)),
-        started_at=now,
-    )
+    return clock.now_ms() + round(_ttl(order) / timedelta(milliseconds=1))
+
+
+def lease_of(order: Outgoing, now: datetime) -> datetime:
+    """Until when nobody else may ask what became of the order."""
+    return now + _ttl(order) + timedelta(seconds=settings.LEASE_MARGIN_S)
 
 
 def _ttl(order: Outgoing) -> timedelta:

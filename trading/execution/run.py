@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.tenancy import all_tenants
+from trading.departing import Marked
 from trading.endpoints import client_of
 from trading.enums import EventSource, OrderState, Reason
 from trading.exchange.runner import exchange_loop
@@ -18,7 +19,7 @@ from trading.exchange.types import Credentials
 from trading.execution.keys import keys_of_all
 from trading.execution.lanes import ready_heads
 from trading.execution.leverage import needs_leverage, set_leverage
-from trading.execution.mark import Marked, mark, not_refused
+from trading.execution.mark import mark, not_refused
 from trading.execution.poison import isolated
 from trading.execution.punctual import on_time
 from trading.execution.record import pause, write_down
@@ -26,7 +27,8 @@ from trading.execution.send import Answered, Sending
 from trading.execution.starting import started
 from trading.faults import faultpoint
 from trading.leases import db_now
-from trading.outgoing import Outgoing
+from trading.outgoing import Outgoing, may_be_handed
+from trading.pace import pace
 from trading.transition import Change, retried, transition
 
 # Every transaction that marks asks the same questions, for few orders or for many.
@@ -67,9 +69,19 @@ class Flight:
         `handed` are those of them that were written a moment ago: only their version is read.
         """
         self._waiting += order_ids
-        self._handed |= {order.id: order for order in handed}
+        self._handed |= {order.id: order for order in handed if may_be_handed(order)}
         if len(self._waiting) >= ENOUGH:
             self._leave()
+
+    def depart(self, marked: Sequence[Marked]) -> None:
+        """Let go what was marked in the transaction that made it."""
+        pace.add(len(marked))
+        self.sent += len(marked)
+        faultpoint("S5.marked")
+        with all_tenants("execution: orders of several desks are sent together"):
+            keys = keys_of_all(one.order.account for one in marked)
+            self._launch(marked, keys)
+            self._record(self._sending.come())
 
     def land(self) -> int:
         """Let go what still waits and record every answer; how many orders were sent."""
@@ -103,7 +115,7 @@ class Flight:
         faultpoint("S4.claimed")
         marked = mark(heads, locked)
         faultpoint("S5.marked")
-        self._sending.launch([(one, keys[one.order.account_id]) for one in _sendable(marked, keys)])
+        self._launch(marked, keys)
         return len(marked)
 
     def _ready(self, ids: Sequence[UUID]) -> list[Outgoing]:
@@ -117,6 +129,12 @@ class Flight:
         looked = ready_heads(rest, db_now(), {o.id: o for o in handed}) if rest else []
         return [order for order in handed if order.id in sure] + looked
 
+    def _launch(self, marked: Sequence[Marked], keys: Mapping[int, Credentials]) -> None:
+        ready = [
+            (one, keys[one.order.account_id]) for one in marked if one.order.account_id in keys
+        ]
+        self._sending.launch(ready)
+
     def _record(self, answered: Sequence[Answered]) -> None:
         if answered:
             self._refused += write_down(answered)
@@ -126,10 +144,6 @@ class Flight:
         refused, self._refused = self._refused, []
         for one in refused:
             pause(one)
-
-
-def _sendable(marked: Sequence[Marked], keys: Mapping[int, Credentials]) -> list[Marked]:
-    return [one for one in marked if one.order.account_id in keys]
 
 
 def _with_keys(orders: Sequence[Outgoing]) -> tuple[list[Outgoing], dict[int, Credentials]]:

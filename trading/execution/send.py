@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
+from trading.departing import Marked
 from trading.endpoints import client_of
 from trading.exchange.client import ExchangeClient
 from trading.exchange.protection import Protection
@@ -26,7 +27,6 @@ from trading.exchange.types import (
     Side,
 )
 from trading.execution.asking import trigger
-from trading.execution.mark import Marked
 from trading.faults import faultpoint
 from trading.models import Order
 from trading.outgoing import Outgoing

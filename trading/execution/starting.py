@@ -48,6 +48,11 @@ def started(orders: Sequence[Outgoing]) -> list[Outgoing]:
     return [order for order in orders if order.market in _done]
 
 
+def is_done(market: str) -> bool:
+    """Does this process know what is open at the market?"""
+    return market in _done
+
+
 def take_up(market: str) -> None:
     """Do it once in this process. Never raises for what the exchange or one order does."""
     with _making:

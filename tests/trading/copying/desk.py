@@ -79,7 +79,9 @@ class Desk:
     def copy(self, source: SignalSource | None = None) -> list[Order]:
         """Copy what waits and return the orders, by follower."""
         batches = copy_source((source or self.source).pk)
-        orders = [order for batch in batches for order in batch]
+        ids = [order.id for batch in batches for order in batch]
+        with tenant_scope(self.tenant):
+            orders = list(Order.objects.filter(pk__in=ids))
         return sorted(orders, key=lambda order: (order.account_id, order.lane_at, order.leg_number))
 
     def hear(self, intent: str, quantity: str | int | None = None, **fields: Any) -> list[Order]:

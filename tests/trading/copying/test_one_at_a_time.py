@@ -53,7 +53,7 @@ def test_the_task_of_a_later_signal_copies_the_earlier_first(
     desk.follower()
     first, second = desk.say("open", "10"), desk.say("add", "10")
     dispatched: list[list[Any]] = []
-    monkeypatch.setattr(tasks, "_dispatch", dispatched.append)
+    monkeypatch.setattr(tasks, "_dispatch", lambda orders, **_: dispatched.append(orders))
 
     tasks.copy_signal(str(second.pk))
     tasks.copy_signal(str(first.pk))
@@ -243,28 +243,29 @@ def test_an_opening_that_leaves_while_it_is_taken_back_is_closed(
 
 
 def test_more_followers_than_one_chunk(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    for _ in range(203):
+    monkeypatch.setattr(run, "CHUNK", 20)
+    for _ in range(23):
         desk.follower()
     chunks: list[int] = []
     write = run.write_drafts
 
-    def note(signal: Any, move: Any, drafts: Any, **times: Any) -> Any:
+    def note(signal: Any, move: Any, drafts: Any, around: Any, **others: Any) -> Any:
         chunks.append(len(drafts))
-        return write(signal, move, drafts, **times)
+        return write(signal, move, drafts, around, **others)
 
     monkeypatch.setattr(run, "write_drafts", note)
 
     orders = desk.hear("open", "10")
 
-    assert chunks == [200, 3]
-    assert len({o.account_id for o in orders}) == len(desk.decisions()) == 203
+    assert chunks == [20, 3]
+    assert len({o.account_id for o in orders}) == len(desk.decisions()) == 23
 
 
 def test_the_queries_of_a_chunk_do_not_grow_with_its_followers(desk: Desk) -> None:
     def queries(each: Desk, intent: str) -> int:
         each.say(intent, "10")
         with CaptureQueriesContext(connection) as captured:
-            each.copy()
+            list(copy_source(each.source.pk))
         return len(captured)
 
     few, many = desk, make_desk()

@@ -409,10 +409,10 @@ def test_what_was_handed_over_leaves_by_what_is_true_when_it_is_marked(bench: Be
 
     flight = Flight()
     for one in written:
-        flight.add([order.id for order in one.orders], one.handed)
+        flight.add([order.id for order in one.orders], one.orders)
     sent = flight.land()
 
-    (handed,) = {len(one.handed) for one in written}
+    (handed,) = {len(one.orders) for one in written}
     states = {o.account_id: (bench.now(o).state, bench.now(o).reason) for o in orders}
     assert (handed, sent) == (2, 1)
     assert states[paused.account_id] == ("denied", "ACCOUNT_DISABLED")
@@ -430,7 +430,7 @@ def test_what_was_handed_over_and_taken_back_meanwhile_does_not_leave(bench: Ben
         Order.objects.filter(pk=order.pk).update(cancel_requested=True)
 
     flight = Flight()
-    flight.add([order.id], written[0].handed)
+    flight.add([order.id], written[0].orders)
     sent = flight.land()
 
     assert (sent, bench.now(order).state, bench.requests(order)) == (0, "canceled", [])

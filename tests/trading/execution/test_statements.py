@@ -14,8 +14,12 @@ from django.utils import timezone
 from accounts.models import Installation
 from accounts.tenancy import all_tenants
 from tests.trading.copying.desk import Desk, make_desk
+from tests.trading.execution.bench import Bench
+from trading import tasks
+from trading.copying import run
+from trading.departing import Marked
 from trading.exchange.types import Outcome, SendOutcome
-from trading.execution.mark import Marked, mark
+from trading.execution.mark import mark
 from trading.execution.record import record
 from trading.execution.send import Answered
 from trading.models import Order
@@ -25,7 +29,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.database]
 # The last is asked once by a process, for each table.
 FRAME = ("BEGIN", "SAVEPOINT", "RELEASE", "COMMIT", "SELECT NOW", "SELECT @@", "SELECT column_name")
 MOST = 12
-TOGETHER = 3  # chunks of 200 that are marked, and whose answers are recorded, at once
+OF_A_CHUNK = 19
+RECORDING = 3  # attempts, orders, events
 
 
 @contextmanager
@@ -59,31 +64,62 @@ def asked(job: Callable[[], Any]) -> tuple[int, Any]:
     return len(statements), done
 
 
-def test_two_hundred_orders_take_twelve_statements_beside_what_a_signal_asks_once(
-    desk: Desk,
-) -> None:
-    """Copied in chunks of 200, marked and recorded for several chunks at once."""
-    other, first = make_desk(), make_desk()
-    follow(other, 2)
-    follow(first, 1)
-    follow(desk, TOGETHER * 200)
+def test_marking_and_recording_ask_the_same_for_few_and_for_many(desk: Desk) -> None:
+    follow(desk, 60)
+    orders = desk.hear("open", "10")
 
-    first.hear("open", "10")  # what a process asks but once is asked now
-    one_chunk, _ = asked(lambda: other.hear("open", "10"))
-    three_chunks, orders = asked(lambda: desk.hear("open", "10"))
     with all_tenants("an executor"):
         marking, marked = asked(lambda: mark(orders, {}))
         recording, _ = asked(lambda: record(told(marked)))
-        rows = Order.objects.filter(tenant=desk.tenant)
-        states = list(rows.values_list("state", flat=True))
+        states = list(Order.objects.filter(tenant=desk.tenant).values_list("state", flat=True))
 
-    copying = (three_chunks - one_chunk) / (TOGETHER - 1)
-    # settle, taken; decisions, cycles, orders, events
-    assert copying == 6
     # held switches 2, lanes 1, orders that are not known 1, boards 2, instruments and prices 2,
     # breakers 1, protections 1, sends 1; marks 1, attempts 1, events 1, and who is alive,
     # every 5 s
     assert marking <= 15
-    assert recording == 3  # attempts, orders, events
-    assert copying + (marking + recording) / TOGETHER <= MOST
-    assert (len(states), set(states)) == (600, {"live"})
+    assert recording == RECORDING
+    assert (len(states), set(states)) == (60, {"live"})
+
+
+@pytest.mark.simulator
+def test_two_hundred_orders_take_twelve_statements_from_signal_to_answer(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Copied, marked and recorded for `CHUNK` followers at once, which is twice as many."""
+    together = run.CHUNK // 200
+    monkeypatch.setattr(run, "CHUNK", 2)
+    other = make_desk()
+    for desk, followers in ((other, 2), (bench.desk, 6)):
+        for _ in range(followers):
+            bench.follower(desk)
+        for intent in ("open", "close"):
+            bench.send(desk.hear(intent, "10"))
+            bench.finish()
+
+    one = copying(other)
+    three = copying(bench.desk)
+
+    chunk = (three - one) / 2
+    # held switches 2, followers 1, strategies 1, prices and instruments 2, boards 2, breakers 1,
+    # running cycles 1, places 1, lanes 1, protections 1, sends 1; decisions, cycles, orders,
+    # attempts, events 5
+    assert chunk == OF_A_CHUNK
+    assert together * MOST >= OF_A_CHUNK + RECORDING
+
+
+def copying(desk: Desk) -> int:
+    """Statements of a signal whose orders leave with their decision, the answers' left out."""
+    signal = desk.say("open", "10")
+    with counted() as statements:
+        tasks.copy_signal(str(signal.pk))
+    with all_tenants("its orders"):
+        rows = Order.objects.filter(signal=signal)
+        first = [order.events.first().to_state for order in rows]
+    assert set(first) == {"sending"}
+    answered = sum(sql.startswith(f"UPDATE {q(Order)}") for sql in statements)
+    assert answered >= 1
+    return len(statements) - RECORDING * answered
+
+
+def q(model: Any) -> str:
+    return connection.ops.quote_name(model._meta.db_table)
