@@ -59,7 +59,7 @@ GUARDS = (
     Guard(
         "attempt on record before sending",
         "trading.execution.mark",
-        "    insert_many(made)\n",
+        "    rows.write()\n",
         "",
         (f"{EXECUTION}/test_recovery.py", f"{EXECUTION}/test_sending.py"),
     ),
@@ -155,6 +155,34 @@ GUARDS = (
         "modes: tuple[TradingMode, ...] = board.modes_for(covered, flattens=order.flattens)",
         "modes: tuple[TradingMode, ...] = ()",
         (f"{EXECUTION}/test_halt.py", f"{EXECUTION}/test_last_look.py", MODEL),
+    ),
+    Guard(
+        "at once only in a free lane",
+        "trading.execution.departing",
+        "    return [one for one in found if one.order.lane_key not in taken] if taken else found\n",
+        "    return found\n",
+        (f"{EXECUTION}/test_departing.py",),
+    ),
+    Guard(
+        "at once only with the leverage that is set",
+        "trading.execution.departing",
+        "            and not needs_leverage(order)\n",
+        "",
+        (f"{EXECUTION}/test_departing.py",),
+    ),
+    Guard(
+        "at once only when no earlier stop lingers",
+        "trading.execution.departing",
+        "likeness is None or order.id in self._seen.lingering",
+        "likeness is None",
+        (f"{EXECUTION}/test_departing.py",),
+    ),
+    Guard(
+        "at once only as many as the caps allow",
+        "trading.execution.departing",
+        "self._alone = _counts_together(seen, orders)",
+        "self._alone = False",
+        (f"{EXECUTION}/test_departing.py",),
     ),
     Guard(
         "switches held while marking",

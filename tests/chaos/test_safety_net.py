@@ -166,7 +166,8 @@ def test_a_deadline_is_fixed_when_the_order_is_marked(bench: Bench, guarded: boo
             time.sleep(0.05)
         if not guarded:
             clock = clock_of(endpoint_of(marked.order.account))
-            marked.attempt.exp_at_ms = clock.now_ms() + 3000
+            later = marked.attempt._replace(exp_at_ms=clock.now_ms() + 3000)
+            marked = marked._replace(attempt=later)
         for answered in send([(marked, keys_of(marked.order.account))]):
             record(answered)
 
