@@ -6,7 +6,6 @@ import json
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
@@ -94,7 +93,7 @@ def place_as(world: Bench, name: str = "") -> None:
         order = Order.objects.select_related("account").order_by("pk")[0]
         keys = keys_of(order.account)
     request = place_request(order)
-    request = replace(request, client_order_id=name or request.client_order_id)
+    request = request._replace(client_order_id=name or request.client_order_id)
     at = int(timezone.now().timestamp() * 1000) + 5000
     with all_tenants("as if it had been marked for it"):
         OrderAttempt.objects.filter(order=order).update(exp_at_ms=at)
