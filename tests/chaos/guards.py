@@ -159,8 +159,8 @@ GUARDS = (
     Guard(
         "at once only in a free lane",
         "trading.execution.departing",
-        "    return [one for one in found if one.order.lane_key not in taken] if taken else found\n",
-        "    return found\n",
+        " if one.order.lane_key not in taken] if taken else found\n",
+        "]\n",
         (f"{EXECUTION}/test_departing.py",),
     ),
     Guard(
