@@ -122,6 +122,7 @@ ACTIONS: Final[dict[str, Any]] = {
     "protection.unprotect_requested": _("A take profit or stop loss is to be taken away"),
     "signal.copied": _("A signal was copied"),
     "signal.entered": _("A signal was entered by hand"),
+    "signal.gap": _("A source's position was not the one we knew: a signal of it was lost"),
     "signal.sent": _("A signal was sent by a program"),
     "signal.quarantined": _("A signal was set aside after five failed tries"),
     "source.created": _("A signal source was added"),

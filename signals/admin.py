@@ -23,6 +23,7 @@ from customers.enums import Market
 from signals import services
 from signals.enums import Dialect, SignalStatus, SourceKind, SourceStatus
 from signals.models import LeaderPosition, Signal, SignalNonce, SignalSource
+from signals.parsing import example
 
 _SOURCES = {
     SourceStatus.ENABLED: ("ok", "play_arrow"),
@@ -69,8 +70,10 @@ class NewSourceForm(ServiceForm):
 class SignalSourceAdmin(ServiceAdmin):
     change_ability = Ability.MANAGE_SOURCES
 
-    list_display = ("name", "state", "kind", "market", "last", "refused", "doubled", "rate")
-    list_filter = ("status", "kind", "market")
+    list_display = (
+        "name", "state", "kind", "dialect", "market", "last", "refused", "doubled", "rate",
+    )  # fmt: skip
+    list_filter = ("status", "kind", "dialect", "market")
     search_fields = ("name",)
     ordering = ("name",)
     fieldsets = (
@@ -91,6 +94,12 @@ class SignalSourceAdmin(ServiceAdmin):
         if obj is None:
             kwargs["form"] = NewSourceForm
         return super().get_form(request, obj, change, **kwargs)
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        examples = [(dialect.label, example(dialect)) for dialect in Dialect]
+        return super().add_view(request, form_url, {**(extra_context or {}), "examples": examples})
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         if obj is None:
@@ -140,6 +149,9 @@ class SignalSourceAdmin(ServiceAdmin):
         return self._show_once(request, obj, secret=made.secret, token=made.token)
 
     def _api_source(self, request: HttpRequest, terms: dict[str, Any]) -> SignalSource:
+        if terms["dialect"] != Dialect.COPYDESK:
+            refused = _("Programs of the API speak Copydesk JSON. Other formats are for webhooks.")
+            raise ValidationError({"dialect": refused})
         if terms["with_token"]:
             refused = _("Only webhooks have a secret address.")
             raise ValidationError({"with_token": refused})
@@ -190,9 +202,11 @@ class SignalSourceAdmin(ServiceAdmin):
         self, request: HttpRequest, source: SignalSource, *, secret: str = "", token: Any = None
     ) -> TemplateResponse:
         address = request.build_absolute_uri("/hooks/")
+        told = example(Dialect(source.dialect), secret) if secret else ""
         context = {
             **self.admin_site.each_context(request),
             "title": _("Copy this now: it is shown once"),
+            "example": told,
             "opts": self.opts,
             "original": source,
             "secret": secret,
@@ -245,7 +259,7 @@ class SignalAdmin(RecordAdmin):
     list_display: tuple[str, ...] = (
         "instrument", "received", "source_link", "amount", "price", "status_shown", "why",
     )  # fmt: skip
-    list_filter = ("status", "intent", "direction", "source", "reason")
+    list_filter = ("status", "intent", "direction", "source", "reason", "has_gap")
     list_select_related = ("source", "account__customer", "created_by")
     search_fields = ("inst_id", "external_id", "source__name")
     search_help_text = _("Instrument, sender's id or source")

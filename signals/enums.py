@@ -23,6 +23,11 @@ class SourceStatus(TextChoices):
 
 class Dialect(TextChoices):
     COPYDESK = "copydesk", _("Copydesk JSON")
+    OKX_STRATEGY = "okx_strategy", _("OKX Signal Bot, strategy")
+    OKX_UNIVERSAL = "okx_universal", _("OKX Signal Bot, universal")
+    THREE_COMMAS = "three_commas", _("3Commas Signal Bot")
+    OCTOBOT = "octobot", _("OctoBot KEY=VALUE")
+    OPENALGO = "openalgo", _("OpenAlgo smart order")
 
 
 class Intent(TextChoices):
@@ -36,6 +41,14 @@ class Intent(TextChoices):
 
 
 class Direction(TextChoices):
+    LONG = "long", _("Long")
+    SHORT = "short", _("Short")
+
+
+class Stance(TextChoices):
+    """On which side of the market a sender says that its whole position is."""
+
+    FLAT = "flat", _("Flat")
     LONG = "long", _("Long")
     SHORT = "short", _("Short")
 

@@ -7,13 +7,23 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from accounts.fields import hash_identity
-from signals.enums import Intent, SignalReason, SignalStatus, SourceStatus, Unit
+from signals.enums import (
+    Dialect,
+    Direction,
+    Intent,
+    SignalReason,
+    SignalStatus,
+    SourceStatus,
+    Stance,
+    Unit,
+)
 from signals.looked_up import once
 from signals.models import LeaderPosition, Signal, SignalSource
-from signals.parsing import ParsedSignal, ParseError
+from signals.parsing import ParsedSignal, ParseError, Quantity, name_in
 from signals.ports import InstrumentFacts, market_book
 from signals.protection import check_protection, is_protected
 from signals.quantities import in_unit, needs_price
+from signals.standing import Move, apply, read_standing, settle, standing_after, stated_by
 from signals.storing import (
     Call,
     Judged,
@@ -45,6 +55,7 @@ __all__ = [
 
 CLOCK_TOLERANCE = timedelta(seconds=5)
 REFERENCE_PRICE_AGE = timedelta(seconds=60)
+REDUCTIONS = frozenset({Intent.REDUCE, Intent.CLOSE, Intent.CANCEL})
 
 
 class _Refusal(Exception):  # noqa: N818 - never leaves this module
@@ -82,6 +93,7 @@ def judge(call: Call, parsed: ParsedSignal) -> Judged:
         _mark_refused(signal, refusal)
     else:
         signal.dedupe_hash = known_as
+        _judged_together(signal).append(signal)
     return Judged(call, signal, known_as)
 
 
@@ -119,6 +131,8 @@ def dedupe_hash_of(parsed: ParsedSignal) -> str:
         return hash_identity(f"id:{parsed.external_id}")
     if parsed.signal_at is None:
         raise ParseError("id", "id or time is required")
+    if parsed.said:
+        return hash_identity(f"said:{parsed.said}")
     quantity = parsed.quantity
     said = (
         parsed.signal_at.isoformat(),
@@ -145,7 +159,7 @@ def _signal(call: Call, parsed: ParsedSignal) -> Signal:
     return Signal(
         tenant_id=call.source.tenant_id,
         source=call.source,
-        external_id=parsed.external_id,
+        external_id=parsed.external_id or parsed.label,
         inst_id=parsed.inst_id,
         intent=parsed.intent,
         direction=parsed.direction,
@@ -175,8 +189,12 @@ def _judge(signal: Signal, call: Call, parsed: ParsedSignal) -> None:
         instrument = _instrument(call, parsed)
         if parsed.quantity is not None:
             signal.reference_price = _reference_price(call, parsed, instrument)
+        if parsed.net is not None:
+            _settle(signal, parsed, instrument)
+        elif parsed.quantity is not None:
             signal.quantity, unit = in_unit(parsed.quantity, instrument, signal.reference_price)
             signal.unit = _agreed_unit(signal, unit)
+        _check_spot(signal, instrument)
         if is_protected(parsed):
             price = signal.reference_price or _mark_price(call, parsed)
             check_protection(parsed, instrument, price)
@@ -192,11 +210,49 @@ def _instrument(call: Call, parsed: ParsedSignal) -> InstrumentFacts:
     )
     if instrument is None:
         raise ParseError("instrument", "not listed in this market")
-    if instrument.spot and parsed.direction == "short":
-        raise ParseError("direction", "spot cannot be short")
-    if instrument.spot and parsed.intent == Intent.FLIP:
-        raise ParseError("intent", "spot cannot be reversed")
     return instrument
+
+
+def _check_spot(signal: Signal, instrument: InstrumentFacts) -> None:
+    if instrument.spot and signal.direction == Direction.SHORT:
+        raise ParseError("direction", "spot cannot be short")
+    if instrument.spot and signal.intent == Intent.FLIP:
+        raise ParseError("intent", "spot cannot be reversed")
+
+
+def _settle(signal: Signal, parsed: ParsedSignal, instrument: InstrumentFacts) -> None:
+    """What the sender's order means beside the position that we know it to have."""
+    assert parsed.net is not None  # noqa: S101 - asked before
+
+    def counted(quantity: Quantity) -> tuple[Decimal, Unit | None]:
+        return in_unit(quantity, instrument, signal.reference_price)
+
+    key = (signal.source_id, parsed.inst_id)
+    standing = once(("standing", *key), lambda: read_standing(*key))
+    standing = standing_after(standing, _judged_together(signal))
+    stated = stated_by(parsed.net, parsed.quantity, counted)
+    move = settle(stated, standing)
+    if is_protected(parsed) and move.intent in REDUCTIONS:
+        field = "stop_loss" if parsed.stop_loss is not None else "take_profit"
+        raise ParseError(field, "not with an order that reduces the position")
+    apply(signal, move)
+    signal.stated = stated.as_json()
+    if move.quantity is not None:
+        signal.unit = _agreed_unit(signal, None if move.is_percent else stated.unit)
+    if move.gap:
+        signal.reason_text = _gap_words(stated.before, standing.side, move)
+
+
+def _judged_together(signal: Signal) -> list[Signal]:
+    """What was judged before this one and will be stored together with it: nobody can read it."""
+    return once(("judged", signal.source_id, signal.inst_id), list[Signal])
+
+
+def _gap_words(before: Stance | None, known: Stance, move: Move) -> str:
+    words = f"came from {before}, was known to be {known}: follows where the sender is"
+    if move.intent == Intent.CLOSE and move.quantity is None:
+        return f"{words}, and opens nothing"
+    return words
 
 
 def _reference_price(
@@ -245,9 +301,9 @@ def _market(call: Call) -> str:
 
 
 def _mark_refused(signal: Signal, refusal: _Refusal) -> None:
-    signal.status = SignalStatus.REFUSED
+    signal.status, signal.has_gap = SignalStatus.REFUSED, False
     signal.reason = refusal.reason
-    signal.refused_field = refusal.field[:80]
+    signal.refused_field = name_in(Dialect(signal.source.dialect), refusal.field)[:80]
     signal.reason_text = refusal.words[:300]
 
 

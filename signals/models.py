@@ -136,6 +136,18 @@ class Signal(TenantModel):
     leverage = ExactDecimalField(_("leverage"), null=True)
     take_profit = ExactDecimalField(_("take profit"), null=True)
     stop_loss = ExactDecimalField(_("stop loss"), null=True)
+    stated = models.JSONField(
+        _("position as stated"),
+        null=True,
+        editable=False,
+        help_text=_("What the sender said of its whole position, of formats that say so."),
+    )
+    has_gap = models.BooleanField(
+        _("gap"),
+        default=False,
+        editable=False,
+        help_text=_("The sender came from another position than we knew: one of its was lost."),
+    )
     account = models.ForeignKey(
         "customers.ExchangeAccount",
         verbose_name=_("only for account"),

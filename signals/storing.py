@@ -16,6 +16,7 @@ from signals.afterwards import Counts, announce, count
 from signals.enums import SignalStatus, SourceKind
 from signals.events import signal_accepted, signal_refused
 from signals.models import Signal, SignalNonce, SignalSource
+from signals.noting import note
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -144,6 +145,7 @@ def _insert(call: Call, signal: Signal | None) -> None:
         _count(call, Counts(duplicates=1))
         return
     signal.save(force_insert=True)
+    note([signal])
     event = signal_accepted if signal.status == SignalStatus.ACCEPTED else signal_refused
     transaction.on_commit(partial(announce, event, signal.pk, call.source.pk))
     _count(call, Counts(heard_at=call.received_at))

@@ -20,6 +20,7 @@ from signals.afterwards import Counts, announce, count
 from signals.enums import SignalStatus
 from signals.events import signal_accepted, signal_refused
 from signals.models import Signal, SignalNonce
+from signals.noting import note
 from signals.storing import LIMITED_KINDS, Judged, NonceReplayed, RateExceeded, Received
 
 Outcome = Received | Exception
@@ -130,6 +131,7 @@ def _write(seen: _Seen) -> None:
 def _insert(seen: _Seen) -> None:
     SignalNonce.objects.bulk_create(seen.nonces)
     insert_many(seen.signals)
+    note(seen.signals)
     for signal in seen.signals:
         event = signal_accepted if signal.status == SignalStatus.ACCEPTED else signal_refused
         transaction.on_commit(partial(announce, event, signal.pk, signal.source_id))

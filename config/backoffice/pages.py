@@ -24,7 +24,9 @@ from customers.admin import (
 )
 from customers.models import Customer, ExchangeAccount
 from signals.admin import SignalAdmin, SignalSourceAdmin, signal_badge, source_badge
+from signals.enums import Dialect
 from signals.models import Signal, SignalSource
+from signals.parsing import example
 from strategies.admin import state_badge as link_badge
 from strategies.models import Subscription
 from trading.admin.decisions import as_number
@@ -105,6 +107,7 @@ class SignalSourcePage(SignalSourceAdmin):
                 "strategies": [(s, link_badge(s)) for s in source.strategies.order_by("name")],
                 "signals": [(s, signal_badge(s)) for s in source.signals.all()[:RECENT]],
                 "may_change": self.has_change_permission(request, source),
+                "example": example(Dialect(source.dialect)),
             }
         return super().render_change_form(request, context, *args, **kwargs)
 

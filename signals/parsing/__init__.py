@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from signals.parsing.normal import ParsedSignal, ParseError, Quantity
+from signals.parsing.normal import Net, ParsedSignal, ParseError, Quantity
 from signals.parsing.redact import redacted_raw
-from signals.parsing.registry import DIALECTS, parse
+from signals.parsing.registry import DIALECTS, example, name_in, parse, secret_in
 
-__all__ = ["DIALECTS", "ParseError", "ParsedSignal", "Quantity", "parse", "redacted_raw"]
+__all__ = [
+    "DIALECTS",
+    "Net",
+    "ParseError",
+    "ParsedSignal",
+    "Quantity",
+    "example",
+    "name_in",
+    "parse",
+    "redacted_raw",
+    "secret_in",
+]

@@ -15,6 +15,18 @@ MAX_PERCENT = 100
 
 PROTECTIONS = ("stop_loss", "take_profit")
 PROTECTED = frozenset({Intent.OPEN, Intent.ADD, Intent.FLIP, Intent.TARGET})
+# What the parts of a signal are called here is what they are called everywhere.
+NAMES: dict[str, str] = {}
+EXAMPLE = """\
+{
+  "secret": "<secret>",
+  "id": "{{timenow}} {{strategy.order.id}}",
+  "time": "{{timenow}}",
+  "instrument": "BTC-USDT-SWAP",
+  "intent": "open",
+  "direction": "long",
+  "quantity": {"mode": "contracts", "value": "5"}
+}"""
 FIELDS = frozenset(
     {
         "id",
@@ -40,13 +52,17 @@ def parse(raw: bytes) -> ParsedSignal:
     return read({name: v for name, v in strict_json.loads(raw).items() if name != "secret"})
 
 
+def secret_in(raw: bytes) -> str:
+    return strict_json.text_at(raw, "secret")
+
+
 def read(payload: fields.Fields) -> ParsedSignal:
     """The same of an object that strict JSON was made into, by a door that asks no secret."""
     fields.refuse_unknown(payload, FIELDS)
     external_id, time = payload.get("id"), payload.get("time")
     if external_id is None and time is None:
         raise ParseError("id", "id or time is required")
-    price, leverage, ttl = (
+    price, lever, ttl = (
         payload.get(name) for name in ("reference_price", "leverage", "ttl_seconds")
     )
     intent = fields.choice(fields.required(payload, "intent"), "intent", Intent)
@@ -59,7 +75,7 @@ def read(payload: fields.Fields) -> ParsedSignal:
         direction=fields.choice(fields.required(payload, "direction"), "direction", Direction),
         quantity=None if intent in WITHOUT_QUANTITY else _quantity(payload, intent),
         reference_price=None if price is None else fields.positive(price, "reference_price"),
-        leverage=None if leverage is None else _leverage(leverage),
+        leverage=None if lever is None else leverage(lever, "leverage"),
         take_profit=take_profit,
         stop_loss=stop_loss,
         ttl=None if ttl is None else _ttl(ttl),
@@ -90,11 +106,12 @@ def _quantity_value(value: object, mode: QuantityMode, intent: Intent) -> Decima
     return number
 
 
-def _leverage(value: object) -> Decimal:
-    leverage = fields.positive(value, "leverage")
-    if leverage > MAX_LEVERAGE:
-        raise ParseError("leverage", f"must not be above {MAX_LEVERAGE}")
-    return leverage
+def leverage(value: object, path: str) -> Decimal:
+    """A leverage that some exchange could set."""
+    number = fields.positive(value, path)
+    if number > MAX_LEVERAGE:
+        raise ParseError(path, f"must not be above {MAX_LEVERAGE}")
+    return number
 
 
 def _protection(payload: fields.Fields, name: str, intent: Intent) -> Decimal | None:

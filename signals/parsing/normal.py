@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from signals.enums import Direction, Intent, QuantityMode
+from signals.enums import Direction, Intent, QuantityMode, Stance
 
 MAX_FIELD_LETTERS = 80  # what fits its column
 
@@ -32,10 +32,29 @@ class Quantity:
 
 
 @dataclass(frozen=True, slots=True)
+class Net:
+    """What a sender with one position per instrument says: its order, and where that leads.
+
+    `toward` is the side its order trades to (buy is long), `before` and `after` the whole position
+    around it, `size` how much it holds afterwards, `share` the percentage that a reduction takes.
+    What it means is known beside the position we know of: `signals.standing`.
+    """
+
+    toward: Direction | None = None
+    before: Stance | None = None
+    after: Stance | None = None
+    size: Quantity | None = None
+    share: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ParsedSignal:
     """One instruction. It has an `external_id`, a `signal_at` (aware, UTC), or both.
 
-    `quantity` is None for close and cancel. `ttl` overrides the strategy's.
+    `quantity` is None for close and cancel. `ttl` shortens the strategy's. With `net`, intent and
+    direction are what they are as long as our position is the sender's. `label` is a sender's id
+    that several instructions may have; `said` is all it said, without secrets, for a dialect that
+    has no id of its own.
     """
 
     inst_id: str
@@ -49,3 +68,6 @@ class ParsedSignal:
     take_profit: Decimal | None = None
     stop_loss: Decimal | None = None
     ttl: timedelta | None = None
+    net: Net | None = None
+    label: str = ""
+    said: str = ""

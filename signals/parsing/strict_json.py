@@ -8,7 +8,7 @@ from accounts import strict_json
 from accounts.strict_json import MAX_BYTES, MAX_DEPTH, shown_key
 from signals.parsing.normal import ParseError
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "loads", "shown_key"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "loads", "shown_key", "text_at"]
 
 
 def loads(raw: bytes) -> dict[str, Any]:
@@ -17,3 +17,12 @@ def loads(raw: bytes) -> dict[str, Any]:
         return strict_json.loads(raw)
     except strict_json.JsonError as error:
         raise ParseError(error.field, error.reason) from None
+
+
+def text_at(raw: bytes, name: str) -> str:
+    """The text under a name; empty where there is none, or no object to look in."""
+    try:
+        value = loads(raw).get(name)
+    except ParseError:
+        return ""
+    return value if isinstance(value, str) else ""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import escape
 
 from accounts.enums import Role
 from accounts.models import AuditEntry, Tenant
@@ -15,7 +16,9 @@ from accounts.stepup import SESSION_KEY
 from accounts.tenancy import tenant_scope
 from customers.enums import AccountStatus, CustomerStatus, KeyStatus
 from customers.models import Customer, ExchangeAccount
+from signals.enums import Dialect
 from signals.models import Signal, SignalSource
+from signals.parsing import example
 from strategies.models import Strategy, StrategySource, Subscription
 from tests import factories as make
 from trading.enums import LimitKind, TradingMode
@@ -129,6 +132,36 @@ def test_a_secret_is_shown_once(desk: Tenant) -> None:
     assert "no-store" in answer.headers["Cache-Control"]
     page = reverse("admin:signals_signalsource_change", args=(source.pk,))
     assert secret not in client.get(page).content.decode()
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_a_source_shows_what_its_format_sends(desk: Tenant, dialect: Dialect) -> None:
+    client = signed_in(desk)
+    form = {"name": "Alerts", "market": "simulator", "dialect": dialect, "rate_per_second": 20}
+    form |= {"kind": "webhook", "with_token": "on"}
+
+    offered = client.get(reverse("admin:signals_signalsource_add")).content.decode()
+    once = client.post(reverse("admin:signals_signalsource_add"), form).content.decode()
+
+    with tenant_scope(desk):
+        source = SignalSource.objects.get(name="Alerts")
+    page = reverse("admin:signals_signalsource_change", args=(source.pk,))
+    later = client.get(page).content.decode()
+    assert escape(example(dialect)) in offered
+    assert escape(example(dialect, source.secret.reveal())) in once
+    assert escape(example(dialect)) in later
+
+
+def test_a_source_of_programs_speaks_our_own_format(desk: Tenant) -> None:
+    form = {"name": "Bot", "market": "simulator", "dialect": "octobot", "rate_per_second": 20}
+
+    answer = signed_in(desk).post(
+        reverse("admin:signals_signalsource_add"), {**form, "kind": "api"}
+    )
+
+    assert "Other formats are for webhooks." in answer.content.decode()
+    with tenant_scope(desk):
+        assert not SignalSource.objects.filter(name="Bot").exists()
 
 
 def test_a_secret_is_made_anew_by_a_post_only(desk: Tenant) -> None:

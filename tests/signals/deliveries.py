@@ -41,8 +41,16 @@ def delivery(
     source: SignalSource | uuid.UUID, *, nonce: str = "", secret: str = SECRET, **changes: Any
 ) -> Delivery:
     """A signed call saying PAYLOAD with these changes."""
+    return delivery_of(
+        source, json.dumps({**PAYLOAD, **changes}).encode(), nonce=nonce, secret=secret
+    )
+
+
+def delivery_of(
+    source: SignalSource | uuid.UUID, body: bytes, *, nonce: str = "", secret: str = SECRET
+) -> Delivery:
+    """A signed call with this body."""
     uid = source.uid if isinstance(source, SignalSource) else source
-    body = json.dumps({**PAYLOAD, **changes}).encode()
     request = RequestFactory().post("/", headers=headers_of(body, nonce=nonce, secret=secret))
     now = timezone.now()
 
