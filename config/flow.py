@@ -22,7 +22,7 @@ from notifications.live.audiences import user_group
 from notifications.live.finding import Source
 from notifications.tasks import tell_people
 from signals import ports
-from signals.events import signal_accepted, signal_refused
+from signals.events import signal_accepted, signal_held, signal_refused
 from signals.services import ensure_builtin_sources
 from trading import tasks
 from trading.events import (
@@ -67,7 +67,7 @@ def connect() -> None:
 
 def _connect_live() -> None:
     """What open pages are told of."""
-    for event in (signal_accepted, signal_refused, signal_decided):
+    for event in (signal_accepted, signal_held, signal_refused, signal_decided):
         event.connect(show_signal, dispatch_uid="show_signal")
     for event in (orders_ready, orders_changed):
         event.connect(show_orders, dispatch_uid="show_orders")

@@ -20,6 +20,7 @@ BEAT_SCHEDULE = {
     "tell open pages what they missed": _every(2.5, "notifications.tasks.sweep_live"),
     "forget old live events": _every(60, "notifications.tasks.prune_live"),
     "close overdue requests": _every(300, "accounts.tasks.expire_overdue_approvals"),
+    "close signals that nobody approved": _every(5, "signals.tasks.expire_held"),
     "forget old nonces": _every(60, "signals.tasks.prune_nonces"),
     "audit the books": _every(86_400, "trading.tasks.audit_ledger"),
     "watch the exchange": _every(60, "trading.tasks.watch_markets"),

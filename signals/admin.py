@@ -17,11 +17,12 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
 from accounts.admin_base import RecordAdmin
 from accounts.admin_services import ServiceAdmin, ServiceForm, adopt
 from accounts.display import badge, link_to, moment, num, two
-from accounts.roles import Ability
+from accounts.roles import Ability, may
 from customers.admin import apply_to_rows, note_change
 from customers.enums import Market
 from signals import services
-from signals.enums import Dialect, SignalStatus, SourceKind, SourceStatus
+from signals.admin_decisions import APPROVING, REJECTING, decide
+from signals.enums import ApprovalRule, Dialect, SignalStatus, SourceKind, SourceStatus
 from signals.models import LeaderPosition, Signal, SignalNonce, SignalSource
 from signals.parsing import example
 
@@ -32,6 +33,7 @@ _SOURCES = {
 }
 _SIGNALS = {
     SignalStatus.ACCEPTED: ("wait", "schedule"),
+    SignalStatus.HELD: ("warn", "how_to_reg"),
     SignalStatus.COPIED: ("ok", "check"),
     SignalStatus.REFUSED: ("danger", "dangerous"),
     SignalStatus.EXPIRED: ("idle", "timer_off"),
@@ -66,6 +68,10 @@ class NewSourceForm(ServiceForm):
     )
 
 
+def _waiting(terms: dict[str, Any]) -> services.Waiting:
+    return services.Waiting(ApprovalRule(terms["approval"]), terms["approval_seconds"])
+
+
 @admin.register(SignalSource)
 class SignalSourceAdmin(ServiceAdmin):
     change_ability = Ability.MANAGE_SOURCES
@@ -78,6 +84,7 @@ class SignalSourceAdmin(ServiceAdmin):
     ordering = ("name",)
     fieldsets = (
         (None, {"fields": ("name", ("kind", "market"), ("dialect", "rate_per_second"))}),
+        (_("Approval"), {"fields": (("approval", "approval_seconds"),)}),
         (_("Counts"), {"fields": (("last_signal_at", "refused_count", "duplicate_count"),)}),
     )
     add_fieldsets = (
@@ -85,6 +92,7 @@ class SignalSourceAdmin(ServiceAdmin):
             None,
             {"fields": (("name", "kind"), ("market", "dialect"), "rate_per_second", "with_token")},
         ),
+        (_("Approval"), {"fields": (("approval", "approval_seconds"),)}),
     )
     actions = ("enable", "disable")
 
@@ -104,7 +112,10 @@ class SignalSourceAdmin(ServiceAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         if obj is None:
             return ()
-        return ("kind", "market", "dialect", "last_signal_at", "refused_count", "duplicate_count")
+        fixed = ("kind", "market", "dialect", "last_signal_at", "refused_count", "duplicate_count")
+        # Nothing that the desk itself enters waits.
+        ours = obj.kind in (SourceKind.MANUAL, SourceKind.SYSTEM)
+        return (*fixed, "approval", "approval_seconds") if ours else fixed
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
@@ -124,6 +135,7 @@ class SignalSourceAdmin(ServiceAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:
+            self._check_loosening(request, obj)
             super().save_model(request, obj, form, change)
             note_change("changed", obj, form.changed_data)
             return
@@ -136,6 +148,7 @@ class SignalSourceAdmin(ServiceAdmin):
             dialect=Dialect(form.cleaned_data["dialect"]),
             rate_per_second=form.cleaned_data["rate_per_second"],
             with_token=form.cleaned_data["with_token"],
+            waiting=_waiting(form.cleaned_data),
             actor=request.user,  # type: ignore[arg-type]
         )
         adopt(obj, made.source)
@@ -159,8 +172,22 @@ class SignalSourceAdmin(ServiceAdmin):
             name=terms["name"],
             market=Market(terms["market"]),
             rate_per_second=terms["rate_per_second"],
+            waiting=_waiting(terms),
             actor=request.user,  # type: ignore[arg-type]
         )
+
+    def _check_loosening(self, request: HttpRequest, obj: SignalSource) -> None:
+        """Who may not approve may not do away with approving either."""
+        before = SignalSource.objects.get(pk=obj.pk)
+        rules = list(ApprovalRule)
+        weaker = rules.index(ApprovalRule(obj.approval)) < rules.index(
+            ApprovalRule(before.approval)
+        )
+        longer = obj.approval_seconds > before.approval_seconds
+        guarded = before.approval != ApprovalRule.NONE and (weaker or longer)
+        if guarded and not may(request, Ability.APPROVE):
+            refused = _("Only who approves signals may let fewer of them wait, or wait longer.")
+            raise ValidationError({"approval": refused})
 
     def new_secret(self, request: HttpRequest, object_id: int) -> Any:
         source = self._changeable(request, object_id)
@@ -265,9 +292,18 @@ class SignalAdmin(RecordAdmin):
     search_help_text = _("Instrument, sender's id or source")
     ordering = ("-received_at", "-id")
     list_per_page = 50
+    actions = ("approve", "reject")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("source", "account__customer")
+
+    @admin.action(description=_("Approve"), permissions=["approve"])
+    def approve(self, request: HttpRequest, queryset: Any) -> Any:
+        return decide(self, request, queryset, APPROVING)
+
+    @admin.action(description=_("Reject"), permissions=["approve"])
+    def reject(self, request: HttpRequest, queryset: Any) -> Any:
+        return decide(self, request, queryset, REJECTING)
 
     @admin.display(description=_("instrument"), ordering="inst_id")
     def instrument(self, row: Signal) -> str:

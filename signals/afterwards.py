@@ -19,7 +19,11 @@ from django.db.models import F
 from django.dispatch import Signal as Event
 
 from accounts.tenancy import all_tenants
+from signals.enums import SignalStatus
+from signals.events import signal_accepted, signal_held, signal_refused
 from signals.models import Signal, SignalSource
+
+EVENTS = {SignalStatus.ACCEPTED: signal_accepted, SignalStatus.HELD: signal_held}
 
 
 @dataclass(slots=True)
@@ -82,6 +86,11 @@ def gathered() -> Iterator[Afterwards]:
         yield afterwards
     finally:
         _gathering.reset(token)
+
+
+def event_of(signal: Signal) -> Event:
+    """What a signal that was just stored is announced as."""
+    return EVENTS.get(SignalStatus(signal.status), signal_refused)
 
 
 def count(source_id: int, counts: Counts) -> None:

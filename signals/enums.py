@@ -15,6 +15,14 @@ class SourceKind(TextChoices):
     API = "api", _("API")
 
 
+class ApprovalRule(TextChoices):
+    """Which signals of a source wait for a person, the strictest last."""
+
+    NONE = "none", _("Nothing waits")
+    OPENINGS = "openings", _("Openings wait")
+    ALL = "all", _("Everything waits")
+
+
 class SourceStatus(TextChoices):
     ENABLED = "enabled", _("Enabled")
     DISABLED = "disabled", _("Disabled")
@@ -70,6 +78,7 @@ class Unit(TextChoices):
 
 class SignalStatus(TextChoices):
     ACCEPTED = "accepted", _("Accepted")
+    HELD = "held", _("Waits for approval")
     COPIED = "copied", _("Copied")
     REFUSED = "refused", _("Refused")
     EXPIRED = "expired", _("Expired")
@@ -86,4 +95,7 @@ class SignalReason(TextChoices):
     SOURCE_DISABLED = "SOURCE_DISABLED", _("Source is disabled")
     NO_STRATEGY = "NO_STRATEGY", _("No strategy follows this source")
     RATE_LIMITED = "RATE_LIMITED", _("Too many signals")
+    REJECTED = "REJECTED", _("Rejected by a person")
+    NOT_APPROVED = "NOT_APPROVED", _("Nobody approved it in time")
+    OVERTAKEN = "OVERTAKEN", _("Overtaken by a later signal")
     POISON = "POISON", _("Set aside after repeated failures")

@@ -7,4 +7,5 @@ from django.dispatch import Signal as Event
 # signal_id: a new instruction waits to be copied; `followed`: another of its source does as well,
 # and is announced next
 signal_accepted = Event()
+signal_held = Event()  # signal_id: an instruction waits until a person approves it
 signal_refused = Event()  # signal_id: an instruction was stored that will not be followed

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from accounts.fields import hash_identity
 from signals.enums import (
+    ApprovalRule,
     Dialect,
     Direction,
     Intent,
@@ -17,13 +18,22 @@ from signals.enums import (
     Stance,
     Unit,
 )
+from signals.holding import hold
 from signals.looked_up import once
 from signals.models import LeaderPosition, Signal, SignalSource
 from signals.parsing import ParsedSignal, ParseError, Quantity, name_in
 from signals.ports import InstrumentFacts, market_book
 from signals.protection import check_protection, is_protected
 from signals.quantities import in_unit, needs_price
-from signals.standing import Move, apply, read_standing, settle, standing_after, stated_by
+from signals.standing import (
+    Move,
+    Standing,
+    apply,
+    read_standing,
+    settle,
+    standing_after,
+    stated_by,
+)
 from signals.storing import (
     Call,
     Judged,
@@ -91,10 +101,11 @@ def judge(call: Call, parsed: ParsedSignal) -> Judged:
         _judge(signal, call, parsed)
     except _Refusal as refusal:
         _mark_refused(signal, refusal)
-    else:
-        signal.dedupe_hash = known_as
-        _judged_together(signal).append(signal)
-    return Judged(call, signal, known_as)
+        return Judged(call, signal, known_as)
+    signal.dedupe_hash = known_as
+    held = _hold(signal, call.source)
+    _judged_together(signal).extend([signal] if held is None else [signal, held])
+    return Judged(call, signal, known_as, held)
 
 
 def judge_unreadable(call: Call, error: ParseError) -> Judged:
@@ -227,9 +238,7 @@ def _settle(signal: Signal, parsed: ParsedSignal, instrument: InstrumentFacts) -
     def counted(quantity: Quantity) -> tuple[Decimal, Unit | None]:
         return in_unit(quantity, instrument, signal.reference_price)
 
-    key = (signal.source_id, parsed.inst_id)
-    standing = once(("standing", *key), lambda: read_standing(*key))
-    standing = standing_after(standing, _judged_together(signal))
+    standing = _standing(signal)
     stated = stated_by(parsed.net, parsed.quantity, counted)
     move = settle(stated, standing)
     if is_protected(parsed) and move.intent in REDUCTIONS:
@@ -241,6 +250,20 @@ def _settle(signal: Signal, parsed: ParsedSignal, instrument: InstrumentFacts) -
         signal.unit = _agreed_unit(signal, None if move.is_percent else stated.unit)
     if move.gap:
         signal.reason_text = _gap_words(stated.before, standing.side, move)
+
+
+def _hold(signal: Signal, source: SignalSource) -> Signal | None:
+    if source.approval == ApprovalRule.NONE:
+        return None
+    standing = _standing(signal) if signal.intent == Intent.TARGET else Standing()
+    return hold(signal, source, standing)
+
+
+def _standing(signal: Signal) -> Standing:
+    """The position that this source has by all that came before."""
+    key = (signal.source_id, signal.inst_id)
+    standing = once(("standing", *key), lambda: read_standing(*key))
+    return standing_after(standing, _judged_together(signal))
 
 
 def _judged_together(signal: Signal) -> list[Signal]:

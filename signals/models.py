@@ -14,6 +14,7 @@ from accounts.roles import Ability, may
 from accounts.tenancy import TenantManager, TenantModel, TenantQuerySet
 from customers.enums import Market
 from signals.enums import (
+    ApprovalRule,
     Dialect,
     Direction,
     Intent,
@@ -69,6 +70,23 @@ class SignalSource(TenantModel):
         _("signals per second at most"),
         default=20,
         validators=[MinValueValidator(1), MaxValueValidator(1000)],
+    )
+
+    approval = models.CharField(
+        _("approval"),
+        max_length=16,
+        choices=ApprovalRule,
+        default=ApprovalRule.NONE,
+        help_text=_("What waits until a person approves it. Cancels never wait."),
+    )
+    approval_seconds = models.PositiveIntegerField(
+        _("openings wait for at most"),
+        default=300,
+        validators=[MinValueValidator(10), MaxValueValidator(86_400)],
+        help_text=_(
+            "Seconds. A strategy still refuses openings that are older than its own limit: "
+            "raise it there as well. Closes wait as long as it takes."
+        ),
     )
 
     status = models.CharField(
@@ -170,6 +188,21 @@ class Signal(TenantModel):
     refused_field = models.CharField(_("field"), max_length=80, blank=True)
     reason = models.CharField(_("reason"), max_length=32, choices=SignalReason, blank=True)
     reason_text = models.CharField(_("in words"), max_length=300, blank=True)
+    held_until = models.DateTimeField(
+        _("waits until"),
+        null=True,
+        editable=False,
+        help_text=_("When an opening that waits for approval expires; closes never do."),
+    )
+    decided_by = models.ForeignKey(
+        "accounts.User",
+        verbose_name=_("decided by"),
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+    )
+    decided_at = models.DateTimeField(_("decided at"), null=True, editable=False)
     claims = models.PositiveSmallIntegerField(default=0, editable=False)
     raw = models.TextField(_("payload as received"), blank=True)
 

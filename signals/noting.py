@@ -6,12 +6,28 @@ from collections.abc import Iterable
 
 from accounts import audit
 from accounts.enums import AuditLevel
+from signals.enums import SignalStatus
 from signals.models import Signal
 
 
 def note(signals: Iterable[Signal]) -> None:
     """Tell of those that somebody should know of. Runs in the transaction that stores them."""
-    audit.record_many([_gap(signal) for signal in signals if signal.has_gap])
+    notes = []
+    for signal in signals:
+        notes += [_gap(signal)] if signal.has_gap else []
+        notes += [_held(signal)] if signal.status == SignalStatus.HELD else []
+    audit.record_many(notes)
+
+
+def _held(signal: Signal) -> audit.Note:
+    until = signal.held_until
+    return audit.Note(
+        action="signal.held",
+        obj=signal,
+        after={"source": signal.source.name, "until": None if until is None else until.isoformat()},
+        level=AuditLevel.WARNING,
+        tenant=signal.tenant_id,
+    )
 
 
 def _gap(signal: Signal) -> audit.Note:

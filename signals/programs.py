@@ -38,7 +38,8 @@ def send_signal(
         source=source, parsed=parsed, raw=kept, received_at=now, created_by=user
     )
     signal = received.signal
-    if signal.status == SignalStatus.ACCEPTED and not received.duplicate:
+    taken = signal.status in (SignalStatus.ACCEPTED, SignalStatus.HELD)
+    if taken and not received.duplicate:
         after = {"source": source.name, "instrument": signal.inst_id, "intent": signal.intent}
         after |= {"direction": signal.direction, "external_id": signal.external_id}
         audit.record(

@@ -16,7 +16,7 @@ from accounts.enums import AuditLevel
 from accounts.fields import hash_identity
 from accounts.tenancy import current_tenant_id, tenant_scope
 from customers.enums import Market
-from signals.enums import Dialect, SourceKind, SourceStatus
+from signals.enums import ApprovalRule, Dialect, SourceKind, SourceStatus
 from signals.models import SignalSource
 
 if TYPE_CHECKING:
@@ -37,8 +37,16 @@ class NewSecrets:
     token: str | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What of a source waits for approval, and how long its openings do at most."""
+
+    rule: ApprovalRule = ApprovalRule.NONE
+    seconds: int = 300
+
+
 @transaction.atomic
-def create_source(
+def create_source(  # noqa: PLR0913 - the fields of a form
     *,
     name: str,
     market: Market,
@@ -46,6 +54,7 @@ def create_source(
     dialect: Dialect = Dialect.COPYDESK,
     with_token: bool = False,
     rate_per_second: int | None = None,
+    waiting: Waiting = Waiting(),
 ) -> NewSecrets:
     """Add a webhook source to the desk whose scope is open. Its secrets cannot be read again."""
     secret = secrets.token_urlsafe(SECRET_BYTES)
@@ -59,6 +68,8 @@ def create_source(
         secret=secret,
         token_hash=None if token is None else hash_identity(token),
         rate_per_second=rate_per_second or settings.WEBHOOK_RATE_PER_SECOND,
+        approval=waiting.rule,
+        approval_seconds=waiting.seconds,
     )
     source.full_clean()
     source.save()
@@ -69,7 +80,12 @@ def create_source(
 
 @transaction.atomic
 def create_api_source(
-    *, name: str, market: Market, actor: User | None, rate_per_second: int | None = None
+    *,
+    name: str,
+    market: Market,
+    actor: User | None,
+    rate_per_second: int | None = None,
+    waiting: Waiting = Waiting(),
 ) -> SignalSource:
     """Add a source for programs with a token of the scope `signals:write`. It has no secret."""
     source = SignalSource(  # type: ignore[misc] # no desk at hand: full_clean refuses
@@ -78,6 +94,8 @@ def create_api_source(
         kind=SourceKind.API,
         market=market,
         rate_per_second=rate_per_second or settings.WEBHOOK_RATE_PER_SECOND,
+        approval=waiting.rule,
+        approval_seconds=waiting.seconds,
     )
     source.full_clean()
     source.save()

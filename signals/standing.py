@@ -7,7 +7,7 @@ are. Pure, but for `read_standing`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -20,6 +20,7 @@ ZERO = Decimal(0)
 HUNDRED = Decimal(100)
 PLACES = Decimal(1).scaleb(-18)
 READS = 3
+WAITING = (SignalStatus.ACCEPTED, SignalStatus.HELD)
 
 InUnit = Callable[[Quantity], tuple[Decimal, Unit | None]]
 
@@ -152,14 +153,16 @@ def apply(signal: Signal, move: Move) -> None:
     signal.has_gap = move.gap
 
 
-def read_standing(source_id: int, inst_id: str) -> Standing:
+def read_standing(
+    source_id: int, inst_id: str, waiting_as: Collection[SignalStatus] = WAITING
+) -> Standing:
     """Where all that this source sent so far takes it, copied or not."""
     rows = LeaderPosition.objects.filter(source_id=source_id, scope_key="", inst_id=inst_id)
     waiting = Signal.objects.filter(
         source_id=source_id,
         inst_id=inst_id,
         account__isnull=True,
-        status__in=(SignalStatus.ACCEPTED,),
+        status__in=waiting_as,
     ).order_by("received_at", "id")
     for _ in range(READS):
         held, signals = _held(rows), list(waiting)

@@ -12,9 +12,9 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from accounts.tenancy import all_tenants
-from signals.afterwards import Counts, announce, count
+from signals.afterwards import Counts, announce, count, event_of
 from signals.enums import SignalStatus, SourceKind
-from signals.events import signal_accepted, signal_refused
+from signals.holding import overtake
 from signals.models import Signal, SignalNonce, SignalSource
 from signals.noting import note
 
@@ -69,6 +69,8 @@ class Judged:
     call: Call
     signal: Signal
     known_as: str | None
+    # The opening half of a reversal that was divided: stored with its signal, and held.
+    held: Signal | None = None
 
     @property
     def is_refused(self) -> bool:
@@ -85,10 +87,10 @@ def store(judged: Judged) -> Received:
         first = first_of(call.source, judged.known_as)
         if first is not None:
             return store_duplicate(call, first)
-    return _store_new(call, signal)
+    return _store_new(call, signal, judged.held)
 
 
-def _store_new(call: Call, signal: Signal) -> Received:
+def _store_new(call: Call, signal: Signal, held: Signal | None) -> Received:
     """Insert without asking first: only a clash costs a look at what is there."""
     if call.source.kind in LIMITED_KINDS and _is_too_fast(call):
         # A retry must be told of its first signal however busy the second is.
@@ -97,7 +99,7 @@ def _store_new(call: Call, signal: Signal) -> Received:
             raise RateExceeded
         return store_duplicate(call, first)
     try:
-        _unless_deadlocked(partial(_insert, call, signal))
+        _unless_deadlocked(partial(_insert, call, signal, held))
     except IntegrityError:
         if _is_nonce_used(call):
             raise NonceReplayed from None
@@ -132,7 +134,7 @@ def prune_nonces(*, keep: timedelta) -> int:
 
 
 @transaction.atomic
-def _insert(call: Call, signal: Signal | None) -> None:
+def _insert(call: Call, signal: Signal | None, held: Signal | None = None) -> None:
     """Nonce and signal, or for a duplicate the nonce alone."""
     if call.nonce_hash is not None:
         SignalNonce(
@@ -144,10 +146,12 @@ def _insert(call: Call, signal: Signal | None) -> None:
     if signal is None:
         _count(call, Counts(duplicates=1))
         return
-    signal.save(force_insert=True)
-    note([signal])
-    event = signal_accepted if signal.status == SignalStatus.ACCEPTED else signal_refused
-    transaction.on_commit(partial(announce, event, signal.pk, call.source.pk))
+    stored = [signal] if held is None else [signal, held]
+    for one in stored:
+        one.save(force_insert=True)
+        transaction.on_commit(partial(announce, event_of(one), one.pk, call.source.pk))
+    overtake(stored)
+    note(stored)
     _count(call, Counts(heard_at=call.received_at))
 
 

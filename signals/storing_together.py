@@ -16,9 +16,9 @@ from django.db.models import Q
 
 from accounts.bulk import insert_many
 from accounts.tenancy import all_tenants
-from signals.afterwards import Counts, announce, count
+from signals.afterwards import Counts, announce, count, event_of
 from signals.enums import SignalStatus
-from signals.events import signal_accepted, signal_refused
+from signals.holding import overtake
 from signals.models import Signal, SignalNonce
 from signals.noting import note
 from signals.storing import LIMITED_KINDS, Judged, NonceReplayed, RateExceeded, Received
@@ -103,7 +103,7 @@ def _outcome(one: Judged, seen: _Seen) -> Outcome:
     if signal.dedupe_hash is not None:
         seen.firsts[source, signal.dedupe_hash] = signal
     seen.recent.get(source, []).append(call.received_at)
-    seen.signals.append(signal)
+    seen.signals += [signal] if one.held is None else [signal, one.held]
     seen.counts.append((source, Counts(heard_at=call.received_at)))
     return Received(signal, duplicate=False)
 
@@ -131,9 +131,10 @@ def _write(seen: _Seen) -> None:
 def _insert(seen: _Seen) -> None:
     SignalNonce.objects.bulk_create(seen.nonces)
     insert_many(seen.signals)
+    overtake(seen.signals)
     note(seen.signals)
     for signal in seen.signals:
-        event = signal_accepted if signal.status == SignalStatus.ACCEPTED else signal_refused
+        event = event_of(signal)
         transaction.on_commit(partial(announce, event, signal.pk, signal.source_id))
     for source, counts in seen.counts:
         transaction.on_commit(partial(count, source, counts), robust=True)

@@ -73,6 +73,7 @@ def matters() -> list[Matter]:
         *_sockets(),
         *_sources(),
         *_signals(),
+        *_held_signals(),
         *_audits(),
         *_approvals(),
         *_destinations(),
@@ -241,6 +242,23 @@ def _signals() -> list[Matter]:
     text = first.reason_text or _("It could not be copied in five tries.")
     url = _list("signals_signal", "status__exact=quarantined")
     return [Matter("warn", "front_hand", title, text, first.received_at, url, _("Open signals"))]
+
+
+def _held_signals() -> list[Matter]:
+    rows = Signal.objects.filter(status=SignalStatus.HELD).order_by("received_at")
+    count = rows.count()
+    first = rows.select_related("source").first() if count else None
+    if first is None:
+        return []
+    title = ngettext(
+        "%(n)d signal waits for approval", "%(n)d signals wait for approval", count
+    ) % {"n": count}
+    text = f"{first.source}: {first.inst_id}, {first.get_intent_display().lower()} "
+    text += first.get_direction_display().lower()
+    url = _list("signals_signal", "status__exact=held")
+    # A close that waits is money at risk; an opening that does is none.
+    kind = "danger" if rows.filter(held_until__isnull=True).exists() else "warn"
+    return [Matter(kind, "how_to_reg", title, text, first.received_at, url, _("Decide"))]
 
 
 def _approvals() -> list[Matter]:

@@ -143,6 +143,11 @@ class SignalPage(SignalAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> Any:
         context |= signal_story(kwargs.get("obj") or args[-1])
+        context["may_decide"] = may(request, Ability.APPROVE)
+        context["answers"] = (
+            ("approve", _("Approve"), "btn-primary"),
+            ("reject", _("Reject"), "btn-danger"),
+        )
         return super().render_change_form(request, context, *args, **kwargs)
 
 

@@ -118,8 +118,14 @@ def test_a_refusal_is_shown_with_its_reason(desk: Tenant) -> None:
 
 def test_a_secret_is_shown_once(desk: Tenant) -> None:
     client = signed_in(desk)
-    form = {"name": "Alerts", "market": "simulator", "dialect": "copydesk", "rate_per_second": 20}
-    form |= {"kind": "webhook", "with_token": "on"}
+    form = {
+        "name": "Alerts",
+        "market": "simulator",
+        "dialect": "copydesk",
+        "rate_per_second": 20,
+        "approval": "none",
+    }
+    form |= {"kind": "webhook", "with_token": "on", "approval_seconds": 300}
 
     answer = client.post(reverse("admin:signals_signalsource_add"), form)
 
@@ -137,8 +143,14 @@ def test_a_secret_is_shown_once(desk: Tenant) -> None:
 @pytest.mark.parametrize("dialect", Dialect)
 def test_a_source_shows_what_its_format_sends(desk: Tenant, dialect: Dialect) -> None:
     client = signed_in(desk)
-    form = {"name": "Alerts", "market": "simulator", "dialect": dialect, "rate_per_second": 20}
-    form |= {"kind": "webhook", "with_token": "on"}
+    form = {
+        "name": "Alerts",
+        "market": "simulator",
+        "dialect": dialect,
+        "rate_per_second": 20,
+        "approval": "none",
+    }
+    form |= {"kind": "webhook", "with_token": "on", "approval_seconds": 300}
 
     offered = client.get(reverse("admin:signals_signalsource_add")).content.decode()
     once = client.post(reverse("admin:signals_signalsource_add"), form).content.decode()
@@ -153,10 +165,16 @@ def test_a_source_shows_what_its_format_sends(desk: Tenant, dialect: Dialect) ->
 
 
 def test_a_source_of_programs_speaks_our_own_format(desk: Tenant) -> None:
-    form = {"name": "Bot", "market": "simulator", "dialect": "octobot", "rate_per_second": 20}
+    form = {
+        "name": "Bot",
+        "market": "simulator",
+        "dialect": "octobot",
+        "rate_per_second": 20,
+        "approval": "none",
+    }
 
     answer = signed_in(desk).post(
-        reverse("admin:signals_signalsource_add"), {**form, "kind": "api"}
+        reverse("admin:signals_signalsource_add"), {**form, "kind": "api", "approval_seconds": 300}
     )
 
     assert "Other formats are for webhooks." in answer.content.decode()

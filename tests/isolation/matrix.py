@@ -166,5 +166,6 @@ TASKS: Final = {
     "notifications.tasks.prune_live": "all: deletes by age and number, tells nobody",
     "accounts.tasks.expire_overdue_approvals": "all: closes by age, each in its own desk",
     "signals.tasks.prune_nonces": "all: deletes by age, tells nobody",
+    "signals.tasks.expire_held": "all: closes by age, each in its own desk",
 }
 SOCKETS: Final = {"ws/live/": "live", "": "exempt: nobody serves the address"}

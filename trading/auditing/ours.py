@@ -80,7 +80,7 @@ def read_signals(
 ) -> Iterator[SignalFacts]:
     """Signals of a desk with what was made of them, some hundreds at a time. One desk's scope."""
     signals = Signal.objects.filter(tenant_id=tenant_id).exclude(
-        status__in=(SignalStatus.REFUSED, SignalStatus.EXPIRED)
+        status__in=(SignalStatus.HELD, SignalStatus.REFUSED, SignalStatus.EXPIRED)
     )
     if since is not None:
         signals = signals.filter(received_at__gte=since)
