@@ -1,6 +1,7 @@
-"""Every scenario, one after the other, and one table at the end.
+"""Every scenario, two at a time, and one table at the end.
 
-    python -m tests.chaos [--seed 1] [--scenarios C1-sqlite,C2] [--scale 1] [--json FILE]
+    python -m tests.chaos [--seed 1] [--scenarios C1-sqlite,C2] [--scale 1] [--together 2]
+                          [--json FILE]
 
 Ends with 1 when an order was doubled, lost or overtaken, or another promise was broken.
 """
@@ -15,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,7 @@ HEADS = (
     "p99 recovery",
 )
 END_S = 40
+LOOK_S = 0.2
 
 
 def main() -> int:
@@ -42,6 +46,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="0: a new one")
     parser.add_argument("--scenarios", default="", help="beginnings of names, with commas")
     parser.add_argument("--scale", type=float, default=1)
+    parser.add_argument("--together", type=int, default=2, help="so many at a time")
     parser.add_argument("--json", type=Path, default=Path("var/chaos/result.json"))
     asked = parser.parse_args()
     seed = asked.seed or random.SystemRandom().randrange(1, 1_000_000)
@@ -56,9 +61,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(
         prefix="copydesk-chaos-templates-", dir=services.roomy_memory()
     ) as templates:
-        for scenario in chosen:
-            row = _play(scenario, seed, asked.scale, Path(templates))
+        places = {scenario.key: place for place, scenario in enumerate(chosen)}
+        for row in _play_all(chosen, asked, seed, Path(templates)):
             rows.append(row)
+            rows.sort(key=lambda row: places[row["scenario"]])
             say(_line(row))
             asked.json.parent.mkdir(parents=True, exist_ok=True)
             asked.json.write_text(json.dumps({"seed": seed, "rows": rows}, indent=1))
@@ -75,33 +81,72 @@ def _chosen(text: str) -> list[Scenario]:
     return found
 
 
-def _play(scenario: Scenario, seed: int, scale: float, templates: Path) -> dict[str, Any]:
-    """One scenario in a process of its own, ended when its time is over."""
+@dataclass(frozen=True, slots=True)
+class _Play:
+    """One scenario in a process of its own, which has until `end`."""
+
+    scenario: Scenario
+    process: subprocess.Popen[bytes]
+    result: Path
+    end: float
+
+    @property
+    def is_over(self) -> bool:
+        return self.process.poll() is not None or time.monotonic() > self.end
+
+    def row(self) -> dict[str, Any]:
+        """What it found, or that it found nothing."""
+        in_time = self.process.poll() is not None
+        self.stop()
+        if self.result.exists():
+            found: dict[str, Any] = json.loads(self.result.read_text())
+            return found
+        late = f"took longer than {self.scenario.seconds} s"
+        words = f"exit {self.process.returncode}" if in_time else late
+        return {
+            **dict.fromkeys(("intents", "kills", "faults", *ZEROS, "recovery_p99_s"), 0),
+            "scenario": self.scenario.key,
+            "broken": {"no result": [words]},
+        }
+
+    def stop(self) -> None:
+        if self.process.poll() is not None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def _play_all(
+    chosen: Sequence[Scenario], asked: argparse.Namespace, seed: int, templates: Path
+) -> Iterator[dict[str, Any]]:
+    """The longest first; they wait far more than they work, so that some fit beside each other."""
+    waiting = sorted(chosen, key=lambda scenario: -scenario.seconds)
+    running: list[_Play] = []
+    try:
+        while waiting or running:
+            while waiting and len(running) < asked.together:
+                running.append(_begin(waiting.pop(0), seed, asked.scale, templates))
+            for play in [each for each in running if each.is_over]:
+                running.remove(play)
+                yield play.row()
+            time.sleep(LOOK_S)
+    finally:
+        for play in running:
+            play.process.terminate()
+        for play in running:
+            play.stop()
+
+
+def _begin(scenario: Scenario, seed: int, scale: float, templates: Path) -> _Play:
     result = templates / f"{scenario.key}.json"
     command = [sys.executable, "-m", "tests.chaos.stage", scenario.key, "--seed", str(seed)]
     command += ["--scale", str(scale), "--templates", str(templates), "--result", str(result)]
     process = subprocess.Popen(command, start_new_session=True, preexec_fn=services.die_with_parent)  # noqa: PLW1509
-    words = ""
-    try:
-        process.wait(scenario.seconds * max(scale, 1))
-    except subprocess.TimeoutExpired:
-        words = f"took longer than {scenario.seconds} s"
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(END_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-    if result.exists():
-        found: dict[str, Any] = json.loads(result.read_text())
-        return found
-    return {
-        **dict.fromkeys(("intents", "kills", "faults", *ZEROS, "recovery_p99_s"), 0),
-        "scenario": scenario.key,
-        "broken": {"no result": [words or f"exit {process.returncode}"]},
-    }
+    return _Play(scenario, process, result, time.monotonic() + scenario.seconds * max(scale, 1))
 
 
 def table(rows: list[dict[str, Any]]) -> str:
