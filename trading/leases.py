@@ -12,7 +12,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from trading.models import Heartbeat, JobLease, StreamLease
@@ -122,8 +122,15 @@ def leave() -> None:
 
 def alive_count(kind: str) -> int:
     """How many processes of a kind were heard lately."""
+    return alive_counts(kind)[kind]
+
+
+def alive_counts(*kinds: str) -> dict[str, int]:
+    """How many processes of each of these kinds were heard lately: one question for all."""
     since = db_now() - timedelta(seconds=ALIVE_S)
-    return Heartbeat.objects.filter(kind=kind, beat_at__gte=since).count()
+    heard = Heartbeat.objects.filter(kind__in=kinds, beat_at__gte=since).order_by()
+    found = dict(heard.values_list("kind").annotate(n=Count("pk")))
+    return {kind: found.get(kind, 0) for kind in kinds}
 
 
 def fair_capacity(accounts: int, copies: int) -> int:

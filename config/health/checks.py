@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from accounts.tenancy import all_tenants
 from customers.models import ExchangeAccount
-from trading.leases import alive_count, db_now
+from trading.leases import alive_count, alive_counts, db_now
 from trading.models import ClockReading, MarketPrice, ReconcileRun, StreamLease
 
 PRICE_FRESH: Final = timedelta(seconds=30)
@@ -101,7 +101,7 @@ def websocket() -> Finding:
 
 
 def workers() -> Finding:
-    silent = [kind for kind in ("executor", "worker") if not alive_count(kind)]
+    silent = [kind for kind, n in alive_counts("executor", "worker").items() if not n]
     if silent:
         return Finding(Health.FAILED, f"not heard of: {', '.join(silent)}")
     return Finding(Health.OK, "every queue is served")

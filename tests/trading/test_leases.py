@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from trading.leases import (
     alive_count,
+    alive_counts,
     beat_heartbeat,
     claim_streams,
     db_now,
@@ -152,6 +153,7 @@ def test_a_process_says_that_it_lives_until_it_leaves() -> None:
         beat_heartbeat("streams", note)
 
     assert alive_count("streams") == 1
+    assert alive_counts("executor", "streams") == {"executor": 0, "streams": 1}
     assert Heartbeat.objects.get().note == "b"
     Heartbeat.objects.update(beat_at=db_now() - timedelta(minutes=1))
     assert alive_count("streams") == 0

@@ -20,7 +20,7 @@ from signals.enums import SourceKind, SourceStatus
 from signals.models import Signal, SignalSource
 from trading.enums import BreakerState, OrderState, Scope, TradingMode
 from trading.execution.punctual import LATELY
-from trading.leases import alive_count
+from trading.leases import alive_counts
 from trading.models import Breaker, ClockReading, Order, StreamLease, TradingState
 from trading.risk import STRICTNESS
 
@@ -121,12 +121,13 @@ def status_of(user: User, desk: Tenant) -> dict[str, Any]:
     """What this user may know, in a fixed number of queries."""
     now = timezone.now()
     whole = may(user, Ability.READ_ROWS)
+    alive = alive_counts("executor", "streams")
     told = {
         "checked_at": now,
         "trading": _trading(user, desk, whole=whole),
         "sources": _sources(desk.day_start(now)) if whole else [],
         "sockets": _sockets(user, now),
-        "workers": {"executors": alive_count("executor"), "streams": alive_count("streams")},
+        "workers": {"executors": alive["executor"], "streams": alive["streams"]},
         "queue": _queue(user, now, whole=whole),
     }
     problems = _problems(told, _exchange_problems(user, now))
