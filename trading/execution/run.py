@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import wait
 from datetime import timedelta
@@ -36,6 +37,8 @@ ENOUGH = 500
 CHUNK = 600
 LATER = timedelta(seconds=2)
 LEVERAGE_S = 3
+# Far less than the lease that covers a marked order until its answer is on record.
+HEAR_EVERY_S = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +65,7 @@ class Flight:
         self._handed: dict[UUID, Outgoing] = {}
         self._sending = Sending()
         self._refused: list[Answered] = []
+        self._heard_at = time.monotonic()
 
     def add(self, order_ids: Iterable[UUID], handed: Iterable[Outgoing] = ()) -> None:
         """Let these orders go once there are enough of them, without waiting for answers.
@@ -81,7 +85,7 @@ class Flight:
         with all_tenants("execution: orders of several desks are sent together"):
             keys = keys_of_all(one.order.account for one in marked)
             self._launch(marked, keys)
-            self._record(self._sending.come())
+            self._hear_some()
 
     def land(self) -> int:
         """Let go what still waits and record every answer; how many orders were sent."""
@@ -104,7 +108,7 @@ class Flight:
             while self._waiting:
                 ids, self._waiting = self._waiting[:CHUNK], self._waiting[CHUNK:]
                 self.sent += isolated(ids, self._let_go)
-                self._record(self._sending.come())
+                self._hear_some()
 
     def _let_go(self, ids: Sequence[UUID]) -> int:
         heads = started(self._ready(ids))
@@ -128,6 +132,12 @@ class Flight:
         rest = [i for i in ids if i not in sure]
         looked = ready_heads(rest, db_now(), {o.id: o for o in handed}) if rest else []
         return [order for order in handed if order.id in sure] + looked
+
+    def _hear_some(self) -> None:
+        """Those who still wait to leave come first: their exchange's answers keep for a while."""
+        if time.monotonic() - self._heard_at >= HEAR_EVERY_S:
+            self._record(self._sending.come())
+            self._heard_at = time.monotonic()
 
     def _launch(self, marked: Sequence[Marked], keys: Mapping[int, Credentials]) -> None:
         ready = [
