@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from accounts.questions import Question
 from trading.enums import BreakerCause, BreakerState
 from trading.models import Breaker, MarketPrice
 from trading.risk import NO_OBSTACLES, Obstacles
@@ -53,12 +54,20 @@ class Guards:
         return of_account if of_market is NO_OBSTACLES else of_account | of_market
 
 
+_OPEN_BREAKERS = Question(
+    lambda: (
+        Breaker.objects.exclude(state=BreakerState.CLOSED)
+        .order_by()
+        .values_list("account_id", "market", "cause")
+    )
+)
+
+
 def read_guards(*, prices: Iterable[MarketPrice], now: datetime) -> Guards:
     """One query, however many accounts: whatever is open in the scope, which is little."""
-    rows = Breaker.objects.exclude(state=BreakerState.CLOSED)
     accounts: dict[int, Obstacles] = {}
     markets: dict[str, Obstacles] = {}
-    for account_id, market, cause in rows.values_list("account_id", "market", "cause"):
+    for account_id, market, cause in _OPEN_BREAKERS.ask():
         found = obstacles_of(cause)
         if account_id is None:
             markets[market] = markets.get(market, NO_OBSTACLES) | found

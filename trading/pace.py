@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count
 
+from accounts.questions import Given, Question
 from trading.leases import alive_count
 from trading.models import Order
 
@@ -65,14 +66,19 @@ pace = Pace()
 
 def sends_of_accounts(account_ids: Iterable[int], now: datetime) -> dict[int, int]:
     """Orders of each account that were marked within the last second (one query)."""
-    rows = (
+    since = {"created": now - LOOK_BACK, "sent": now - SECOND}
+    return dict(_SENDS.ask(accounts=set(account_ids), **since))
+
+
+_SENDS = Question(
+    lambda: (
         Order.objects.filter(
-            account_id__in=set(account_ids),
-            created_at__gte=now - LOOK_BACK,
-            sent_at__gt=now - SECOND,
+            account_id__among=Given("accounts"),
+            created_at__gte=Given("created"),
+            sent_at__gt=Given("sent"),
         )
         .order_by()
         .values_list("account_id")
         .annotate(count=Count("id"))
     )
-    return dict(rows)
+)

@@ -12,6 +12,7 @@ from django.conf import settings
 
 from accounts import audit
 from accounts.enums import AuditLevel
+from accounts.questions import Given, Question
 from trading.enums import ProtectionState, Side
 from trading.models import Order, Protection
 from trading.models.protections import ACTIVE
@@ -64,6 +65,16 @@ def towards_market(price: Decimal | None, tick: Decimal, *, above: bool) -> Deci
     return (price / tick).to_integral_value(rounding=rounding) * tick
 
 
+_STANDING = Question(
+    lambda: (
+        Protection.objects.active()
+        .filter(account_id__among=Given("accounts"), inst_id__among=Given("inst_ids"))
+        .order_by()
+        .values_list("account_id", "inst_id", "position_side", "cycle_id")
+    )
+)
+
+
 def lingering(orders: Sequence[Order | Outgoing]) -> set[UUID]:
     """Of these orders, the openings that a stop of an earlier cycle would hit. One query.
 
@@ -73,16 +84,12 @@ def lingering(orders: Sequence[Order | Outgoing]) -> set[UUID]:
     opening = [order for order in orders if order.opens]
     if not opening:
         return set()
-    rows = Protection.objects.active().filter(
-        account_id__in={order.account_id for order in opening},
-        inst_id__in={order.inst_id for order in opening},
+    left = _STANDING.ask(
+        accounts={order.account_id for order in opening},
+        inst_ids={order.inst_id for order in opening},
     )
-    left = [
-        (account, inst_id, side, cycle)
-        for account, inst_id, side, cycle in rows.values_list(
-            "account_id", "inst_id", "position_side", "cycle_id"
-        )
-    ]
+    if not left:
+        return set()
     return {
         order.id
         for order in opening

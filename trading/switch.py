@@ -23,6 +23,7 @@ from accounts import audit
 from accounts.contention import retried
 from accounts.enums import AuditLevel
 from accounts.models import Installation, Tenant, User
+from accounts.questions import Question
 from accounts.tenancy import all_tenants, tenant_scope
 from customers.models import Customer, ExchangeAccount
 from strategies.models import Strategy
@@ -99,20 +100,24 @@ class Switchboard:
         return [limit for key in covered.scope_keys() for limit in self.limits.get(key, [])]
 
 
+_MODES = Question(
+    lambda: (
+        TradingState.objects.exclude(mode=TradingMode.ACTIVE)
+        .order_by()
+        .values_list("scope_key", "mode")
+    )
+)
+_LIMITS = Question(
+    lambda: Limit.objects.filter(is_active=True).values_list("scope_key", "kind", "scope", "value")
+)
+
+
 def read_switchboard(tenant_id: int) -> Switchboard:
     """Read all switches and limits that may bind an order of this desk (two queries)."""
     with tenant_scope(tenant_id):
-        modes = {
-            key: TradingMode(mode)
-            for key, mode in TradingState.objects.exclude(mode=TradingMode.ACTIVE).values_list(
-                "scope_key", "mode"
-            )
-        }
+        modes = {key: TradingMode(mode) for key, mode in _MODES.ask()}
         limits: dict[str, list[LimitValue]] = {"system": ceilings()}
-        rows = Limit.objects.filter(is_active=True).values_list(
-            "scope_key", "kind", "scope", "value"
-        )
-        for key, kind, scope, value in rows:
+        for key, kind, scope, value in _LIMITS.ask():
             bound = LimitValue(LimitKind(kind), Scope(scope), value, label=str(Scope(scope).label))
             limits.setdefault(key, []).append(bound)
     return Switchboard(modes, limits)

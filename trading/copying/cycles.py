@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
+from accounts.questions import Given, Question
 from accounts.rows import fetch
 from accounts.tenancy import all_tenants
 from signals.models import LeaderPosition, Signal
@@ -37,8 +38,25 @@ def settle_links(signal: Signal, link_uids: Collection[UUID]) -> bool:
 
     Runs in the signal's transaction, under the claim on its source, which alone begins cycles.
     """
-    mine = Q(link_uid__in=link_uids, source_id=signal.source_id, inst_id=signal.inst_id)
-    return _settle(mine) is not None
+    of_source = {"source_id": signal.source_id, "inst_id": signal.inst_id}
+    running = _RUNNING.ask(links=link_uids, **of_source)
+    if not running:
+        return False
+    return _settle(Q(pk__in=[key for (key,) in running])) is not None
+
+
+_RUNNING = Question(
+    lambda: (
+        Cycle.objects.filter(
+            link_uid__among=Given("links"),
+            source_id=Given("source_id"),
+            inst_id=Given("inst_id"),
+            ended_at__isnull=True,
+        )
+        .order_by()
+        .values_list("pk")
+    )
+)
 
 
 def settle_left_over(limit: int = 200) -> int:

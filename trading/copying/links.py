@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from accounts.questions import Given, Question
 from accounts.rows import fetch
 from customers.models import ExchangeAccount
 from signals.models import Signal
@@ -77,13 +78,21 @@ def read_links(signal: Signal, keys: Sequence[int]) -> list[Link]:
     if signal.account_id is not None:
         accounts = ExchangeAccount.objects.filter(pk__in=keys)
         return [_manual(row) for row in fetch(accounts.values_list(*_ACCOUNT, *_LIMITS))]
-    followed = Subscription.objects.filter(pk__in=keys).order_by("pk")
-    rows = fetch(followed.values_list(*_SUBSCRIBED))
+    rows = _FOLLOWERS.ask(keys=keys)
     strategies = {
         pk: _Terms(strategy, signal.inst_id)
         for pk, strategy in Strategy.objects.in_bulk({row[_STRATEGY] for row in rows}).items()
     }
     return [strategies[row[_STRATEGY]].link(row) for row in rows]
+
+
+_FOLLOWERS = Question(
+    lambda: (
+        Subscription.objects.filter(pk__among=Given("keys"))
+        .order_by("pk")
+        .values_list(*_SUBSCRIBED)
+    )
+)
 
 
 def _manual(row: Sequence[Any]) -> Link:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import Count
 
+from accounts.questions import Given, Question
 from accounts.rows import fetch
 from customers.enums import PositionMode
 from signals.enums import Direction, Unit
@@ -220,14 +221,23 @@ def _read_cycles(
     return found
 
 
+_TAKEN = Question(
+    lambda: (
+        Cycle.objects.filter(
+            account_id__among=Given("accounts"), inst_id=Given("inst_id"), active_key__isnull=False
+        )
+        .order_by()
+        .values_list("account_id", "active_key", "link_uid", "source_id")
+    )
+)
+
+
 def _read_taken_keys(
     signal: Signal, accounts: Sequence[int]
 ) -> dict[int, list[tuple[str, UUID | None]]]:
     """Per account the places in use, each with its link; of another source with none."""
     taken: dict[int, list[tuple[str, UUID | None]]] = {}
-    rows = Cycle.objects.filter(
-        account_id__in=accounts, inst_id=signal.inst_id, active_key__isnull=False
-    ).values_list("account_id", "active_key", "link_uid", "source_id")
+    rows = _TAKEN.ask(accounts=accounts, inst_id=signal.inst_id)
     for account, key, link_uid, source in rows:
         owner = link_uid if source == signal.source_id else None
         taken.setdefault(account, []).append((str(key), owner))

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from accounts.questions import Given, Question
 from accounts.rows import fetch
 from trading.enums import OrderState, OrderType
 from trading.models import Order
@@ -117,8 +118,17 @@ def _is_due(order: Outgoing | _Standing, now: datetime) -> bool:
 
 def unfinished_lanes(lane_keys: Collection[str]) -> set[str]:
     """Of these lanes, those with an order that holds up whatever comes behind it. One query."""
-    rows = Order.objects.filter(lane_key__in=lane_keys, state__in=OPEN_STATES).exclude(_RESTING)
-    return set(rows.order_by().values_list("lane_key", flat=True))
+    return {lane for (lane,) in _UNFINISHED.ask(lanes=lane_keys)}
+
+
+_UNFINISHED = Question(
+    lambda: (
+        Order.objects.filter(lane_key__among=Given("lanes"), state__in=OPEN_STATES)
+        .exclude(_RESTING)
+        .order_by()
+        .values_list("lane_key")
+    )
+)
 
 
 def lane_heads(lane_keys: Iterable[str]) -> dict[str, UUID]:

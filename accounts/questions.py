@@ -1,0 +1,117 @@
+"""Queries that are asked many times a second: built and compiled once, then only given values.
+
+Django builds and compiles a query anew each time, and prepares each value of an IN by itself,
+which costs more than the database's answer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import connections
+from django.db.models import Expression, Field, ForeignKey, Lookup
+
+from accounts.rows import Convert, converted, converters_of
+from accounts.scope import all_tenants, require_scope, tenant_scope
+
+# Django's own cannot be subscripted while it runs.
+if TYPE_CHECKING:
+    _Lookup = Lookup[Any]
+else:
+    _Lookup = Lookup
+# No tenant has it: where it stands in a compiled query, the tenant worked for is put.
+_SOME_TENANT = -1
+
+
+class Given(Expression):
+    """Stands in a query for a value that is named when the question is asked."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def as_sql(self, _compiler: Any, _connection: Any) -> tuple[str, list[Any]]:
+        return "%s", [self]
+
+
+class Among(_Lookup):
+    """`column__among=Given(name)`: the column is one of several values, told as one."""
+
+    lookup_name = "among"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        column, values = self.process_lhs(compiler, connection)
+        among = "%s" if connection.vendor == "mysql" else "(SELECT value FROM json_each(%s))"
+        return f"{column} IN {among}", [*values, self.rhs]
+
+
+Field.register_lookup(Among)
+ForeignKey.register_lookup(Among)
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    sql: str
+    parameters: tuple[Any, ...]
+    converters: list[tuple[int, Convert]]
+
+
+class Question:
+    """A `values_list` queryset with `Given` values in it; it is asked within a scope as any other.
+
+    `build` makes it. Values are numbers, text, times, UUIDs, None, or collections for `among`.
+    """
+
+    def __init__(self, build: Callable[[], Any]) -> None:
+        self._build = build
+        self._compiled: dict[tuple[str, bool], _Compiled] = {}
+
+    def ask(self, **values: Any) -> list[tuple[Any, ...]]:
+        """The rows. Nothing is asked when a collection is empty: nothing is among nothing."""
+        scope = require_scope("a prepared question")
+        if any(isinstance(value, Collection) and not value for value in values.values()):
+            return []
+        connection = connections["default"]
+        compiled = self._compiled.get((connection.vendor, scope.is_all))
+        if compiled is None:
+            compiled = self._compile(connection, is_all=scope.is_all)
+        told = {name: _told(value, connection) for name, value in values.items()}
+        parameters = [_fill(one, told, scope.tenant_id) for one in compiled.parameters]
+        with connection.cursor() as cursor:
+            cursor.execute(compiled.sql, parameters)
+            return converted(cursor.fetchall(), compiled.converters)
+
+    def _compile(self, connection: Any, *, is_all: bool) -> _Compiled:
+        with all_tenants("compile a question") if is_all else tenant_scope(_SOME_TENANT):
+            compiler = self._build().query.get_compiler(connection.alias)
+            sql, parameters = compiler.as_sql()
+            converters = converters_of(compiler, connection)
+        compiled = _Compiled(sql, tuple(parameters), converters)
+        self._compiled[connection.vendor, is_all] = compiled
+        return compiled
+
+
+def _fill(parameter: Any, told: Mapping[str, Any], tenant_id: int | None) -> Any:
+    if isinstance(parameter, Given):
+        return told[parameter.name]
+    return tenant_id if parameter == _SOME_TENANT else parameter
+
+
+def _told(value: Any, connection: Any) -> Any:
+    """The value as the driver takes it."""
+    if isinstance(value, str) or value is None or isinstance(value, int):
+        return value
+    if isinstance(value, UUID):
+        return value.hex
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    if isinstance(value, Collection):
+        plain = [one.hex if isinstance(one, UUID) else one for one in value]
+        return tuple(plain) if connection.vendor == "mysql" else json.dumps(plain)
+    raise TypeError(f"{type(value).__name__} cannot be told to a prepared question")
