@@ -168,7 +168,9 @@ def test_every_outcome_of_a_send_and_its_end(bench: Bench, settings: Any) -> Non
     assert diary("order.doubled") == []
     # What was sent again went under the same name, with the deadline of its own attempt.
     for order in orders.values():
-        deadlines = [str(attempt.exp_at_ms) for attempt in bench.attempts(order)]
+        attempts = bench.attempts(order)
+        # One whose turn under a limit would have come too late was never written.
+        deadlines = [str(one.exp_at_ms) for one in attempts if one.code != "RATE_LIMITED"]
         assert [request["exp_time"] for request in bench.requests(order)] == deadlines
 
 
