@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from django.db import connections, models, router
 
 from accounts.bulk import defaults_of, insert_plan
+from accounts.json_tables import json_table
 from accounts.scope import ScopeError, require_scope
 from accounts.tenancy import TenantModel
 
-Template = list[Any]
+# Fewer rows that share a template are written value by value.
+WORTH_A_TABLE = 8
+
+
+@dataclass(slots=True, eq=False)
+class Template:
+    """What some rows share, as the driver takes it, and what each of them has of its own."""
+
+    values: list[Any]
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
 
 
 class Rows:
-    """Rows of one model, each a template with a few values of its own, written in one statement.
+    """Rows of one model, each a template with a few values of its own, written in few statements.
 
     `own` names the columns (foreign keys by their `_id`) that differ from row to row. Their values
     are given as the driver takes them: numbers, text, UUIDs as 32 hex digits, or None.
@@ -26,17 +39,18 @@ class Rows:
         self._alias = using or router.db_for_write(model)
         self._plan = insert_plan(model, self._alias)
         self._own = tuple(self._plan.names.index(name) for name in own)
-        self._rows: list[Template] = []
+        self._templates: list[Template] = []
         if self._plan.own:
             raise ValueError(f"{model._meta.label} has columns that make their own values")
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return sum(len(template.rows) for template in self._templates)
 
     def template(self, **same: Any) -> Template:
         """What some rows share: these columns, and the defaults of those that nobody names.
 
-        Raises ScopeError for another tenant than the one worked for.
+        Add their own values to its `rows`, in the order of `own`. Raises ScopeError for another
+        tenant than the one worked for.
         """
         if issubclass(self._model, TenantModel):
             _assert_own(self._model, same.get("tenant_id"))
@@ -45,25 +59,51 @@ class Rows:
         missing = unmade - {self._plan.names[place] for place in self._own}
         if missing:
             raise ValueError(f"{self._model._meta.label} needs a value for {sorted(missing)}")
-        values = constants | same
-        return [
-            None if name in unmade else prepare(values.get(name))
+        given = constants | same
+        values = [
+            None if name in unmade else prepare(given.get(name))
             for name, prepare in zip(self._plan.names, self._plan.prepares, strict=True)
         ]
-
-    def add(self, template: Template, *own: Any) -> None:
-        row = template.copy()
-        for place, value in zip(self._own, own, strict=True):
-            row[place] = value
-        self._rows.append(row)
+        template = Template(values)
+        self._templates.append(template)
+        return template
 
     def write(self) -> int:
         """Insert what was added; how many. Raises IntegrityError for a duplicate."""
-        rows, self._rows = self._rows, []
-        if rows:
-            with connections[self._alias].cursor() as cursor:
-                cursor.executemany(self._plan.statement, rows)
-        return len(rows)
+        written, few = len(self), []
+        templates, self._templates = self._templates, []
+        with connections[self._alias].cursor() as cursor:
+            for template in templates:
+                if len(template.rows) < WORTH_A_TABLE:
+                    few += [self._whole(template, row) for row in template.rows]
+                    continue
+                shared = [v for place, v in enumerate(template.values) if place not in self._own]
+                table = json.dumps(template.rows, ensure_ascii=False)
+                cursor.execute(_statement(self._model, self._own, self._alias), [*shared, table])
+            if few:
+                cursor.executemany(self._plan.statement, few)
+        return written
+
+    def _whole(self, template: Template, row: Sequence[Any]) -> list[Any]:
+        values = template.values.copy()
+        for place, value in zip(self._own, row, strict=True):
+            values[place] = value
+        return values
+
+
+@cache
+def _statement(model: type[models.Model], own: tuple[int, ...], alias: str) -> str:
+    """An insert of a JSON table's rows, each with the same values beside."""
+    connection = connections[alias]
+    quote = connection.ops.quote_name
+    fields = [field for field in model._meta.local_concrete_fields if not field.generated]
+    columns = ", ".join(quote(str(field.column)) for field in fields)
+    cells = {place: cell for cell, place in enumerate(own)}
+    values = ", ".join(f"j.c{cells[i]}" if i in cells else "%s" for i in range(len(fields)))
+    table = json_table(connection, [fields[place] for place in own])
+    return (
+        f"INSERT INTO {quote(model._meta.db_table)} ({columns}) SELECT {values} FROM {table} AS j"  # noqa: S608
+    )
 
 
 def _assert_own(model: type[models.Model], tenant_id: int | None) -> None:

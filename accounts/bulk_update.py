@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import connections, models, router
 
+from accounts.json_tables import json_table
 from accounts.prepared import Prepare, prepare_for
 from accounts.scope import ScopeError, require_scope
 from accounts.tenancy import AppendOnlyError, TenantModel
@@ -128,7 +129,6 @@ def _sqlite(
 ) -> str:
     quote = connection.ops.quote_name
     apart, names = _cells(fields, same)
-    given = ", ".join(f"json_extract(value, '$[{i}]') AS c{i}" for i in range(len(apart)))
     # The plus keeps an index of what all rows share from being used: each row has its own key.
     equal = " AND ".join(
         f"t.{quote(f.column)} = {names[i]}" if i in names else f"+t.{quote(f.column)} = %s"
@@ -139,9 +139,7 @@ def _sqlite(
         for i, f in enumerate(fields[matched:], start=matched)
     )
     table = quote(model._meta.db_table)
-    return (
-        f"UPDATE {table} AS t SET {new} FROM (SELECT {given} FROM json_each(%s)) AS j WHERE {equal}"  # noqa: S608
-    )
+    return f"UPDATE {table} AS t SET {new} FROM {json_table(connection, apart)} AS j WHERE {equal}"  # noqa: S608
 
 
 def _mysql(
@@ -150,10 +148,6 @@ def _mysql(
     quote = connection.ops.quote_name
     table = quote(model._meta.db_table)
     apart, names = _cells(fields, same)
-    given = ", ".join(
-        f"c{i} {_type(connection, f)} PATH '$[{i}]' NULL ON EMPTY ERROR ON ERROR"
-        for i, f in enumerate(apart)
-    )
     collations = _collations(connection.alias, model._meta.db_table)
     equal = " AND ".join(
         f"t.{quote(f.column)} = "
@@ -166,20 +160,9 @@ def _mysql(
     )
     # STRAIGHT_JOIN: each given row finds its own by key, never the other way round.
     return (
-        f"UPDATE JSON_TABLE(%s, '$[*]' COLUMNS ({given})) AS j STRAIGHT_JOIN {table} AS t "  # noqa: S608
+        f"UPDATE {json_table(connection, apart)} AS j STRAIGHT_JOIN {table} AS t "  # noqa: S608
         f"SET {new} WHERE {equal}"
     )
-
-
-def _type(connection: Any, field: Any) -> str:
-    """As wide as can be: a JSON table cuts off what does not fit, a column refuses it."""
-    kind = str((field.target_field if field.is_relation else field).db_type(connection))
-    if kind in ("uuid", "char(32)"):  # MariaDB has no UUIDs in a JSON table, but compares digits
-        return "char(32)"
-    if kind == "datetime(6)":
-        return kind
-    whole = "int" in kind or kind == "bool"
-    return "bigint" if whole else "longtext"
 
 
 @cache

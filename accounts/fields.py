@@ -8,6 +8,7 @@ from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from decimal import Context as DecimalContext
 from typing import Any
 
+import uuid_utils
 from django.core import checks
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -27,6 +28,7 @@ __all__ = [
     "UUID7Field",
     "fingerprint",
     "hash_identity",
+    "new_hex",
     "register_decimal_collation",
     "uid_field",
     "uuid7",
@@ -34,6 +36,11 @@ __all__ = [
 ]
 
 _WIDE = DecimalContext(prec=120, rounding=ROUND_HALF_EVEN)
+
+
+def new_hex() -> str:
+    """A new key for a row, as databases take it: a `uuid7` as 32 hex digits."""
+    return str(uuid_utils.uuid7().hex)
 
 
 def hash_identity(text: str) -> str:

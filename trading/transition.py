@@ -19,7 +19,7 @@ from django.db import transaction
 from accounts.bulk_rows import Rows, Template
 from accounts.bulk_update import update_many
 from accounts.contention import retried
-from accounts.fields import uuid7
+from accounts.fields import new_hex
 from trading.enums import FINAL_STATES, EventSource, OrderState
 from trading.events import orders_changed, orders_finished
 from trading.models import Order, OrderEvent
@@ -129,7 +129,7 @@ def _write_events(changes: Sequence[Change], source: EventSource, at: datetime) 
                 from_state=order.state,
                 to_state=change.to,
             )
-        rows.add(template, uuid7().hex, order.id.hex, change.note[:300])
+        template.rows.append((new_hex(), order.id.hex, change.note[:300]))
     rows.write()
 
 

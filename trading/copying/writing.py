@@ -14,7 +14,7 @@ from django.conf import settings
 from accounts.bulk import insert_many
 from accounts.bulk_rows import Rows, Template
 from accounts.bulk_update import update_many
-from accounts.fields import uuid7
+from accounts.fields import new_hex, uuid7
 from customers.enums import PositionMode
 from signals.enums import Direction, Intent
 from signals.models import Signal
@@ -160,10 +160,8 @@ class _Writing:
         if shape is None:
             shape = self._shapes[draft.likeness] = self._shape(draft)
         link = draft.facts.link
-        link_hex, decision = link.uid.hex, uuid7().hex
-        self._decisions.add(
-            shape.decision, decision, link.subscription_id, link.account.pk, link_hex
-        )
+        link_hex, decision = link.uid.hex, new_hex()
+        shape.decision.rows.append((decision, link.subscription_id, link.account.pk, link_hex))
         cycle = self._cycle(shape, draft, link_hex)
         closing: UUID | None = None
         for slot in shape.slots:
@@ -180,9 +178,9 @@ class _Writing:
             if rows is None:
                 rows = slot.rows[order.state] = self._order_rows(slot, order)
             cycle_id = order.cycle_id
-            self._orders.add(
-                rows[0],
-                order.id.hex,
+            key = order.id.hex
+            row = (
+                key,
                 decision,
                 order.subscription_id,
                 order.account_id,
@@ -192,7 +190,8 @@ class _Writing:
                 order.lane_key,
                 None if order.waits_for is None else order.waits_for.hex,
             )
-            self._events.add(rows[1], uuid7().hex, order.id.hex)
+            rows[0].rows.append(row)
+            rows[1].rows.append((new_hex(), key))
         self._decisions.write()
         self._cycles.write()
         self._orders.write()
@@ -257,14 +256,14 @@ class _Writing:
         if shape.cycle is None or base is None:
             return None
         link, cycle = draft.facts.link, uuid7()
-        self._cycles.add(
-            shape.cycle,
+        row = (
             cycle.hex,
             link_hex,
             link.subscription_id,
             link.account.pk,
             draft.facts.active_key(self._signal.inst_id, self._move.direction),
         )
+        shape.cycle.rows.append(row)
         return OutgoingCycle(cycle, base.follower_base, base.leader_base)
 
     def _order(

@@ -365,7 +365,8 @@ def write_attempts(attempts: Sequence[Attempt], at: datetime, tenants: Mapping[U
             template = templates[key] = rows.template(
                 tenant_id=tenant_id, signal_at=signal_at, started_at=at
             )
-        rows.add(template, attempt.id.hex, attempt.order_id.hex, attempt.number, attempt.exp_at_ms)
+        row = (attempt.id.hex, attempt.order_id.hex, attempt.number, attempt.exp_at_ms)
+        template.rows.append(row)
     rows.write()
 
 
