@@ -6,7 +6,7 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -24,16 +24,17 @@ from trading.copying.cycles import settle_links
 from trading.copying.deciding import Deciding, Draft
 from trading.copying.leader import LeaderMove, leader_move, write_leader
 from trading.copying.links import followers_of, read_links
+from trading.copying.overlapping import may_overlap, overlapping
 from trading.copying.reading import Facts, read_facts, read_frame, undecided
 from trading.copying.writing import Outrun, Written, write_drafts
 from trading.departing import Mark, mark_nobody
-from trading.enums import DecisionOutcome, Reason
+from trading.enums import DecisionOutcome, LimitKind, Reason
 from trading.events import orders_ready, signal_decided
 from trading.faults import faultpoint
 from trading.leases import db_now
 from trading.models import Order
 from trading.outgoing import Outgoing
-from trading.switch import SwitchUnreadableError, hold_switches
+from trading.switch import SwitchUnreadableError, hold_switches, read_switchboard
 from trading.transition import retried
 
 # One transaction: what it asks is asked once for so many, and they are sent when it is over.
@@ -169,7 +170,8 @@ def copy_signal(
     """Decide every link of a signal, chunk by chunk, and finish the signal with the last one.
 
     Who comes first is decided by lot. `each` is given the orders of a chunk once they are
-    committed. Stops where `keep_claim` says that another process goes on with it.
+    committed, here, even where chunks are copied side by side. Stops where `keep_claim` says
+    that another process goes on with it.
     """
     if signal.source.status == SourceStatus.DISABLED:
         with transaction.atomic():
@@ -179,17 +181,43 @@ def copy_signal(
     followers = followers_of(signal)
     job = _Job(signal, leader_move(signal), lane_at, mark)
     orders: list[Outgoing] = []
-    chunks = _by_lot(followers)
-    for number, chunk in enumerate(chunks, start=1):
-        if number > 1 and not keep_claim():
-            break
-        last = number == len(chunks)
-        made = _copy_chunk(job, chunk, len(followers) if last else None)
+    for made in _copied(job, _by_lot(followers), len(followers), keep_claim):
         faultpoint("S2.chunk_committed")
         if made.orders:
             each(made)
         orders += made.orders
     return orders
+
+
+def _copied(
+    job: _Job, chunks: Sequence[Sequence[int]], total: int, keep_claim: Callable[[], bool]
+) -> Iterator[Written]:
+    if len(chunks) > 1 and may_overlap() and not _counts_the_desk(job.signal):
+        whole = yield from _side_by_side(job, chunks, keep_claim)
+        chunks = [[]] if whole else []  # the signal ends alone, when all of it is decided
+    for number, chunk in enumerate(chunks, start=1):
+        if number > 1 and not keep_claim():
+            return
+        yield _copy_chunk(job, chunk, total if number == len(chunks) else None)
+
+
+def _side_by_side(
+    job: _Job, chunks: Sequence[Sequence[int]], keep_claim: Callable[[], bool]
+) -> Generator[Written, None, bool]:
+    """Copy all chunks without ending the signal; False when somebody else goes on with it."""
+    copied = 0
+    jobs = [partial(_copy_chunk, job, chunk, None) for chunk in chunks]
+    for made in overlapping(jobs, keep_claim):
+        copied += 1
+        yield made
+    return copied == len(chunks)
+
+
+def _counts_the_desk(signal: Signal) -> bool:
+    """Does a limit add up what several chunks open? Each must see the one before then."""
+    board = read_switchboard(signal.tenant_id)
+    kinds = {limit.kind for limits in board.limits.values() for limit in limits}
+    return LimitKind.DESK_NOTIONAL in kinds
 
 
 @dataclass(frozen=True, slots=True)
