@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+import orjson
 from django.db import connections, models, router
 
 from accounts.bulk import defaults_of, insert_plan
@@ -78,7 +78,7 @@ class Rows:
                     few += [self._whole(template, row) for row in template.rows]
                     continue
                 shared = [v for place, v in enumerate(template.values) if place not in self._own]
-                table = json.dumps(template.rows, ensure_ascii=False)
+                table = orjson.dumps(template.rows).decode()
                 cursor.execute(_statement(self._model, self._own, self._alias), [*shared, table])
             if few:
                 cursor.executemany(self._plan.statement, few)

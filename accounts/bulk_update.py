@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -10,6 +9,7 @@ from itertools import repeat
 from operator import is_
 from typing import Any
 
+import orjson
 from django.db import connections, models, router
 
 from accounts.json_tables import json_table
@@ -44,7 +44,7 @@ def update_many(
         same = (False, *same[1:])
     plan = _plan(model, tuple(match), tuple(columns), same, alias, only is not None)
     cells, shared = plan.values(given)
-    table = json.dumps(cells, ensure_ascii=False)
+    table = orjson.dumps(cells).decode()
     parameters = plan.order(table, shared)
     with connections[alias].cursor() as cursor:
         cursor.execute(plan.statement, parameters if only is None else [*parameters, only])

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Q
@@ -20,13 +20,11 @@ from trading.enums import Leg, OrderCause
 from trading.models import Order
 
 
-@dataclass(frozen=True, slots=True)
-class OutgoingCustomer:
+class OutgoingCustomer(NamedTuple):
     status: str
 
 
-@dataclass(frozen=True, slots=True)
-class OutgoingAccount:
+class OutgoingAccount(NamedTuple):
     """The account an order leaves for. Without its key: that is read by `customers.credentials`."""
 
     pk: int
@@ -139,7 +137,7 @@ _OWN = _OWN[: _OWN.index("exp_at_ms")]
 _AT_ACCOUNT, _AT_SUBSCRIPTION, _AT_CYCLE = (
     _OWN.index(f"{name}_id") for name in ("account", "subscription", "cycle")
 )
-_ACCOUNT = tuple(f.name for f in fields(OutgoingAccount) if f.name not in ("pk", "customer"))
+_ACCOUNT = tuple(name for name in OutgoingAccount._fields if name not in ("pk", "customer"))
 _COLUMNS = (
     *_OWN,
     "cycle__follower_base",

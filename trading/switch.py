@@ -93,6 +93,15 @@ class Switchboard:
         desk = self._set(covered.desk_keys())
         return (TradingMode.FLATTEN,) if TradingMode.FLATTEN in desk else ()
 
+    @property
+    def names_anybody(self) -> bool:
+        """Is there a switch, or a limit of anybody but the installation?"""
+        return bool(self.modes) or self.limits.keys() - {"system"} != set()
+
+    def keys_in_force(self, covered: Covered) -> tuple[str, ...]:
+        """The scopes of an order that have a switch or a limit."""
+        return tuple(key for key in covered.scope_keys() if key in self.modes or key in self.limits)
+
     def _set(self, keys: Iterable[str]) -> tuple[TradingMode, ...]:
         return tuple(self.modes[key] for key in keys if key in self.modes)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import fields
 from operator import attrgetter
 
 from signals.enums import Direction
@@ -19,7 +18,7 @@ _WHO = {
     OutgoingAccount: {"pk", "tenant_id", "customer_id", "label", "api_host", "key_version"},
 }
 _facts, _link, _account = (
-    attrgetter(*(f.name for f in fields(kind) if f.name not in _WHO[kind]))
+    attrgetter(*(name for name in kind._fields if name not in _WHO[kind]))
     for kind in (Facts, Link, OutgoingAccount)
 )
 
@@ -28,7 +27,6 @@ def likeness(facts: Facts, inst_id: str) -> Hashable:
     """Equal for followers of one signal whose decisions, and the numbers behind, are the same."""
     link, board = facts.link, facts.switchboard
     account = link.account
-    scopes = link.covered(inst_id).scope_keys()
     guards = facts.guards.context(account_id=account.pk, market=account.market, inst_id=inst_id)
     return (
         _facts(facts),
@@ -37,7 +35,7 @@ def likeness(facts: Facts, inst_id: str) -> Hashable:
         _account(account),
         # Labels of limits are told to people.
         tuple(limits_of_account(account)),
-        tuple(key for key in scopes if key in board.modes or key in board.limits),
+        board.keys_in_force(link.covered(inst_id)) if board.names_anybody else (),
         tuple((direction, *_held(facts, direction)) for direction in facts.cycles),
         tuple(facts.is_taken(inst_id, direction) for direction in Direction),
         tuple(guards.items()),

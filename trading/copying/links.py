@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from accounts.questions import Given, Question
@@ -32,13 +31,12 @@ MANUAL_MAX_AGE = timedelta(seconds=60)
 
 _OWN = ("pk", "uid", "follow_ratio", "fixed_notional", "max_leverage", "status", "strategy_id")
 _STRATEGY = _OWN.index("strategy_id")
-_ACCOUNT = tuple(f.name for f in fields(OutgoingAccount) if f.name != "customer")
-_LIMITS = ("customer__status", "customer__max_leverage", "max_leverage", "uid")
+_ACCOUNT = tuple(name for name in OutgoingAccount._fields if name != "customer")
+_LIMITS = ("customer__status", "customer__max_leverage", "max_leverage")
 _SUBSCRIBED = (*_OWN, *(f"account__{name}" for name in (*_ACCOUNT, *_LIMITS)))
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """How one account follows; `subscription_id` is None for what staff trade by hand."""
 
     uid: UUID
@@ -77,7 +75,7 @@ def read_links(signal: Signal, keys: Sequence[int]) -> list[Link]:
     """These followers as they are now, in the order of their keys. Who is gone is left out."""
     if signal.account_id is not None:
         accounts = ExchangeAccount.objects.filter(pk__in=keys)
-        return [_manual(row) for row in fetch(accounts.values_list(*_ACCOUNT, *_LIMITS))]
+        return [_manual(row) for row in fetch(accounts.values_list("uid", *_ACCOUNT, *_LIMITS))]
     rows = _FOLLOWERS.ask(keys=keys)
     strategies = {
         pk: _Terms(strategy, signal.inst_id)
@@ -96,7 +94,8 @@ _FOLLOWERS = Question(
 
 
 def _manual(row: Sequence[Any]) -> Link:
-    account, caps, uid = _account(row)
+    uid, *rest = row
+    account, caps = _account(rest)
     return Link(
         uid=uid,
         account=account,
@@ -130,7 +129,7 @@ class _Terms:
 
     def link(self, row: Sequence[Any]) -> Link:
         pk, uid, ratio, amount, max_leverage, status, strategy_id = row[: len(_OWN)]
-        account, caps, _ = _account(row[len(_OWN) :])
+        account, caps = _account(row[len(_OWN) :])
         return Link(
             uid,
             account,
@@ -162,8 +161,8 @@ class _Terms:
 
 def _account(
     row: Sequence[Any],
-) -> tuple[OutgoingAccount, tuple[tuple[str, Decimal | None], ...], UUID]:
-    """The account, the leverage that its customer and it allow, and its public id."""
-    status, of_customer, own, uid = row[len(_ACCOUNT) :]
+) -> tuple[OutgoingAccount, tuple[tuple[str, Decimal | None], ...]]:
+    """The account, and the leverage that its customer and it allow."""
+    status, of_customer, own = row[len(_ACCOUNT) :]
     values: list[Any] = [*row[: len(_ACCOUNT)], OutgoingCustomer(status)]
-    return OutgoingAccount(*values), (("customer", of_customer), ("account", own)), uid
+    return OutgoingAccount(*values), (("customer", of_customer), ("account", own))
