@@ -19,7 +19,8 @@ from tests.chaos.desk import Desk
 from trading.models import Decision, Fill, Order, Position
 from trading.models.orders import OPEN_STATES
 
-SETTLED_S = 45
+# An account in a minute's lease of a dead worker, and then the turn of 40 in every ten seconds.
+SETTLED_S = 60 + 30
 Entries = list[dict[str, Any]]
 
 
@@ -51,7 +52,7 @@ def judge(desks: Sequence[Desk], control: str, disturbed_at: Sequence[float]) ->
             .select_related("signal", "account")
             .order_by("lane_at", "signal_id", "leg_number", "slice_number")
         )
-    # What a socket missed while its process was dead is read again within half a minute.
+    # What a socket missed while its process was dead is read again by the periodic reconciling.
     foreign = tuple(desk.foreign for desk in desks if desk.foreign)
     _eventually(lambda: _differing_fills(orders, ledger(control), foreign))
     entries = ledger(control)

@@ -34,7 +34,8 @@ ACTING = ("A.claimed", "A.marked", "A.answered", "A.recorded", "P.asked")
 PASSED_S = 12
 CALM_S = 12
 # These are passed once for every order, the others once for every batch.
-OFTEN = {"S6.before_send": 0.0005, "S6.after_send": 0.0005, "R.before_adopt": 0.002}
+OFTEN = {"S6.before_send": 0.0005, "S6.after_send": 0.0005}
+OFTEN |= {"R.asked": 0.002, "R.before_adopt": 0.002}
 OFTEN |= dict.fromkeys(ACTING, 0.005)
 OFTEN |= {"S8.before_commit": 0.0005, "S8.committed": 0.0005, "S3.before_poke": 0.05}
 
@@ -96,11 +97,11 @@ def at_random(stage: Stage) -> None:
     stage.house.arm(
         ";".join(f"{point}=kill:{OFTEN.get(point, 0.02)}" for point in (*POINTS, *ACTING))
     )
-    for _ in stage.times(10):
+    for _ in stage.times(16):
         stage.desk.tell()
-        if stage.chance.random() < 0.2:
+        if stage.chance.random() < 0.15:
             stage.house.kill(stage.chance.choice(("streams", "beat")))
-        patience = stage.chance.choice((1, 6, 15, 15))
+        patience = stage.chance.choice((1, 5, 10, 10))
         stage.wait(lambda: not stage.desk.is_busy(), patience)
     stage.control("POST", "/latency", ms=0)
 
@@ -124,7 +125,7 @@ def asleep(stage: Stage) -> None:
 
 def rolling_restart(stage: Stage) -> None:
     """Every process is asked to go, one after the other, while signals come."""
-    for number in stage.times(8):
+    for number in stage.times(14):
         stage.desk.tell()
         time.sleep(stage.chance.uniform(0.05, 0.5))
         workers = stage.house.workers()
@@ -156,7 +157,7 @@ SCENARIOS = [
         "C2-sqlite",
         "random kills and every HTTP fault",
         at_random,
-        followers=(240,),
+        followers=(120,),
         seconds=420,
         recovery_s=45,
         environ=CALM,
@@ -166,12 +167,12 @@ SCENARIOS = [
         "random kills and every HTTP fault",
         at_random,
         "mariadb",
-        (240,),
+        (120,),
         2,
         seconds=420,
         recovery_s=45,
         environ=CALM,
     ),
     Scenario("C3", "workers asleep between marking and sending", asleep, "mariadb", (100,), 3),
-    Scenario("C23", "rolling restart under load", rolling_restart, "mariadb", (200,), 2),
+    Scenario("C23", "rolling restart under load", rolling_restart, "mariadb", (120,), 2),
 ]

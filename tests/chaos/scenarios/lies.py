@@ -22,10 +22,10 @@ def events(stage: Stage) -> None:
     stage.fault("ws_duplicate:3", prob=0.2)
     stage.fault("ws_reorder:20", prob=0.2)
     stage.fault("ws_drop", prob=0.05)
-    for _ in stage.times(10):
+    for _ in stage.times(16):
         stage.desk.tell()
         for _ in range(2):
-            time.sleep(1.5)
+            time.sleep(1)
             stage.control("POST", "/cut-sockets")
     stage.clear_faults()
 
@@ -84,7 +84,7 @@ def _check_deadlines(stage: Stage) -> None:
 
 SCENARIOS = [
     Scenario(
-        "C9", "events repeated, mixed up, dropped", events, "mariadb", (200,), 2, recovery_s=60
+        "C9", "events repeated, mixed up, dropped", events, "mariadb", (120,), 2, recovery_s=60
     ),
     Scenario("C10", "clocks that are wrong", clock_skew, "sqlite", (100,), recovery_s=60),
 ]

@@ -70,9 +70,9 @@ def _unsendable_orders(stage: Stage) -> None:
 
     stage.settle(30)
     sick = [account.pk for account in stage.desk.accounts[3:6]]
-    changed = stage.change_before_sending(
-        sick, {"leg": "nonsense"}, intent="add", quantity={"mode": "base", "value": "0.5"}
-    )
+    # Who needs another leverage waits for it, and does not leave with its decision.
+    terms = {"intent": "add", "quantity": {"mode": "base", "value": "0.5"}, "leverage": "3"}
+    changed = stage.change_before_sending(sick, {"leg": "nonsense"}, **terms)
     stage.desk.excused |= set(sick)
     if not stage.wait(lambda: not _others_busy(stage), 30):
         stage.breaks("others waited for unsendable orders", stage.unfinished())

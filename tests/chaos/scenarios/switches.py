@@ -23,7 +23,7 @@ IN_FLIGHT_MS = 3000 + 1000
 def halts(stage: Stage) -> None:
     """A halt at any moment: afterwards nothing is accepted that was not declared in flight."""
     _disturb(stage, 0.15)
-    for _ in stage.times(8):
+    for _ in stage.times(10):
         stage.desk.tell()
         time.sleep(stage.chance.uniform(0, stage.chance.choice((0.3, 0.6, 2))))
         _halt_and_resume(stage)
@@ -168,6 +168,6 @@ def _check_turns(stage: Stage, since: int, held: dict[str, Decimal], declared: s
 
 
 SCENARIOS = [
-    Scenario("C14", "halts at any moment", halts, "mariadb", (200,), 2, environ=CALM),
+    Scenario("C14", "halts at any moment", halts, "mariadb", (140,), 2, environ=CALM),
     Scenario("C15", "flatten during chaos", flattens, "mariadb", (100,), 2, environ=CALM),
 ]

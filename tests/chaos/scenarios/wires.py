@@ -117,7 +117,8 @@ def _resting(stage: Stage) -> list[Any]:
         resting = Order.objects.filter(order_type="limit", state=OrderState.LIVE)
         if found := list(resting.all()):
             return found
-    terms = {**OPEN, "intent": "add", "leverage": "2"}
+    # Who needs another leverage waits for it, and does not leave with its decision.
+    terms = {**OPEN, "intent": "add", "leverage": "3"}
     columns = {"order_type": "limit", "price": Decimal(_price("0.99"))}
     changed = stage.change_before_sending(list(desk.keys), columns, **terms)
     with tenant_scope(desk.tenant):
@@ -160,7 +161,7 @@ def storm(stage: Stage) -> None:
     end = time.monotonic() + STORM_S * min(stage.scale, 1)
     while time.monotonic() < end:
         stage.desk.tell()
-        time.sleep(3)
+        time.sleep(1.5)
     stage.clear_faults()
     told = time.monotonic()
     if not stage.settle(120):
@@ -195,9 +196,9 @@ def half_placed(stage: Stage) -> None:
     for code in ("50013", "50026", "50004"):
         stage.fault({"kind": "code", "code": code, "after": True}, prob=0.2, **wire.PLACE)
         stage.fault({"kind": "code", "code": code, "after": False}, prob=0.2, **wire.PLACE)
-    for _ in stage.times(8):
+    for _ in stage.times(10):
         stage.desk.tell()
-        stage.wait(lambda: not stage.desk.is_busy(), 25)
+        stage.wait(lambda: not stage.desk.is_busy(), 10)
     stage.clear_faults()
     stage.settle()
     p95 = _unknown_p95(stage)
@@ -236,7 +237,7 @@ def sick_accounts(stage: Stage) -> None:
     for key in slow.values():
         stage.fault("slow_body:5000", account=key, **wire.PLACE)
     desk.excused |= revoked.keys()
-    for _ in stage.times(6):
+    for _ in stage.times(10):
         desk.tell()
         stage.wait(lambda: not desk.is_busy(), 30)
     _check_sick(stage, revoked.keys(), poor.keys(), slow.keys())
@@ -281,9 +282,9 @@ SCENARIOS = [
         environ={**CALM, "ORDER_TTL_LIMIT_S": "5"},
         seconds=400,
     ),
-    Scenario("C7", "50011 storm", storm, "mariadb", (200,), 2, recovery_s=120),
+    Scenario("C7", "50011 storm", storm, "mariadb", (120,), 2, recovery_s=120),
     Scenario(
-        "C8", "errors with the order placed or not", half_placed, "mariadb", (200,), 2, environ=CALM
+        "C8", "errors with the order placed or not", half_placed, "mariadb", (120,), 2, environ=CALM
     ),
-    Scenario("C18", "sick accounts among healthy ones", sick_accounts, "mariadb", (200,), 2),
+    Scenario("C18", "sick accounts among healthy ones", sick_accounts, "mariadb", (120,), 2),
 ]
