@@ -17,7 +17,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from accounts.tenancy import all_tenants, tenant_scope
 from customers.credentials import NoKey
 from customers.models import ExchangeAccount
-from trading.endpoints import client_of, keys_of
+from trading.endpoints import NoMarket, client_of, keys_of
 from trading.enums import EventSource, OrderState
 from trading.exchange.errors import ExchangeError
 from trading.exchange.runner import exchange_loop
@@ -120,13 +120,13 @@ def _begin(account: ExchangeAccount, cause: str) -> _Job:
         run = ReconcileRun(account=account, cause=cause[:24], started_at=now)
         run.save(force_insert=True)
         try:
-            keys = keys_of(account, purpose="reconcile")
-        except NoKey as error:
+            keys, client = keys_of(account, purpose="reconcile"), client_of(account)
+        except (NoKey, NoMarket) as error:
             _fail(run, error)
             return _Job(account, run, None)
         since = now - REACH if last is None else max(last.started_at - OVERLAP, now - REACH)
         question = Question(
-            client=client_of(account),
+            client=client,
             credentials=keys,
             fills_since_ms=int(since.timestamp() * 1000),
             lookups=_lookups(account, now),

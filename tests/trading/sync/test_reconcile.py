@@ -162,6 +162,19 @@ def test_an_account_without_a_key_is_not_read(account: ExchangeAccount) -> None:
     assert (run.ok, "no key" in run.error) == (False, True)
 
 
+def test_an_account_of_a_market_that_is_gone_keeps_no_other_unread(
+    account: ExchangeAccount,
+) -> None:
+    lost = make_account(api_key="a key of yesterday", market="nowhere")
+
+    assert reconcile_due() == 2
+
+    with all_tenants("the test reads runs"):
+        assert ReconcileRun.objects.get(account=account).ok
+        run = ReconcileRun.objects.get(account=lost)
+    assert (run.ok, "nowhere" in run.error) == (False, True)
+
+
 def test_due_accounts_are_read_once_in_a_while(account: ExchangeAccount, venue: Venue) -> None:
     other = venue.open_account()
     venue.open_account(status=AccountStatus.ARCHIVED)

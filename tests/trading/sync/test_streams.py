@@ -151,6 +151,18 @@ def test_a_new_key_gets_a_socket_and_an_archived_account_loses_it(venue: Venue) 
         until(lambda: socket_state(account) == "", 8)
 
 
+def test_an_account_of_a_market_that_is_gone_takes_no_other_with_it(venue: Venue) -> None:
+    account = venue.open_account()
+    with streams():
+        until(lambda: is_live(account))
+        lost = make_account(api_key="a key of yesterday", market="nowhere")
+        late = venue.open_account()
+        until(lambda: is_live(late), 8)
+
+        assert is_live(account)
+        assert socket_state(lost) == ""
+
+
 def test_a_refused_key_is_told_once(venue: Venue) -> None:
     account = make_account(api_key="nobody knows this key")
 

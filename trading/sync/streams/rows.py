@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from accounts.tenancy import all_tenants, tenant_scope
 from customers.enums import AccountStatus, Market
 from customers.models import ExchangeAccount
 from strategies.models import Strategy
-from trading.endpoints import keys_of
+from trading.endpoints import NoMarket, endpoint_of_market, keys_of
 from trading.exchange.streams import StreamEvent
 from trading.exchange.types import Credentials
 from trading.leases import (
@@ -36,6 +37,8 @@ KIND = "streams"
 # Five rounds of the supervisor. While a dead copy's lease lasts, nobody has fresh prices.
 LEASE_S = 10
 CONNECTING, REFUSED = "connecting", "refused"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +64,30 @@ def look_around(owner: uuid.UUID, *, beat: bool) -> View:
     if beat:
         beat_heartbeat(KIND)
     with all_tenants("streams: one process keeps the sockets of every desk"):
-        wanted = {
-            row[0]: Watched(*row)
-            for row in ExchangeAccount.objects.streamed().values_list(
-                "pk", "tenant_id", "market", "key_version"
-            )
-        }
+        streamed = ExchangeAccount.objects.streamed()
+        rows = streamed.values_list("pk", "tenant_id", "market", "key_version")
+        everyone = [Watched(*row) for row in rows]
         used = ExchangeAccount.objects.exclude(status=AccountStatus.ARCHIVED).order_by()
-        markets = {*used.values_list("market", flat=True).distinct(), settings.DEFAULT_MARKET}
+        names = {*used.values_list("market", flat=True).distinct(), settings.DEFAULT_MARKET}
+    markets = {name for name in names if _has_addresses(name, tell=beat)}
+    wanted = {each.account_id: each for each in everyone if each.market in markets}
     capacity = fair_capacity(len(wanted), alive_count(KIND))
     held = claim_streams(owner, wanted, seconds=LEASE_S, capacity=capacity)
     return View(
         accounts=tuple(wanted[account_id] for account_id in sorted(held)),
         markets=tuple(m for m in sorted(markets) if take_job(_job(m), owner, LEASE_S)),
     )
+
+
+def _has_addresses(market: str, *, tell: bool) -> bool:
+    """A market that the settings do not know must not end the sockets of all others."""
+    try:
+        endpoint_of_market(market)
+    except NoMarket as error:
+        if tell:
+            logger.warning("Its accounts have no socket: %s", error)
+        return False
+    return True
 
 
 def leave(owner: uuid.UUID, markets: Collection[str]) -> None:
