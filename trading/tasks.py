@@ -32,6 +32,7 @@ from trading.execution.flatten import flatten_now
 from trading.execution.lanes import successors
 from trading.execution.memory import settle_memory
 from trading.execution.protecting import keep_protections_of
+from trading.execution.sweep import finish_proofs
 from trading.leases import alive_count, beat_heartbeat, single_flight
 from trading.outgoing import Outgoing
 from trading.pace import pace
@@ -104,6 +105,7 @@ def _sweep_signals() -> None:
 def _sweep_unfinished() -> None:
     _without_stopping(sweep, "unfinished orders")
     _without_stopping(settle_left_over, "cycles")
+    _without_stopping(finish_proofs, "proofs")
 
 
 def _without_stopping(job: Callable[[], object], what: str) -> None:

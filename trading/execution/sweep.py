@@ -19,7 +19,7 @@ from trading.execution.lanes import LANE_ORDER, lane_heads
 from trading.execution.probing import probe_due
 from trading.execution.protecting import keep_protections
 from trading.execution.punctual import note_clocks
-from trading.execution.resolve import resolve_due
+from trading.execution.resolve import resolve_again, resolve_due
 from trading.execution.run import send_orders
 from trading.execution.watching import watch_lately
 from trading.faults import InjectedFaultError
@@ -44,6 +44,13 @@ def sweep() -> dict[str, int]:
             done[name] = _safely(name, step)
         ready = due_orders()
     return done | {"sent": send_orders(ready)}
+
+
+def finish_proofs() -> int:
+    """Ask again about what is almost proved not to be placed; so many that may go on are sent."""
+    with all_tenants("orders that are almost proved not to be placed"):
+        ready = due_orders() if resolve_again() else []
+    return send_orders(ready)
 
 
 def _safely(name: str, step: Callable[[], int]) -> int:

@@ -13,10 +13,11 @@ from django.utils import timezone
 from accounts.fields import uuid7
 from accounts.tenancy import all_tenants
 from tests.trading.execution.bench import Bench, diary
-from trading.execution import resolve
+from trading.execution import resolve, sweep
 from trading.execution import run as sending
 from trading.execution.looking import MAX_LOOKUPS
 from trading.execution.poison import MAX_FAILURES
+from trading.execution.sweep import finish_proofs
 from trading.models import Order
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.simulator]
@@ -48,6 +49,17 @@ def test_an_outage_longer_than_our_patience_still_ends_in_proof(bench: Bench) ->
 
     assert (bench.now(order).state, bench.accepted(order)) == ("expired", [0])
     assert diary("order.needs_a_person") == []
+
+
+def test_a_proof_that_began_is_finished_without_another_sweep(bench: Bench) -> None:
+    order = lost(bench)
+    assert finish_proofs() == 0  # nobody asked yet
+
+    sweep()
+    assert (bench.now(order).state, bench.now(order).not_found_count) == ("unknown", 1)
+
+    assert finish_proofs() == 1
+    assert bench.accepted(order) == [1]
 
 
 def test_a_reduction_of_hours_ago_is_never_sent_again(bench: Bench) -> None:
