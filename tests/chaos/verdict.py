@@ -46,16 +46,12 @@ class Verdict:
 def judge(desks: Sequence[Desk], control: str, disturbed_at: Sequence[float]) -> Verdict:
     """Judge everything these desks ever ordered."""
     verdict = Verdict()
-    with all_tenants("the verdict on a scenario"):
-        orders = list(
-            Order.objects.filter(tenant_id__in=[desk.tenant.pk for desk in desks])
-            .select_related("signal", "account")
-            .order_by("lane_at", "signal_id", "leg_number", "slice_number")
-        )
+    orders = _orders(desks)
     # What a socket missed while its process was dead is read again by the periodic reconciling.
     foreign = tuple(desk.foreign for desk in desks if desk.foreign)
     _eventually(lambda: _differing_fills(orders, ledger(control), foreign))
-    entries = ledger(control)
+    # Accounts that are excused may go on meanwhile: both sides are read at the same time.
+    orders, entries = _orders(desks), ledger(control)
     excused = {account for desk in desks for account in desk.excused}
     _count_orders(verdict, orders, _without(entries, foreign), excused)
     verdict.add("fills", _differing_fills(orders, entries, foreign))
@@ -66,6 +62,15 @@ def judge(desks: Sequence[Desk], control: str, disturbed_at: Sequence[float]) ->
     verdict.recovery_s = _recovery(orders, sorted(disturbed_at))
     verdict.states = dict(Counter(f"{o.state} {o.reason}".strip() for o in orders))
     return verdict
+
+
+def _orders(desks: Sequence[Desk]) -> list[Order]:
+    with all_tenants("the verdict on a scenario"):
+        return list(
+            Order.objects.filter(tenant_id__in=[desk.tenant.pk for desk in desks])
+            .select_related("signal", "account")
+            .order_by("lane_at", "signal_id", "leg_number", "slice_number")
+        )
 
 
 def ledger(control: str, since: int = 0) -> Entries:
