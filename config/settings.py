@@ -143,8 +143,8 @@ else:
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;"
         # A signal to a thousand accounts writes ten megabytes: they stay in memory until the
-        # commit, and are carried over into the database now and then instead of at once.
-        "PRAGMA cache_size=-32768;PRAGMA wal_autocheckpoint=8000;PRAGMA temp_store=MEMORY;",
+        # commit.
+        "PRAGMA cache_size=-32768;PRAGMA temp_store=MEMORY;",
     }
     if _database["NAME"] != ":memory:":
         Path(_database["NAME"]).parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -52,6 +52,10 @@ class Marked(NamedTuple):
     attempt: Attempt
 
 
+class MarkFailedError(RuntimeError):
+    """New orders could not be looked at: written without, they take the ordinary way."""
+
+
 # What marking writes on an order, the same for all orders that are alike.
 MARKED_COLUMNS = ("state", "attempt", "exp_at_ms", "lease_until", "claim_token", "sent_at")
 
@@ -60,7 +64,8 @@ class Mark(Protocol):
     """Marks what may leave at once; everything else waits to be looked at again, as ever.
 
     Runs inside the transaction that writes the orders: it sets `MARKED_COLUMNS` on those that
-    leave when this commits, and writes their attempts.
+    leave when this commits, and writes their attempts. Raises MarkFailedError, and what the
+    database raises; the transaction must be rolled back then.
     """
 
     def __call__(

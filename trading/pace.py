@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -29,15 +30,18 @@ class Pace:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._sent: deque[tuple[float, int]] = deque()
+        self._lock = threading.Lock()  # chunks are marked by several threads
         self._processes, self._asked_at = 1, -PROCESSES_FRESH_S
 
     def add(self, count: int) -> None:
-        if count:
-            self._sent.append((self._clock(), count))
+        with self._lock:
+            if count:
+                self._sent.append((self._clock(), count))
 
     def forget(self) -> None:
         """As in a process that has just started."""
-        self._sent.clear()
+        with self._lock:
+            self._sent.clear()
         self._processes, self._asked_at = 1, -PROCESSES_FRESH_S
 
     def of_all(self) -> int:
@@ -50,9 +54,10 @@ class Pace:
 
     def own(self) -> int:
         since = self._clock() - 1
-        while self._sent and self._sent[0][0] <= since:
-            self._sent.popleft()
-        return sum(count for _, count in self._sent)
+        with self._lock:
+            while self._sent and self._sent[0][0] <= since:
+                self._sent.popleft()
+            return sum(count for _, count in self._sent)
 
     def executors(self) -> int:
         """How many processes send, this one among them; asked every few seconds."""

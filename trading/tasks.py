@@ -231,7 +231,7 @@ def _copy(source_id: int) -> None:
 
     try:
         for _ in copy_source(source_id, each=let_go, mark=MarkNew(pace.executors())):
-            pass
+            flight.hear_some()
     finally:
         flight.land()
     if failures:

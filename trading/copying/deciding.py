@@ -64,6 +64,10 @@ class Deciding:
         self._signal, self._move, self._now = signal, move, now
         self._decided: dict[Hashable, Draft] = {}
 
+    @property
+    def direction(self) -> Direction:
+        return self._move.direction
+
     def decide(self, facts: Facts) -> Draft:
         alike = likeness(facts, self._signal.inst_id)
         found = self._decided.get(alike)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from typing import TypeVar
 
@@ -29,25 +29,30 @@ def may_overlap() -> bool:
 def overlapping(jobs: Sequence[Callable[[], T]], go_on: Callable[[], bool]) -> Iterator[T]:
     """Do the jobs in threads with connections of their own; what they return, as they end.
 
-    Asks `go_on` before each job and ends early where it says no. When a job fails, those under
-    way are waited for and told, and then its error is raised.
+    Asks `go_on` before each job and ends early where it says no. When a job fails, or waiting for
+    one is interrupted, those under way are waited for and told, and then the error is raised.
     """
     waiting, running = list(jobs), set[Future[T]]()
     failure: BaseException | None = None
-    while running or (waiting and failure is None):
-        while waiting and failure is None and len(running) < THREADS:
-            if not go_on():
-                waiting.clear()
-                break
-            context = copy_context()
-            running.add(_pool().submit(context.run, _in_thread, waiting.pop(0)))
-        if not running:
-            return
-        done = next(as_completed(running))
-        running.discard(done)
-        failure = done.exception() or failure
-        if done.exception() is None:
-            yield done.result()
+    try:
+        while running or (waiting and failure is None):
+            try:
+                while waiting and failure is None and len(running) < THREADS:
+                    if not go_on():
+                        waiting.clear()
+                        break
+                    context = copy_context()
+                    running.add(_pool().submit(context.run, _in_thread, waiting.pop(0)))
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+            except BaseException as error:  # noqa: BLE001 - raised below, when all have been told
+                failure = error
+                continue
+            for one in done:
+                failure = one.exception() or failure
+                if one.exception() is None:
+                    yield one.result()
+    finally:
+        wait(running)  # nobody hears of these, but nobody takes them for abandoned either
     if failure is not None:
         raise failure
 

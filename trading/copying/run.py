@@ -7,7 +7,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -18,22 +18,23 @@ from django.utils import timezone
 from accounts import audit
 from accounts.enums import AuditLevel
 from accounts.tenancy import all_tenants, tenant_scope
-from signals.enums import SignalReason, SignalStatus, SourceStatus
+from signals.enums import Direction, SignalReason, SignalStatus, SourceStatus
 from signals.models import Signal, SignalSource
 from trading.copying.cycles import settle_links
 from trading.copying.deciding import Deciding, Draft
 from trading.copying.leader import LeaderMove, leader_move, write_leader
-from trading.copying.links import followers_of, read_links
+from trading.copying.links import Link, followers_of, read_links
 from trading.copying.overlapping import may_overlap, overlapping
 from trading.copying.reading import Facts, read_facts, read_frame, undecided
 from trading.copying.writing import Outrun, Written, write_drafts
-from trading.departing import Mark, mark_nobody
+from trading.departing import Mark, MarkFailedError, mark_nobody
 from trading.enums import DecisionOutcome, LimitKind, Reason
 from trading.events import orders_ready, signal_decided
 from trading.faults import faultpoint
 from trading.leases import db_now
 from trading.models import Order
 from trading.outgoing import Outgoing
+from trading.pace import pace
 from trading.switch import SwitchUnreadableError, hold_switches, read_switchboard
 from trading.transition import retried
 
@@ -192,7 +193,7 @@ def copy_signal(
 def _copied(
     job: _Job, chunks: Sequence[Sequence[int]], total: int, keep_claim: Callable[[], bool]
 ) -> Iterator[Written]:
-    if len(chunks) > 1 and may_overlap() and not _counts_the_desk(job.signal):
+    if len(chunks) > 1 and may_overlap() and not _adds_up(job.signal, total):
         whole = yield from _side_by_side(job, chunks, keep_claim)
         chunks = [[]] if whole else []  # the signal ends alone, when all of it is decided
     for number, chunk in enumerate(chunks, start=1):
@@ -213,11 +214,14 @@ def _side_by_side(
     return copied == len(chunks)
 
 
-def _counts_the_desk(signal: Signal) -> bool:
-    """Does a limit add up what several chunks open? Each must see the one before then."""
+def _adds_up(signal: Signal, orders: int) -> bool:
+    """Might a limit meet what several chunks open together? Each must see the one before then."""
     board = read_switchboard(signal.tenant_id)
-    kinds = {limit.kind for limits in board.limits.values() for limit in limits}
-    return LimitKind.DESK_NOTIONAL in kinds
+    limits = [limit for own in board.limits.values() for limit in own]
+    if any(limit.kind == LimitKind.DESK_NOTIONAL for limit in limits):
+        return True
+    caps = [limit.value for limit in limits if limit.kind == LimitKind.SYSTEM_SENDS]
+    return bool(caps) and pace.of_all() + pace.share(orders) >= min(caps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +249,9 @@ def _copy_chunk(job: _Job, followers: Sequence[int], total: int | None) -> Writt
         except (IntegrityError, Outrun):
             if left == 0:
                 raise
+        except MarkFailedError:
+            log.exception("signal %s: its orders wait to be looked at again", job.signal.pk)
+            job = replace(job, mark=mark_nobody)
     return Written()
 
 
@@ -256,17 +263,16 @@ def _try_chunk(job: _Job, followers: Sequence[int], total: int | None, *, alone:
         return Written()  # we slept longer than our claim lasted, and somebody else finished it
     # Who is marked below leaves by what is read from here on.
     mark = job.mark if _holds_switches(signal.tenant_id) else mark_nobody
-    now = timezone.now()
     links = read_links(signal, followers)
-    frame = read_frame(signal, links, now)
     open_links = links if alone else undecided(signal, links)
     # What ended meanwhile counts now, whether or not its event has come.
     begun = settle_links(signal, [link.uid for link in open_links])
-    deciding = Deciding(signal, move, now)
-    drafts = [
-        _decided(signal, deciding, facts)
-        for facts in read_facts(signal, open_links, now, frame, begun)
-    ]
+    if begun:  # their cycles may have been waited for: what was read before may be old
+        open_links = _again(signal, open_links)
+    now = db_now()
+    frame = read_frame(signal, open_links, now)
+    facts = read_facts(signal, open_links, now, frame, begun)
+    drafts = _decide_all(signal, Deciding(signal, move, now), facts)
     written = write_drafts(
         signal, move, drafts, frame.around(), lane_at=job.lane_at, now=now, mark=mark
     )
@@ -276,6 +282,28 @@ def _try_chunk(job: _Job, followers: Sequence[int], total: int | None, *, alone:
         _finish(signal, move, now, total, reason=reason)
     _announce(signal, written.orders)
     return written
+
+
+def _again(signal: Signal, links: Sequence[Link]) -> list[Link]:
+    """The same links as they are by now."""
+    if signal.account_id is not None:
+        return read_links(signal, [signal.account_id])
+    return read_links(signal, [link.subscription_id for link in links if link.subscription_id])
+
+
+def _decide_all(signal: Signal, deciding: Deciding, facts: Sequence[Facts]) -> list[Draft]:
+    """One after the other where two follow with one account: the second finds its place taken."""
+    accounts = {one.link.account.pk for one in facts}
+    if len(accounts) == len(facts):
+        return [_decided(signal, deciding, one) for one in facts]
+    drafts, begun = [], set[str]()
+    for one in facts:
+        keys = {one.active_key(signal.inst_id, direction) for direction in Direction}
+        draft = _decided(signal, deciding, one._replace(taken=one.taken | (keys & begun)))
+        if draft.new_cycle is not None:
+            begun |= keys if one.is_net else {one.active_key(signal.inst_id, deciding.direction)}
+        drafts.append(draft)
+    return drafts
 
 
 def _holds_switches(tenant_id: int) -> bool:

@@ -122,7 +122,7 @@ class _Slot:
         self.leg = leg
         self.terms = terms
         self.alike = Alike(terms)
-        self.rows: dict[str, tuple[Template, Template]] = {}
+        self.rows: dict[tuple[str, int | None], tuple[Template, Template]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +174,10 @@ class _Writing:
         """Write everything; the orders as they are by now."""
         for made, slot, decision, link in self.lines:
             order = made.order
-            rows = slot.rows.get(order.state)
+            marked = (order.state, order.exp_at_ms)
+            rows = slot.rows.get(marked)
             if rows is None:
-                rows = slot.rows[order.state] = self._order_rows(slot, order)
+                rows = slot.rows[marked] = self._order_rows(slot, order)
             cycle_id = order.cycle_id
             key = order.id.hex
             row = (

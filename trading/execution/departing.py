@@ -16,9 +16,11 @@ from datetime import datetime
 from decimal import Decimal
 
 from accounts.fields import uuid7
-from trading.departing import Around, Attempt, Made, Marked
-from trading.endpoints import client_of
+from trading.departing import Around, Attempt, Made, Marked, MarkFailedError
+from trading.endpoints import endpoint_of
 from trading.enums import LimitKind, OrderState
+from trading.exchange.runner import client_for
+from trading.exchange.types import Endpoint
 from trading.execution import starting
 from trading.execution.clock import is_known_right
 from trading.execution.keys import is_known
@@ -32,6 +34,7 @@ from trading.execution.mark import (
     usage_of,
     write_attempts,
 )
+from trading.execution.poison import NOT_ITS_FAULT
 from trading.faults import faultpoint
 from trading.outgoing import Outgoing, may_be_handed
 from trading.protections import lingering
@@ -52,6 +55,14 @@ class MarkNew:
     executors: int = 1
 
     def __call__(self, made: Sequence[Made], around: Around, *, at: datetime) -> Sequence[Marked]:
+        try:
+            return self._mark(made, around, at)
+        except NOT_ITS_FAULT:
+            raise
+        except Exception as error:
+            raise MarkFailedError from error
+
+    def _mark(self, made: Sequence[Made], around: Around, at: datetime) -> Sequence[Marked]:
         if not all(one.order.opens for one in made):
             return ()
         share = self.executors if len(made) > INLINE else 1
@@ -60,12 +71,13 @@ class MarkNew:
             return ()
         seen = _seen([one.order for one in free], around, at)
         judge = _Judge(seen, len(free))
-        going = [order for order, likeness in free if judge.passes(order, likeness)]
         token = uuid.uuid4()
-        terms: dict[tuple[str, str], tuple[int, datetime]] = {}
+        terms: dict[tuple[Endpoint, str], tuple[int, datetime]] = {}
         marked = []
-        for order in going:
-            kind = (order.market, order.order_type)
+        for order, likeness in free:
+            if not judge.passes(order, likeness):
+                continue
+            kind = (endpoint_of(order.account), order.order_type)
             until = terms.get(kind)
             if until is None:
                 until = terms[kind] = (deadline_of(order), lease_of(order, at))
@@ -74,7 +86,7 @@ class MarkNew:
             order.claim_token, order.sent_at = token, at
             attempt = Attempt(uuid7(), order.signal_at, order.id, order.attempt, until[0])
             marked.append(Marked(order, attempt))
-        tenants = {order.id: order.tenant_id for order in going}
+        tenants = {one.order.id: one.order.tenant_id for one in marked}
         write_attempts([one.attempt for one in marked], at, tenants)
         faultpoint("S5.before_commit")
         return marked
@@ -83,15 +95,17 @@ class MarkNew:
 def _free(wanted: Sequence[Made], made: Sequence[Made]) -> list[Made]:
     """Those that nothing has to be asked or done for, and nobody in their lane stands before."""
     in_lane = Counter(one.order.lane_key for one in made)
-    ready: dict[str, bool] = {}
+    ready: dict[Endpoint, bool] = {}
     found = []
     for one in wanted:
         order = one.order
-        market = order.market
-        if market not in ready:
-            ready[market] = starting.is_done(market) and is_known_right(client_of(order.account))
+        endpoint = endpoint_of(order.account)
+        if endpoint not in ready:
+            ready[endpoint] = starting.is_done(order.market) and is_known_right(
+                client_for(endpoint)
+            )
         if (
-            ready[market]
+            ready[endpoint]
             and in_lane[order.lane_key] == 1
             and order.cycle_id is not None
             and may_be_handed(order)

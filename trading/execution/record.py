@@ -101,7 +101,7 @@ def _change(one: Answered, now: datetime) -> Change:
     order = one.marked.order
     verdict = _verdict(one, now)
     columns = {"claim_token": None, "lease_until": None, **verdict.columns}
-    return Change(order, verdict.to, columns, verdict.note, verdict.proved_not_placed)
+    return Change(order, verdict.to, columns, _text(verdict.note, 300), verdict.proved_not_placed)
 
 
 def _verdict(one: Answered, now: datetime) -> _Verdict:

@@ -85,7 +85,7 @@ class Flight:
         with all_tenants("execution: orders of several desks are sent together"):
             keys = keys_of_all(one.order.account for one in marked)
             self._launch(marked, keys)
-            self._hear_some()
+            self.hear_some()
 
     def land(self) -> int:
         """Let go what still waits and record every answer; how many orders were sent."""
@@ -108,7 +108,7 @@ class Flight:
             while self._waiting:
                 ids, self._waiting = self._waiting[:CHUNK], self._waiting[CHUNK:]
                 self.sent += isolated(ids, self._let_go)
-                self._hear_some()
+                self.hear_some()
 
     def _let_go(self, ids: Sequence[UUID]) -> int:
         heads = started(self._ready(ids))
@@ -133,11 +133,13 @@ class Flight:
         looked = ready_heads(rest, db_now(), {o.id: o for o in handed}) if rest else []
         return [order for order in handed if order.id in sure] + looked
 
-    def _hear_some(self) -> None:
-        """Those who still wait to leave come first: their exchange's answers keep for a while."""
-        if time.monotonic() - self._heard_at >= HEAR_EVERY_S:
+    def hear_some(self) -> None:
+        """Record what was answered, now and then: those who still wait to leave come first."""
+        if time.monotonic() - self._heard_at < HEAR_EVERY_S:
+            return
+        with all_tenants("execution: answers of several desks are recorded together"):
             self._record(self._sending.come())
-            self._heard_at = time.monotonic()
+        self._heard_at = time.monotonic()
 
     def _launch(self, marked: Sequence[Marked], keys: Mapping[int, Credentials]) -> None:
         ready = [

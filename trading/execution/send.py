@@ -34,7 +34,6 @@ from trading.protections import algo_id_of
 
 TOO_LATE_MS = 300
 ANSWERS_AT_ONCE = 400
-WORTH_IT = 100
 # Answers come close together: recording them together costs a fraction of one by one.
 GATHER_S = 0.02
 PATIENCE_S = 30
@@ -115,8 +114,8 @@ class Sending:
         return not self._inbox
 
     def come(self) -> list[Answered]:
-        """What has been answered by now, where that is enough to be worth a transaction."""
-        return self._take() if len(self._inbox) >= WORTH_IT else []
+        """What has been answered by now."""
+        return self._take()
 
     def answers(self) -> Iterator[list[Answered]]:
         """All answers that are still to come, in batches. Raises TimeoutError when none comes."""

@@ -394,3 +394,20 @@ def test_a_cycle_never_ends_under_an_order_that_is_being_added(transactional_db:
         with tenant_scope(desk.tenant):
             added = Order.objects.filter(leg="add")
             assert not added.filter(cycle__ended_at__isnull=False).exists()
+
+
+def test_one_account_that_follows_two_strategies_of_a_source_is_traded_for_one(
+    desk: Desk,
+) -> None:
+    other = make.make_strategy(desk.source)
+    first, free = desk.follower(), desk.follower()
+    second = make.subscribe(other, first.account)
+
+    orders = desk.hear("open", "10")
+
+    assert [order.account_id for order in orders] == sorted([first.account_id, free.account_id])
+    reasons = {(d.link_uid, d.outcome, d.reason) for d in desk.decisions()}
+    refused = [link for link, outcome, _ in reasons if outcome != "copied"]
+    assert len(refused) == 1
+    assert refused[0] in (first.uid, second.uid)
+    assert {reason for _, outcome, reason in reasons if outcome != "copied"} == {"LINK_CONFLICT"}

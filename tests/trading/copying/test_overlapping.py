@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +19,7 @@ from tests.trading.copying.desk import Desk, make_desk
 from trading.copying import copy_source, overlapping, run
 from trading.copying.overlapping import overlapping as side_by_side
 from trading.enums import LimitKind
+from trading.pace import Pace, pace
 from trading.switch import set_limit
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -141,3 +144,41 @@ def test_a_cap_of_the_desk_is_counted_chunk_by_chunk(open_desk: Desk) -> None:
     other.hear("open", "10")
 
     assert 1 <= len(other.orders()) <= 4  # two of a chunk do not see each other
+
+
+def test_a_cap_on_everybodys_sends_makes_chunks_wait_for_each_other(open_desk: Desk) -> None:
+    board = {"kind": LimitKind.SYSTEM_SENDS, "actor": None, "tenant": open_desk.tenant}
+    signal = open_desk.say("open", "10")
+    pace.forget()
+    with tenant_scope(open_desk.tenant):
+        set_limit(value=Decimal(6), **board)
+        assert run._adds_up(signal, 6)
+        assert not run._adds_up(signal, 5)
+        pace.add(1)
+        assert run._adds_up(signal, 5)
+    pace.forget()
+
+
+def test_what_is_under_way_is_told_when_waiting_is_interrupted() -> None:
+    asked: list[int] = []
+
+    def go_on() -> bool:
+        asked.append(1)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return True
+
+    told: list[int] = []
+    jobs = side_by_side([lambda n=n: n for n in range(6)], go_on)
+    with pytest.raises(KeyboardInterrupt):
+        told.extend(jobs)
+
+    assert sorted(told) == [0, 1]
+
+
+def test_the_pace_is_kept_by_several_threads_at_once() -> None:
+    ticks = itertools.count()
+    counted = Pace(lambda: next(ticks) / 5)
+    with ThreadPoolExecutor(4) as threads:
+        jobs = [threads.submit(lambda: (counted.add(1), counted.own())) for _ in range(2000)]
+        assert all(job.exception() is None for job in jobs)

@@ -16,10 +16,11 @@ from tests import factories as make
 from tests.trading.copying.desk import BTC
 from tests.trading.execution.bench import Bench, put, stumble
 from trading import tasks
-from trading.copying import copy_source
+from trading.copying import copy_source, run
 from trading.copying.writing import Written
 from trading.enums import EventSource, LimitKind, OrderState, Scope, TradingMode
-from trading.execution import departing, leverage
+from trading.execution import clock, departing, leverage
+from trading.execution import run as sending
 from trading.execution.departing import MarkNew
 from trading.execution.run import Flight
 from trading.faults import InjectedFaultError
@@ -340,3 +341,71 @@ def test_a_scope_that_is_halted_keeps_only_its_own(bench: Bench) -> None:
     orders = say(bench)
 
     assert [has_departed(bench, order) for order in orders] == [True]
+
+
+def test_when_new_orders_cannot_be_looked_at_they_take_the_ordinary_way(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready(bench, 2)
+
+    def failing(*_: Any) -> Any:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(departing, "_seen", failing)
+        orders = say(bench)
+
+    assert [bench.steps(order)[:2] for order in orders] == [["ready", "sending"]] * 2
+    assert bench.accepted(*orders) == [1, 1]
+
+
+def test_what_happens_while_a_cycle_is_waited_for_counts(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has a running cycle waits for whoever settles it; the world goes on meanwhile."""
+    (link,) = ready(bench)
+    say(bench)
+    bench.finish()
+    settle = run.settle_links
+
+    def settle_late(*args: Any) -> bool:
+        begun = settle(*args)
+        put(link.account, status="paused")
+        return begun
+
+    monkeypatch.setattr(run, "settle_links", settle_late)
+
+    assert say(bench, "add") == []
+    with tenant_scope(bench.desk.tenant):
+        assert Decision.objects.filter(reason="ACCOUNT_DISABLED").count() == 1
+
+
+def test_an_account_of_another_host_waits_until_that_hosts_clock_is_known(bench: Bench) -> None:
+    (link,) = ready(bench)
+    clock.forget_clocks()
+
+    (order,) = say(bench)
+
+    assert order.account_id == link.account_id
+    assert bench.steps(order)[:2] == ["ready", "sending"]
+
+
+def test_answers_are_recorded_while_more_signals_are_copied(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready(bench)
+    monkeypatch.setattr(sending, "HEAR_EVERY_S", 0)
+    for intent in ("open", "add", "add"):
+        bench.desk.say(intent, "10")
+    heard: list[int] = []
+    record = Flight._record
+
+    def noting(self: Flight, answered: Any) -> None:
+        heard.append(len(answered))
+        record(self, answered)
+
+    monkeypatch.setattr(Flight, "_record", noting)
+
+    tasks._copy(bench.desk.source.pk)
+
+    assert len(heard) > 3
