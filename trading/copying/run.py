@@ -39,7 +39,7 @@ from trading.switch import SwitchUnreadableError, hold_switches, read_switchboar
 from trading.transition import retried
 
 # One transaction: what it asks is asked once for so many, and they are sent when it is over.
-CHUNK = 400
+CHUNK = 500
 # Whoever dies while it copies is followed after this; an opening lives a minute.
 CLAIM = timedelta(seconds=15)
 MAX_CLAIMS = 5
