@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import connections
-from django.db.models import Expression, Field, ForeignKey, Lookup
+from django.db.models import Expression, Field, ForeignKey, Lookup, Model
 
 from accounts.rows import Convert, converted, converters_of
 from accounts.scope import all_tenants, require_scope, tenant_scope
@@ -55,6 +55,11 @@ Field.register_lookup(Among)
 ForeignKey.register_lookup(Among)
 
 
+def columns_of(model: type[Model]) -> tuple[str, ...]:
+    """What `values_list` must name for `Question.objects`."""
+    return tuple(field.attname for field in model._meta.concrete_fields)
+
+
 @dataclass(frozen=True, slots=True)
 class _Compiled:
     sql: str
@@ -71,6 +76,7 @@ class Question:
     def __init__(self, build: Callable[[], Any]) -> None:
         self._build = build
         self._compiled: dict[tuple[str, bool], _Compiled] = {}
+        self._model: Any = None
 
     def ask(self, **values: Any) -> list[tuple[Any, ...]]:
         """The rows. Nothing is asked when a collection is empty: nothing is among nothing."""
@@ -86,6 +92,15 @@ class Question:
         with connection.cursor() as cursor:
             cursor.execute(compiled.sql, parameters)
             return converted(cursor.fetchall(), compiled.converters)
+
+    def objects(self, **values: Any) -> list[Any]:
+        """The rows as instances: of a queryset whose values are `columns_of` its model."""
+        model = self._model
+        if model is None:
+            with all_tenants("look at a question"):
+                model = self._model = self._build().model
+        names = columns_of(model)
+        return [model.from_db("default", names, row) for row in self.ask(**values)]
 
     def _compile(self, connection: Any, *, is_all: bool) -> _Compiled:
         with all_tenants("compile a question") if is_all else tenant_scope(_SOME_TENANT):

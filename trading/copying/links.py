@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from accounts.questions import Given, Question
+from accounts.questions import Given, Question, columns_of
 from accounts.rows import fetch
 from customers.models import ExchangeAccount
 from signals.models import Signal
@@ -78,12 +78,19 @@ def read_links(signal: Signal, keys: Sequence[int]) -> list[Link]:
         return [_manual(row) for row in fetch(accounts.values_list("uid", *_ACCOUNT, *_LIMITS))]
     rows = _FOLLOWERS.ask(keys=keys)
     strategies = {
-        pk: _Terms(strategy, signal.inst_id)
-        for pk, strategy in Strategy.objects.in_bulk({row[_STRATEGY] for row in rows}).items()
+        strategy.pk: _Terms(strategy, signal.inst_id)
+        for strategy in _STRATEGIES.objects(keys={row[_STRATEGY] for row in rows})
     }
     return [strategies[row[_STRATEGY]].link(row) for row in rows]
 
 
+_STRATEGIES = Question(
+    lambda: (
+        Strategy.objects.filter(pk__among=Given("keys"))
+        .order_by()
+        .values_list(*columns_of(Strategy))
+    )
+)
 _FOLLOWERS = Question(
     lambda: (
         Subscription.objects.filter(pk__among=Given("keys"))

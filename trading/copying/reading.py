@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Count
 
-from accounts.questions import Given, Question
+from accounts.questions import Given, Question, columns_of
 from accounts.rows import fetch
 from customers.enums import PositionMode
 from signals.enums import Direction, Unit
@@ -112,9 +112,20 @@ class Frame:
         )
 
 
+def _of_markets(model: Any) -> Question:
+    return Question(
+        lambda: model.objects.filter(
+            market__among=Given("markets"), inst_id=Given("inst_id")
+        ).values_list(*columns_of(model))
+    )
+
+
+_PRICES, _INSTRUMENTS = _of_markets(MarketPrice), _of_markets(Instrument)
+
+
 def read_frame(signal: Signal, links: Sequence[Link], now: datetime) -> Frame:
     names = {link.account.market for link in links}
-    prices = list(MarketPrice.objects.filter(market__in=names, inst_id=signal.inst_id))
+    prices = _PRICES.objects(markets=names, inst_id=signal.inst_id)
     return Frame(
         markets=_read_markets(signal.inst_id, names, prices),
         switchboard=read_switchboard(signal.tenant_id),
@@ -176,7 +187,7 @@ def _read_markets(
 ) -> dict[str, MarketFacts]:
     prices = {price.market: price for price in rows}
     found = {}
-    for instrument in Instrument.objects.filter(market__in=markets, inst_id=inst_id):
+    for instrument in _INSTRUMENTS.objects(markets=markets, inst_id=inst_id):
         price = prices.get(instrument.market)
         found[instrument.market] = MarketFacts(
             instrument=instrument,

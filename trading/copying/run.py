@@ -195,7 +195,10 @@ def _copied(
 ) -> Iterator[Written]:
     if len(chunks) > 1 and may_overlap() and not _adds_up(job.signal, total):
         whole = yield from _side_by_side(job, chunks, keep_claim)
-        chunks = [[]] if whole else []  # the signal ends alone, when all of it is decided
+        chunks = [[]] if whole else []
+    elif len(chunks) > 1:
+        chunks = [*chunks, []]
+    # Where there are several, the last orders leave before the signal ends, by itself.
     for number, chunk in enumerate(chunks, start=1):
         if number > 1 and not keep_claim():
             return

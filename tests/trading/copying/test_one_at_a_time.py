@@ -257,7 +257,7 @@ def test_more_followers_than_one_chunk(desk: Desk, monkeypatch: pytest.MonkeyPat
 
     orders = desk.hear("open", "10")
 
-    assert chunks == [20, 3]
+    assert chunks == [20, 3, 0]  # the last ends the signal
     assert len({o.account_id for o in orders}) == len(desk.decisions()) == 23
 
 

@@ -89,17 +89,17 @@ def test_two_hundred_orders_take_twelve_statements_from_signal_to_answer(
     together = run.CHUNK // 200
     monkeypatch.setattr(run, "CHUNK", 2)
     other = make_desk()
-    for desk, followers in ((other, 2), (bench.desk, 6)):
+    for desk, followers in ((other, 4), (bench.desk, 8)):
         for _ in range(followers):
             bench.follower(desk)
         for intent in ("open", "close"):
             bench.send(desk.hear(intent, "10"))
             bench.finish()
 
-    one = copying(other)
-    three = copying(bench.desk)
+    two = copying(other)
+    four = copying(bench.desk)
 
-    chunk = (three - one) / 2
+    chunk = (four - two) / 2
     # held switches 2, followers 1, strategies 1, prices and instruments 2, boards 2, breakers 1,
     # running cycles 1, places 1, lanes 1, protections 1, sends 1; decisions, cycles, orders,
     # attempts, events 5
