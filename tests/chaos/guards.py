@@ -130,8 +130,9 @@ GUARDS = (
     Guard(
         "what rests holds nobody up, what is unknown does",
         "trading.execution.lanes",
-        "        .exclude(_RESTING)\n        .order_by()\n",
-        '        .exclude(_RESTING | Q(state="unknown"))\n        .order_by()\n',
+        ".exclude(_RESTING)\n        .order_by()\n        .values_list(*_Standing._fields)",
+        '.exclude(_RESTING | Q(state="unknown"))\n        .order_by()\n'
+        "        .values_list(*_Standing._fields)",
         (f"{EXECUTION}/test_lanes.py", MODEL),
     ),
     Guard(
