@@ -125,13 +125,13 @@ def asleep(stage: Stage) -> None:
 
 def rolling_restart(stage: Stage) -> None:
     """Every process is asked to go, one after the other, while signals come."""
-    for number in stage.times(14):
+    for number in stage.times(18):
         stage.desk.tell()
         time.sleep(stage.chance.uniform(0.05, 0.5))
         workers = stage.house.workers()
         for name in (workers[number % len(workers)], stage.chance.choice(("streams", "beat"))):
             stage.house.signal(name, signal.SIGTERM)
-        time.sleep(2.5)
+        time.sleep(2)
 
 
 SCENARIOS = [
@@ -173,6 +173,6 @@ SCENARIOS = [
         recovery_s=45,
         environ=CALM,
     ),
-    Scenario("C3", "workers asleep between marking and sending", asleep, "mariadb", (100,), 3),
-    Scenario("C23", "rolling restart under load", rolling_restart, "mariadb", (120,), 2),
+    Scenario("C3", "workers asleep between marking and sending", asleep, "mariadb", (120,), 3),
+    Scenario("C23", "rolling restart under load", rolling_restart, "mariadb", (160,), 2),
 ]

@@ -27,6 +27,7 @@ def events(stage: Stage) -> None:
         for _ in range(2):
             time.sleep(1)
             stage.control("POST", "/cut-sockets")
+        stage.wait(lambda: not stage.desk.is_busy(), 3)
     stage.clear_faults()
 
 

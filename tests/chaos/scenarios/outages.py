@@ -115,6 +115,6 @@ def _answers_meanwhile(stage: Stage, body: dict[str, Any]) -> set[int]:
 
 
 SCENARIOS = [
-    Scenario("C4", "broker outage", broker, "mariadb", (100,), 2, recovery_s=30),
+    Scenario("C4", "broker outage", broker, "mariadb", (120,), 2, recovery_s=30),
     Scenario("C5", "database outage", database, "mariadb", (140,), 2, recovery_s=30),
 ]

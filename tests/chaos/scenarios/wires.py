@@ -161,7 +161,7 @@ def storm(stage: Stage) -> None:
     end = time.monotonic() + STORM_S * min(stage.scale, 1)
     while time.monotonic() < end:
         stage.desk.tell()
-        time.sleep(1.5)
+        time.sleep(3)
     stage.clear_faults()
     told = time.monotonic()
     if not stage.settle(120):
@@ -237,7 +237,7 @@ def sick_accounts(stage: Stage) -> None:
     for key in slow.values():
         stage.fault("slow_body:5000", account=key, **wire.PLACE)
     desk.excused |= revoked.keys()
-    for _ in stage.times(10):
+    for _ in stage.times(12):
         desk.tell()
         stage.wait(lambda: not desk.is_busy(), 30)
     _check_sick(stage, revoked.keys(), poor.keys(), slow.keys())
@@ -286,5 +286,5 @@ SCENARIOS = [
     Scenario(
         "C8", "errors with the order placed or not", half_placed, "mariadb", (120,), 2, environ=CALM
     ),
-    Scenario("C18", "sick accounts among healthy ones", sick_accounts, "mariadb", (120,), 2),
+    Scenario("C18", "sick accounts among healthy ones", sick_accounts, "mariadb", (160,), 2),
 ]
