@@ -125,13 +125,14 @@ def asleep(stage: Stage) -> None:
 
 def rolling_restart(stage: Stage) -> None:
     """Every process is asked to go, one after the other, while signals come."""
-    for number in stage.times(18):
+    for number in stage.times(12):
         stage.desk.tell()
         time.sleep(stage.chance.uniform(0.05, 0.5))
         workers = stage.house.workers()
         for name in (workers[number % len(workers)], stage.chance.choice(("streams", "beat"))):
             stage.house.signal(name, signal.SIGTERM)
         time.sleep(2)
+        stage.wait(lambda: not stage.desk.is_busy(), 4)
 
 
 SCENARIOS = [
