@@ -68,7 +68,7 @@ def read_facts(rows: Sequence[FlattenAccount]) -> dict[int, Facts]:
 
     The same statements for one account or for many, once for each run.
     """
-    accounts = [row.account_id for row in rows]
+    accounts, now = [row.account_id for row in rows], db_now()
     patience = round((settings.SKEW_S + settings.GRACE_S) * 1000)
     until: dict[int, int] = {}
     for account, exp_at in on_their_way(accounts):
@@ -91,7 +91,7 @@ def read_facts(rows: Sequence[FlattenAccount]) -> dict[int, Facts]:
                 names=frozenset(known.names.get(row.account_id, ())),
                 again=row.step in (FlattenStep.READING, FlattenStep.VERIFYING) and not row.failures,
                 unresolved=row.account_id in known.unresolved,
-                insists=row.step == FlattenStep.CANCELING and db_now() - row.step_at > CANCELS_FOR,
+                insists=row.step == FlattenStep.CANCELING and now - row.step_at > CANCELS_FOR,
             )
     return found
 
