@@ -55,8 +55,8 @@ class Standing:
         direction = Direction(signal.direction)
         own = self.of(direction)
         unit = own.unit if own.quantity > 0 else Unit(signal.unit)
-        moved = Held(_moved(signal, own.quantity), unit)
-        both = {direction.value: moved}
+        now = Held(moved(signal, own.quantity), unit)
+        both = {direction.value: now}
         if signal.intent == Intent.FLIP:
             both[opposite(direction).value] = Held(unit=unit)
         return replace(self, **both)
@@ -184,7 +184,8 @@ def _held(rows: Any) -> dict[str, Held]:
     }
 
 
-def _moved(signal: Signal, before: Decimal) -> Decimal:
+def moved(signal: Signal, before: Decimal) -> Decimal:
+    """Where a signal takes the position in its direction that was `before`; absolute."""
     quantity = signal.quantity or ZERO
     match Intent(signal.intent):
         case Intent.OPEN | Intent.ADD:
@@ -195,6 +196,8 @@ def _moved(signal: Signal, before: Decimal) -> Decimal:
             return max(before - quantity, ZERO)
         case Intent.CLOSE:
             return ZERO
+        case Intent.CANCEL:
+            return before
         case _:
             return quantity
 

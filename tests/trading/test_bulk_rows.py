@@ -11,7 +11,7 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
-from accounts.bulk import insert_many, new_row
+from accounts.bulk import insert_many
 from accounts.bulk_rows import WORTH_A_TABLE, Rows
 from accounts.fields import new_hex
 from accounts.scope import ScopeError, all_tenants, tenant_scope
@@ -76,7 +76,7 @@ def test_every_value_is_stored_as_by_an_insert_of_its_own(
     with tenant_scope(account.tenant_id):
         insert_many(
             [
-                new_row(Order, **same | own | {"link_uid": uuid.uuid4(), "leg_number": n})
+                Order(**same | own | {"link_uid": uuid.uuid4(), "leg_number": n})
                 for n, own in enumerate(each)
             ]
         )

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from signals.enums import Direction, Intent, QuantityMode, Unit
+from signals.enums import Direction, Intent, Unit
 from signals.models import LeaderPosition, Signal
+from signals.standing import moved
 
 ZERO = Decimal(0)
-HUNDRED = Decimal(100)
-STORED = Decimal(1).scaleb(-18)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ def leader_move(signal: Signal) -> LeaderMove:
         intent=Intent(signal.intent),
         direction=direction,
         before=before,
-        after=_after(signal, before),
+        after=moved(signal, before),
         opposite_before=other.quantity if other else ZERO,
         unit=Unit(own.unit) if running and own else Unit(signal.unit),
     )
@@ -66,23 +65,6 @@ def write_leader(signal: Signal, move: LeaderMove, at: datetime) -> None:
     _store(signal, move.direction, move.after, move.unit, at)
     if move.intent == Intent.FLIP and move.opposite_before > 0:
         _store(signal, opposite(move.direction), ZERO, move.unit, at)
-
-
-def _after(signal: Signal, before: Decimal) -> Decimal:
-    quantity = signal.quantity or ZERO
-    match Intent(signal.intent):
-        case Intent.OPEN | Intent.ADD:
-            return before + quantity
-        case Intent.REDUCE if signal.quantity_mode == QuantityMode.PERCENT:
-            return (before * (HUNDRED - quantity) / HUNDRED).quantize(STORED)
-        case Intent.REDUCE:
-            return max(before - quantity, ZERO)
-        case Intent.CLOSE:
-            return ZERO
-        case Intent.FLIP | Intent.TARGET:
-            return quantity
-        case _:
-            return before
 
 
 def _store(
