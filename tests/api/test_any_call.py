@@ -137,6 +137,8 @@ def furnished(case: Any, known: dict[str, str]) -> Any:
         body[name] = known[NAMES[name]]
     if "account_id" in body:
         body.pop("customer_id", None)
+    if "intent" in body:
+        body["quantity"] = PLAUSIBLE["quantity"]  # optional in the document: a close needs none
     if "position_side" in body:
         body.pop("quantity", None)  # a plain number there: all that is held
     body.pop("time", None)

@@ -142,7 +142,9 @@ CASES = [
 async def test_an_answer_proves_this_and_was_asked_for_once(
     reply: bytes | str, kind: Outcome
 ) -> None:
-    async with wire(reply) as server, client_of(server, timeout_s=0.4) as client:
+    patience_s = 0.4 if reply == HANG else 10  # an answer is not missed because the machine is busy
+
+    async with wire(reply) as server, client_of(server, timeout_s=patience_s) as client:
         outcome = await client.place_order(ALICE, market_order(), exp_at_ms=LATER_MS)
 
     assert outcome.kind is kind
