@@ -61,6 +61,13 @@ class Stance(TextChoices):
     SHORT = "short", _("Short")
 
 
+class LeaderMarginMode(TextChoices):
+    """How the leader margins its position, for followers who do the same."""
+
+    CROSS = "cross", _("Cross")
+    ISOLATED = "isolated", _("Isolated")
+
+
 class QuantityMode(TextChoices):
     CONTRACTS = "contracts", _("Contracts")
     BASE = "base", _("Base currency")

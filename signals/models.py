@@ -18,6 +18,7 @@ from signals.enums import (
     Dialect,
     Direction,
     Intent,
+    LeaderMarginMode,
     QuantityMode,
     SignalReason,
     SignalStatus,
@@ -152,6 +153,19 @@ class Signal(TenantModel):
     unit = models.CharField(max_length=16, choices=Unit, default=Unit.CONTRACTS)
     reference_price = ExactDecimalField(_("reference price"), null=True)
     leverage = ExactDecimalField(_("leverage"), null=True)
+    margin_mode = models.CharField(
+        _("leader's margin mode"), max_length=16, choices=LeaderMarginMode, blank=True
+    )
+    leader_equity = ExactDecimalField(
+        _("leader's equity"),
+        null=True,
+        help_text=_("USDT, when it traded. Sizing in proportion to equity needs it."),
+    )
+    leader_entry = ExactDecimalField(
+        _("leader's average entry"),
+        null=True,
+        help_text=_("Of its whole position after this signal, where its sender says so."),
+    )
     take_profit = ExactDecimalField(_("take profit"), null=True)
     stop_loss = ExactDecimalField(_("stop loss"), null=True)
     stated = models.JSONField(
@@ -270,6 +284,7 @@ class LeaderPosition(TenantModel):
     direction = models.CharField(_("direction"), max_length=8, choices=Direction)
     quantity = ExactDecimalField(_("quantity"), default=0)
     unit = models.CharField(_("unit"), max_length=16, choices=Unit, default=Unit.CONTRACTS)
+    average_entry = ExactDecimalField(_("average entry"), null=True)
     updated_at = models.DateTimeField(_("changed"))
 
     class Meta(TenantModel.Meta):
