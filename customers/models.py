@@ -141,6 +141,8 @@ class ExchangeAccount(TenantModel):
 
     # What a simulated account of ours is opened with: an amount as text by currency.
     paper_balances = models.JSONField(default=dict, blank=True, editable=False)
+    # Trades on paper beside a live one, to be compared with it; never part of any total.
+    is_shadow = models.BooleanField(_("shadow"), default=False, editable=False)
     # Everything traded earlier was wiped at the simulator and explains nothing that is held.
     books_since = models.DateTimeField(null=True, editable=False)
 

@@ -76,6 +76,15 @@ class QuantityMode(TextChoices):
     PERCENT_EQUITY = "percent_equity", _("Percent of equity")
 
 
+class SignalPurpose(TextChoices):
+    """Why the product itself made a signal, for one subscription alone."""
+
+    NONE = "", _("—")
+    EXISTING = "existing", _("Copy what the leader holds")
+    EXISTING_IF_BETTER = "existing_better", _("Copy what the leader holds, if the price is better")
+    LEAVE = "leave", _("Close what a subscription holds")
+
+
 class Unit(TextChoices):
     """What a leader position is counted in (decided when its cycle opens)."""
 

@@ -20,6 +20,7 @@ from signals.enums import (
     Intent,
     LeaderMarginMode,
     QuantityMode,
+    SignalPurpose,
     SignalReason,
     SignalStatus,
     SourceKind,
@@ -188,6 +189,11 @@ class Signal(TenantModel):
         related_name="manual_signals",
         help_text=_("Manual signals act on one account."),
     )
+    purpose = models.CharField(
+        _("made by the product"), max_length=16, choices=SignalPurpose, blank=True, editable=False
+    )
+    # Only this subscription is concerned, and the leader does not move.
+    link_uid = models.UUIDField(null=True, editable=False)
     created_by = models.ForeignKey(
         "accounts.User",
         verbose_name=_("entered by"),

@@ -36,6 +36,22 @@ SUBSCRIPTION_NEXT = {
 }
 
 
+class CloseType(TextChoices):
+    """What becomes of the positions of a following that is stopped."""
+
+    COPY_CLOSE = "copy_close", _("Follow the leader's closes until flat")
+    MARKET_CLOSE = "market_close", _("Close at market now")
+    MANUAL_CLOSE = "manual_close", _("Leave the positions to a person")
+
+
+class CopyExisting(TextChoices):
+    """What becomes of what the leader holds when a following begins."""
+
+    NO = "no", _("Not copied")
+    IF_PRICE_BETTER = "if_price_better", _("Copied where the price is no worse than the leader's")
+    ALWAYS = "always", _("Copied")
+
+
 class SizingMode(TextChoices):
     FIXED_RATIO = "FIXED_RATIO", _("Fixed ratio of the leader's quantity")
     FIXED_NOTIONAL = "FIXED_NOTIONAL", _("Fixed notional per opening")

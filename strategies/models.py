@@ -17,6 +17,8 @@ from accounts.tenancy import TenantManager, TenantModel, TenantQuerySet
 from customers.models import ExchangeAccount
 from signals.models import SignalSource
 from strategies.enums import (
+    CloseType,
+    CopyExisting,
     MarginMode,
     MinSizePolicy,
     OverMaxPolicy,
@@ -201,9 +203,33 @@ class Subscription(TenantModel):
     max_leverage = ExactDecimalField(
         _("maximum leverage"), null=True, blank=True, validators=[MinValueValidator(Decimal(1))]
     )
+    copy_existing = models.CharField(
+        _("positions of before"),
+        max_length=16,
+        choices=CopyExisting,
+        default=CopyExisting.NO,
+        help_text=_("What becomes of what the leader holds when the following begins."),
+    )
+    is_shadow = models.BooleanField(_("shadow"), default=False, editable=False)
+    shadow_of = models.ForeignKey(
+        "self",
+        verbose_name=_("shadow of"),
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="shadows",
+    )
+
     status = models.CharField(
         _("status"), max_length=16, choices=SubscriptionStatus, default=SubscriptionStatus.ACTIVE
     )
+    # How it is being stopped, or was; empty while nobody stops it.
+    ending = models.CharField(
+        _("stopped by"), max_length=16, choices=CloseType, blank=True, editable=False
+    )
+    ending_at = models.DateTimeField(_("stopped since"), null=True, editable=False)
+    # Since when it follows this time: what may happen once per following is counted from it.
+    started_at = models.DateTimeField(_("follows since"), null=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 

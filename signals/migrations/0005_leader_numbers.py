@@ -5,30 +5,48 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('signals', '0004_approval'),
+        ("signals", "0004_approval"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='leaderposition',
-            name='average_entry',
-            field=accounts.fields.ExactDecimalField(decimal_places=18, max_digits=38, null=True, verbose_name='average entry'),
+            model_name="leaderposition",
+            name="average_entry",
+            field=accounts.fields.ExactDecimalField(
+                decimal_places=18, max_digits=38, null=True, verbose_name="average entry"
+            ),
         ),
         migrations.AddField(
-            model_name='signal',
-            name='leader_entry',
-            field=accounts.fields.ExactDecimalField(decimal_places=18, help_text='Of its whole position after this signal, where its sender says so.', max_digits=38, null=True, verbose_name="leader's average entry"),
+            model_name="signal",
+            name="leader_entry",
+            field=accounts.fields.ExactDecimalField(
+                decimal_places=18,
+                help_text="Of its whole position after this signal, where its sender says so.",
+                max_digits=38,
+                null=True,
+                verbose_name="leader's average entry",
+            ),
         ),
         migrations.AddField(
-            model_name='signal',
-            name='leader_equity',
-            field=accounts.fields.ExactDecimalField(decimal_places=18, help_text='USDT, when it traded. Sizing in proportion to equity needs it.', max_digits=38, null=True, verbose_name="leader's equity"),
+            model_name="signal",
+            name="leader_equity",
+            field=accounts.fields.ExactDecimalField(
+                decimal_places=18,
+                help_text="USDT, when it traded. Sizing in proportion to equity needs it.",
+                max_digits=38,
+                null=True,
+                verbose_name="leader's equity",
+            ),
         ),
         migrations.AddField(
-            model_name='signal',
-            name='margin_mode',
-            field=models.CharField(blank=True, choices=[('cross', 'Cross'), ('isolated', 'Isolated')], max_length=16, verbose_name="leader's margin mode"),
+            model_name="signal",
+            name="margin_mode",
+            field=models.CharField(
+                blank=True,
+                choices=[("cross", "Cross"), ("isolated", "Isolated")],
+                max_length=16,
+                verbose_name="leader's margin mode",
+            ),
         ),
     ]
