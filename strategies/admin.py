@@ -81,7 +81,7 @@ class StrategyAdmin(TenantModelAdmin):
     list_display = (
         "name", "state", "sizing", "leverage", "listens", "followers", "traded", "age_limit",
     )  # fmt: skip
-    list_filter = ("status", "sizing_mode", "margin_mode")
+    list_filter = ("status", "sizing_mode", "margin_mode", "open_orders")
     search_fields = ("name",)
     ordering = ("name",)
     fieldsets = (
@@ -98,6 +98,21 @@ class StrategyAdmin(TenantModelAdmin):
         (
             _("Terms"),
             {"fields": (("margin_mode", "max_leverage", "max_age_seconds"), "refuse_repeats")},
+        ),
+        (_("Prices"), {"fields": (("open_orders", "max_slippage", "flip_policy"),)}),
+        (
+            _("Limit copying"),
+            {
+                "description": _(
+                    "Only where openings are sent so: they wait at a discount to the leader's "
+                    "price, and are canceled when the leader closes."
+                ),
+                "fields": (
+                    ("discount_min", "discount_max"),
+                    ("rungs", "max_orders"),
+                    ("ttl_hours", "post_only"),
+                ),
+            },
         ),
     )
     inlines = (SourceInline,)
@@ -196,7 +211,7 @@ class SubscriptionAdmin(TenantModelAdmin):
         (None, {"fields": (("strategy", "account"), "status")}),
         (
             _("Instead of the strategy's terms"),
-            {"fields": (("follow_ratio", "fixed_notional", "max_leverage"),)},
+            {"fields": (("follow_ratio", "fixed_notional", "max_leverage"), "max_slippage")},
         ),
     )
     actions = ("resume", "pause", "close_only", "stop")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class StrategyStatus(TextChoices):
@@ -70,3 +71,18 @@ class OverMaxPolicy(TextChoices):
 class MarginMode(TextChoices):
     CROSS = "cross", _("Cross")
     ISOLATED = "isolated", _("Isolated")
+
+
+class OpenOrders(TextChoices):
+    """How an opening is sent; closes always go to the market."""
+
+    IOC = "ioc", _("At the bound, at once or not at all")
+    MARKET = "market", pgettext_lazy("openings are sent", "At the market")
+    LIMIT = "limit", _("Limit copying, at a discount")
+
+
+class FlipPolicy(TextChoices):
+    """What a leader's reversal does to a follower who holds the position that is turned."""
+
+    FOLLOW = "follow", _("Close and open the other way")
+    CLOSE_ONLY = "close_only", pgettext_lazy("a reversal", "Close only")

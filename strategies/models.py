@@ -19,8 +19,10 @@ from signals.models import SignalSource
 from strategies.enums import (
     CloseType,
     CopyExisting,
+    FlipPolicy,
     MarginMode,
     MinSizePolicy,
+    OpenOrders,
     OverMaxPolicy,
     SizingMode,
     StrategyStatus,
@@ -29,6 +31,11 @@ from strategies.enums import (
 
 if TYPE_CHECKING:
     from accounts.models import User
+
+
+MOST_RUNGS = 20
+_SLIPPAGE = [MinValueValidator(Decimal("0.0001")), MaxValueValidator(Decimal("0.5"))]
+_DISCOUNT = [MinValueValidator(Decimal("0.01")), MaxValueValidator(Decimal("0.04"))]
 
 
 class StrategyQuerySet(TenantQuerySet["Strategy"]):
@@ -97,6 +104,55 @@ class Strategy(TenantModel):
         help_text=_("Seconds after the signal's time. Closes never expire."),
     )
 
+    # prices
+    open_orders = models.CharField(
+        _("openings are sent"), max_length=16, choices=OpenOrders, default=OpenOrders.IOC
+    )
+    max_slippage = ExactDecimalField(
+        _("maximum slippage"),
+        default=Decimal("0.005"),
+        validators=_SLIPPAGE,
+        help_text=_(
+            "0.005 refuses an opening whose price is more than 0.5 % worse than the leader's. "
+            "Closes are never refused."
+        ),
+    )
+    flip_policy = models.CharField(
+        _("reversals"), max_length=16, choices=FlipPolicy, default=FlipPolicy.FOLLOW
+    )
+
+    # limit copying
+    discount_min = ExactDecimalField(
+        _("nearest discount"),
+        default=Decimal("0.01"),
+        validators=_DISCOUNT,
+        help_text=_("0.01 to 0.04: so much below the leader's price, of a short above it."),
+    )
+    discount_max = ExactDecimalField(
+        _("farthest discount"), default=Decimal("0.04"), validators=_DISCOUNT
+    )
+    rungs = models.PositiveSmallIntegerField(
+        _("orders per signal"),
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_RUNGS)],
+        help_text=_("Spread evenly from the nearest to the farthest discount."),
+    )
+    max_orders = models.PositiveSmallIntegerField(
+        _("most waiting orders"),
+        default=4,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_RUNGS)],
+        help_text=_("Of one customer and source. What is beyond is not placed."),
+    )
+    post_only = models.BooleanField(
+        _("post-only"), default=False, help_text=_("An order that would trade at once is canceled.")
+    )
+    ttl_hours = models.PositiveSmallIntegerField(
+        _("waiting orders end after"),
+        default=24,
+        validators=[MinValueValidator(1), MaxValueValidator(720)],
+        help_text=_("Hours."),
+    )
+
     refuse_repeats = models.BooleanField(
         _("refuse repeats"),
         default=False,
@@ -126,11 +182,22 @@ class Strategy(TenantModel):
         return self.name
 
     def clean(self) -> None:
+        self._check_ladder()
         if self.sizing_mode == SizingMode.FIXED_NOTIONAL and self.fixed_notional is None:
             raise ValidationError({"fixed_notional": _("Fixed notional sizing needs an amount.")})
         listed = self.instruments
         if not isinstance(listed, list) or not all(isinstance(i, str) and i for i in listed):
             raise ValidationError({"instruments": _("A list of instrument ids, or empty for all.")})
+
+    def _check_ladder(self) -> None:
+        if self.open_orders != OpenOrders.LIMIT:
+            return
+        if self.discount_min > self.discount_max:
+            raise ValidationError(
+                {"discount_max": _("Must not be smaller than the nearest discount.")}
+            )
+        if self.rungs > self.max_orders:
+            raise ValidationError({"rungs": _("Must not be more than may wait at once.")})
 
     def trades(self, inst_id: str) -> bool:
         return not self.instruments or inst_id in self.instruments
@@ -220,6 +287,13 @@ class Subscription(TenantModel):
         related_name="shadows",
     )
 
+    max_slippage = ExactDecimalField(
+        _("maximum slippage"),
+        null=True,
+        blank=True,
+        validators=_SLIPPAGE,
+        help_text=_("Empty takes the strategy's."),
+    )
     status = models.CharField(
         _("status"), max_length=16, choices=SubscriptionStatus, default=SubscriptionStatus.ACTIVE
     )

@@ -18,8 +18,10 @@ from customers.enums import AccountStatus, CustomerStatus
 from strategies.enums import (
     STRATEGY_NEXT,
     SUBSCRIPTION_NEXT,
+    FlipPolicy,
     MarginMode,
     MinSizePolicy,
+    OpenOrders,
     OverMaxPolicy,
     SizingMode,
     StrategyStatus,
@@ -46,6 +48,15 @@ class StrategyTerms(TypedDict, total=False):
     max_leverage: Decimal
     max_age_seconds: int
     refuse_repeats: bool
+    open_orders: OpenOrders
+    max_slippage: Decimal
+    flip_policy: FlipPolicy
+    discount_min: Decimal
+    discount_max: Decimal
+    rungs: int
+    max_orders: int
+    post_only: bool
+    ttl_hours: int
 
 
 class SubscriptionTerms(TypedDict, total=False):
@@ -54,6 +65,7 @@ class SubscriptionTerms(TypedDict, total=False):
     follow_ratio: Decimal | None
     fixed_notional: Decimal | None
     max_leverage: Decimal | None
+    max_slippage: Decimal | None
 
 
 @transaction.atomic
@@ -128,7 +140,9 @@ def subscribe(
     if strategy.status == StrategyStatus.ARCHIVED:
         raise ValidationError({"strategy": _("The strategy is archived.")})
     link = _stopped_or_new(strategy, account)
-    blank = SubscriptionTerms(follow_ratio=None, fixed_notional=None, max_leverage=None)
+    blank = SubscriptionTerms(
+        follow_ratio=None, fixed_notional=None, max_leverage=None, max_slippage=None
+    )
     for name, value in {**blank, **terms}.items():
         setattr(link, name, value)
     link.status = SubscriptionStatus.ACTIVE

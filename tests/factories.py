@@ -21,6 +21,7 @@ from accounts.tenancy import tenant_scope
 from customers.enums import KeyStatus, Market, PositionMode
 from customers.models import Customer, ExchangeAccount
 from signals.models import SignalSource
+from strategies.enums import OpenOrders
 from strategies.models import Strategy, StrategySource, Subscription
 from trading.models import Instrument, MarketPrice
 
@@ -143,11 +144,12 @@ def make_strategy(
     sources: Sequence[SignalSource] = (),
     **fields: Any,
 ) -> Strategy:
-    """A strategy following `source` (a new one unless given) and `sources`."""
+    """A strategy following `source` (a new one unless given) and `sources`, at the market."""
     source = source or (None if sources else make_source(tenant))
     followed = [*([source] if source else []), *sources]
     tenant_id = followed[0].tenant_id
     fields.setdefault("name", f"Strategy {next(_numbers)}")
+    fields.setdefault("open_orders", OpenOrders.MARKET)
     with tenant_scope(tenant_id):
         strategy = Strategy.objects.create(tenant_id=tenant_id, **fields)
         for each in followed:

@@ -284,6 +284,11 @@ class Reason(TextChoices):
         "FLIP_OPEN_DROPPED",
         _("Reversal not opened: the close did not finish in time"),
     )
+    FLIP_CLOSE_ONLY = "FLIP_CLOSE_ONLY", _("Of reversals only the close is followed")
+    SLIPPAGE = "SLIPPAGE", _("Price moved too far from the leader's")
+    LIMIT_MAX_ORDERS = "LIMIT_MAX_ORDERS", _("Too many waiting orders of this source")
+    LEADER_LOST = "LEADER_LOST", _("Connection to the leader was lost")
+    SOURCE_DISABLED = "SOURCE_DISABLED", _("Source is switched off")
     NOTHING_PENDING = "NOTHING_PENDING", _("No pending order to cancel")
     CAPPED = "CAPPED", _("Made smaller by a limit")
     # execution
@@ -298,4 +303,12 @@ class Reason(TextChoices):
     CANCELED_BY_SIGNAL = "CANCELED_BY_SIGNAL", _("Canceled by a signal")
     CANCELED_BY_STAFF = "CANCELED_BY_STAFF", _("Canceled by staff")
     UNDERFILLED = "UNDERFILLED", _("Only partly filled")
+    UNDERFILLED_SLIPPAGE = (
+        "UNDERFILLED_SLIPPAGE",
+        _("Not filled further: the market was worse than the bound"),
+    )
+    LIMIT_TTL = "LIMIT_TTL", _("Waited for as long as it may")
+    LEADER_CLOSED = "LEADER_CLOSED", _("Canceled: the leader closed")
+    LEADER_REDUCED = "LEADER_REDUCED", _("Canceled: the leader reduced")
+    LATE_FILL_CLOSED = "LATE_FILL_CLOSED", _("Closes what filled after the leader had closed")
     POISON = "POISON", _("Set aside after repeated failures")

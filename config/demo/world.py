@@ -23,7 +23,7 @@ from customers.models import Customer, ExchangeAccount
 from customers.services import create_customer, pause_account, recheck_keys
 from signals.models import SignalSource
 from signals.services import create_api_source, create_source
-from strategies.enums import SizingMode
+from strategies.enums import OpenOrders, SizingMode
 from strategies.models import Strategy, Subscription
 from strategies.services import create_strategy, pause_subscription, subscribe
 from trading.enums import DecisionOutcome, Reason, Scope, TradingMode
@@ -216,6 +216,7 @@ def _strategies(tenant: Tenant, source: SignalSource) -> None:
             sources=[source],
             actor=None,
             follow_ratio=Decimal("0.1"),
+            open_orders=OpenOrders.MARKET,
             max_leverage=Decimal(3),
         )
         create_strategy(
@@ -225,6 +226,7 @@ def _strategies(tenant: Tenant, source: SignalSource) -> None:
             instruments=["ETH-USDT-SWAP"],
             sizing_mode=SizingMode.FIXED_NOTIONAL,
             fixed_notional=Decimal(500),
+            open_orders=OpenOrders.MARKET,
             max_leverage=Decimal(2),
         )
 

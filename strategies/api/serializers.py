@@ -12,7 +12,7 @@ from accounts.api.serializers import DeskInput, DeskSerializer, Figure, RowField
 from customers.models import Customer, ExchangeAccount
 from strategies.models import Strategy, Subscription
 
-TERMS: Final = ("follow_ratio", "fixed_notional", "max_leverage")
+TERMS: Final = ("follow_ratio", "fixed_notional", "max_leverage", "max_slippage")
 
 
 class StrategySerializer(DeskSerializer):
@@ -27,7 +27,9 @@ class StrategySerializer(DeskSerializer):
         fields = (
             "id", "name", "status", "source_ids", "instruments", "sizing_mode", "follow_ratio",
             "fixed_notional", "min_size_policy", "over_max_policy", "margin_mode", "max_leverage",
-            "max_age_seconds", "created_at", "updated_at",
+            "max_age_seconds", "open_orders", "max_slippage", "flip_policy", "discount_min",
+            "discount_max", "rungs", "max_orders", "post_only", "ttl_hours", "created_at",
+            "updated_at",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -51,7 +53,7 @@ class SubscriptionSerializer(DeskSerializer):
         fields = (
             "id", "strategy_id", "strategy_name", "customer_id", "customer_name", "account_id",
             "account_label", "status", "follow_ratio", "fixed_notional", "max_leverage",
-            "created_at", "updated_at",
+            "max_slippage", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -67,6 +69,7 @@ class BindInput(DeskInput):
     follow_ratio = Figure(required=False, allow_null=True, least=Decimal("0.0001"))
     fixed_notional = Figure(required=False, allow_null=True, least=Decimal("0.01"))
     max_leverage = Figure(required=False, allow_null=True, least=Decimal(1))
+    max_slippage = Figure(required=False, allow_null=True, least=Decimal("0.0001"))
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         named = {"customer_id", "account_id"} & set(attrs)

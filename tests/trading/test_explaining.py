@@ -17,6 +17,7 @@ BTC = "BTC-USDT-SWAP"
 KEYS = (
     "used", "order_value", "limit", "wanted", "lots", "quantity", "min_size", "max_size", "price",
     "leverage", "open_positions", "signal_age_seconds", "mark_age_seconds", "expected", "target",
+    "slippage", "waiting_orders",
 )  # fmt: skip
 REFUSED = {
     "DAILY_LIMIT": (
@@ -47,6 +48,14 @@ REFUSED = {
     "LEVERAGE_ABOVE_LIMIT": (
         {"leverage": "10", "limit": "3"},
         "This order needed 10× leverage. Your limit is 3×.",
+    ),
+    "SLIPPAGE": (
+        {"slippage": "0.00612", "limit": "0.005"},
+        "The price was 0.61 % worse than the leader's. Openings are copied up to 0.5 %.",
+    ),
+    "LIMIT_MAX_ORDERS": (
+        {"waiting_orders": "4", "limit": "4"},
+        "4 orders of this source wait already. No more than 4 may.",
     ),
     "SYMBOL_NOT_ALLOWED": ({}, "This strategy does not trade BTC-USDT-SWAP. Nothing was ordered."),
 }

@@ -13,7 +13,15 @@ from accounts.display import figure, rounded
 from signals.enums import Direction, Intent
 from signals.models import Signal
 from trading.enums import DecisionOutcome, Reason
-from trading.explaining.figures import exact, first_that_fits, money, number, quantity, word
+from trading.explaining.figures import (
+    exact,
+    first_that_fits,
+    money,
+    number,
+    percent,
+    quantity,
+    word,
+)
 from trading.explaining.words import CAPPED_BY, REASONS
 from trading.models import Decision
 
@@ -102,6 +110,9 @@ def figures(numbers: Mapping[str, Any], inst_id: str) -> dict[str, str]:
         "part": known("quantity"),
         "leverage": known("leverage"),
         "positions": known("open_positions"),
+        "waiting": known("waiting_orders"),
+        "worse": percent(known("slippage")),
+        "worse_limit": percent(known("limit")),
     }
     seconds = {"age": known("signal_age_seconds"), "mark_age": known("mark_age_seconds")}
     amounts = {

@@ -41,6 +41,11 @@ def money(value: Decimal, inst_id: str) -> str:
     return f"{figure(value, 2)} {parts[1] if len(parts) > 1 else 'USDT'}"
 
 
+def percent(ratio: Decimal | None) -> Decimal | None:
+    """In hundredths, to two places."""
+    return None if ratio is None else (ratio * 100).quantize(Decimal("0.01"))
+
+
 def quantity(value: Decimal, inst_id: str) -> str:
     """Contracts; on spot the base currency itself."""
     parts = inst_id.split("-")

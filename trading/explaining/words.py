@@ -147,6 +147,17 @@ LIMITS: Final[Mapping[str, Texts]] = {
     R.PRICE_OUTSIDE_COLLAR: (
         _("The price was too far from the market. Nothing is ordered that far away."),
     ),
+    R.SLIPPAGE: (
+        _(
+            "The price was %(worse)s %% worse than the leader's. Openings are copied up to "
+            "%(worse_limit)s %%."
+        ),
+        _("The price had moved too far from the leader's. Nothing was opened."),
+    ),
+    R.LIMIT_MAX_ORDERS: (
+        _("%(waiting)s orders of this source wait already. No more than %(limit)s may."),
+        _("As many orders of this source wait already as may."),
+    ),
     R.SPREAD_ABOVE_LIMIT: (_("Buying and selling prices were too far apart to order at market."),),
     R.SIZE_OUT_OF_PROPORTION: (
         _("The size did not fit the leader's position. Nothing was ordered."),
@@ -177,6 +188,17 @@ TIMES: Final[Mapping[str, Texts]] = {
     R.FLIP_OPEN_DROPPED: (
         _("The reversal was not opened: the old position was not closed in time."),
     ),
+    R.FLIP_CLOSE_ONLY: (
+        _("The leader reversed. Your position was closed; the other way is not opened, as chosen."),
+    ),
+    R.LIMIT_TTL: (_("It waited for as long as the strategy lets it, and was canceled."),),
+    R.LEADER_CLOSED: (_("The leader closed, so your waiting order was canceled."),),
+    R.LEADER_REDUCED: (_("The leader reduced, so this waiting order was canceled."),),
+    R.LATE_FILL_CLOSED: (
+        _("A waiting order filled after the leader had closed. This closes what it bought."),
+    ),
+    R.LEADER_LOST: (_("We lost the connection to the leader. Nothing new waits meanwhile."),),
+    R.SOURCE_DISABLED: (_("The leader's source is switched off. Nothing new is opened."),),
     R.NOTHING_PENDING: (_("The leader canceled, and you had no waiting order to cancel."),),
 }
 
@@ -220,6 +242,10 @@ EXCHANGE: Final[Mapping[str, Texts]] = {
     R.UNDERFILLED: (
         _("Only %(part)s of %(quantity)s filled. OKX canceled the rest."),
         _("Only a part filled. OKX canceled the rest."),
+    ),
+    R.UNDERFILLED_SLIPPAGE: (
+        _("%(part)s of %(quantity)s filled. The rest would have cost more than you allow."),
+        _("The rest would have cost more than you allow, and was not bought."),
     ),
     R.POISON: (
         _("We could not decide about this signal. Nothing was ordered, and your desk was told."),

@@ -69,6 +69,11 @@ class Cycle(TenantModel):
         max_length=96, null=True, unique=True, editable=False
     )
     opened_at = models.DateTimeField(_("opened"))
+    closing_at = models.DateTimeField(
+        _("closing since"),
+        null=True,
+        help_text=_("The leader closed while orders of it still waited at the exchange."),
+    )
     ended_at = models.DateTimeField(_("ended"), null=True)
 
     class Meta(TenantModel.Meta):

@@ -112,6 +112,11 @@ class Order(PartitionedTenantModel):
     quantity = ExactDecimalField(_("quantity"), help_text=_("Contracts; base units on spot."))
     price = ExactDecimalField(_("price"), null=True)
     reference_price = ExactDecimalField(_("reference price"), null=True)
+    max_slippage = ExactDecimalField(
+        _("maximum slippage"),
+        null=True,
+        help_text=_("How much worse than the reference price it may get; empty where nothing is."),
+    )
     notional = ExactDecimalField(_("notional"), null=True)
     leader_after = ExactDecimalField(null=True, editable=False)
     take_profit = ExactDecimalField(_("take profit"), null=True)
