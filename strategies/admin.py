@@ -22,6 +22,10 @@ from strategies import services
 from strategies.enums import SizingMode, StrategyStatus, SubscriptionStatus
 from strategies.models import Strategy, StrategySource, Subscription
 
+PROTECTION_FIELDS = (
+    ("take_profit_ratio", "stop_loss_ratio", "protection_basis"),
+    "mirror_protection",
+)
 _STATES = {
     "active": ("ok", "play_arrow"),
     "paused": ("warn", "pause"),
@@ -114,6 +118,7 @@ class StrategyAdmin(TenantModelAdmin):
                 ),
             },
         ),
+        (_("Take profit and stop loss"), {"fields": PROTECTION_FIELDS}),
     )
     inlines = (SourceInline,)
     actions = ("activate", "pause")
@@ -213,6 +218,7 @@ class SubscriptionAdmin(TenantModelAdmin):
             _("Instead of the strategy's terms"),
             {"fields": (("follow_ratio", "fixed_notional", "max_leverage"), "max_slippage")},
         ),
+        (_("Take profit and stop loss"), {"fields": PROTECTION_FIELDS}),
     )
     actions = ("resume", "pause", "close_only", "stop")
 

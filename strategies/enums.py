@@ -68,6 +68,13 @@ class OverMaxPolicy(TextChoices):
     SKIP = "skip", _("Skip")
 
 
+class ProtectionBasis(TextChoices):
+    """What a take profit's or a stop loss's ratio is a part of."""
+
+    PRICE = "price", _("The price")
+    MARGIN = "margin", _("The margin (return)")
+
+
 class MarginMode(TextChoices):
     CROSS = "cross", _("Cross")
     ISOLATED = "isolated", _("Isolated")

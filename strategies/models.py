@@ -28,6 +28,7 @@ from strategies.enums import (
     StrategyStatus,
     SubscriptionStatus,
 )
+from strategies.protection import StrategyProtection, SubscriptionProtection
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -48,7 +49,7 @@ class StrategyQuerySet(TenantQuerySet["Strategy"]):
         return self.filter(subscriptions__account__customer__portal_user=user).distinct()
 
 
-class Strategy(TenantModel):
+class Strategy(StrategyProtection, TenantModel):
     """A way of following one or more sources."""
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -240,7 +241,7 @@ class SubscriptionQuerySet(TenantQuerySet["Subscription"]):
         return self.filter(account__customer__portal_user=user)
 
 
-class Subscription(TenantModel):
+class Subscription(SubscriptionProtection, TenantModel):
     """One account following one strategy. Its `uid` is the link's identity in order ids."""
 
     uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)

@@ -23,6 +23,7 @@ from strategies.enums import (
     MinSizePolicy,
     OpenOrders,
     OverMaxPolicy,
+    ProtectionBasis,
     SizingMode,
     StrategyStatus,
     SubscriptionStatus,
@@ -57,6 +58,10 @@ class StrategyTerms(TypedDict, total=False):
     max_orders: int
     post_only: bool
     ttl_hours: int
+    take_profit_ratio: Decimal | None
+    stop_loss_ratio: Decimal | None
+    protection_basis: ProtectionBasis
+    mirror_protection: bool
 
 
 class SubscriptionTerms(TypedDict, total=False):
@@ -66,6 +71,10 @@ class SubscriptionTerms(TypedDict, total=False):
     fixed_notional: Decimal | None
     max_leverage: Decimal | None
     max_slippage: Decimal | None
+    take_profit_ratio: Decimal | None
+    stop_loss_ratio: Decimal | None
+    protection_basis: ProtectionBasis | str
+    mirror_protection: bool | None
 
 
 @transaction.atomic
@@ -141,7 +150,14 @@ def subscribe(
         raise ValidationError({"strategy": _("The strategy is archived.")})
     link = _stopped_or_new(strategy, account)
     blank = SubscriptionTerms(
-        follow_ratio=None, fixed_notional=None, max_leverage=None, max_slippage=None
+        follow_ratio=None,
+        fixed_notional=None,
+        max_leverage=None,
+        max_slippage=None,
+        take_profit_ratio=None,
+        stop_loss_ratio=None,
+        protection_basis="",
+        mirror_protection=None,
     )
     for name, value in {**blank, **terms}.items():
         setattr(link, name, value)

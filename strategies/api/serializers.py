@@ -10,9 +10,15 @@ from rest_framework import serializers
 
 from accounts.api.serializers import DeskInput, DeskSerializer, Figure, RowField
 from customers.models import Customer, ExchangeAccount
+from strategies.enums import ProtectionBasis
 from strategies.models import Strategy, Subscription
 
-TERMS: Final = ("follow_ratio", "fixed_notional", "max_leverage", "max_slippage")
+PROTECTION: Final = (
+    "take_profit_ratio", "stop_loss_ratio", "protection_basis", "mirror_protection",
+)  # fmt: skip
+TERMS: Final = (
+    "follow_ratio", "fixed_notional", "max_leverage", "max_slippage", *PROTECTION,
+)  # fmt: skip
 
 
 class StrategySerializer(DeskSerializer):
@@ -29,7 +35,7 @@ class StrategySerializer(DeskSerializer):
             "fixed_notional", "min_size_policy", "over_max_policy", "margin_mode", "max_leverage",
             "max_age_seconds", "open_orders", "max_slippage", "flip_policy", "discount_min",
             "discount_max", "rungs", "max_orders", "post_only", "ttl_hours", "created_at",
-            "updated_at",
+            "updated_at", *PROTECTION,
         )  # fmt: skip
         read_only_fields = fields
 
@@ -53,7 +59,7 @@ class SubscriptionSerializer(DeskSerializer):
         fields = (
             "id", "strategy_id", "strategy_name", "customer_id", "customer_name", "account_id",
             "account_label", "status", "follow_ratio", "fixed_notional", "max_leverage",
-            "max_slippage", "created_at", "updated_at",
+            "max_slippage", *PROTECTION, "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -70,6 +76,12 @@ class BindInput(DeskInput):
     fixed_notional = Figure(required=False, allow_null=True, least=Decimal("0.01"))
     max_leverage = Figure(required=False, allow_null=True, least=Decimal(1))
     max_slippage = Figure(required=False, allow_null=True, least=Decimal("0.0001"))
+    take_profit_ratio = Figure(required=False, allow_null=True, least=Decimal(0))
+    stop_loss_ratio = Figure(required=False, allow_null=True, least=Decimal(0))
+    protection_basis = serializers.ChoiceField(
+        choices=ProtectionBasis.choices, required=False, allow_blank=True
+    )
+    mirror_protection = serializers.BooleanField(required=False, allow_null=True, default=None)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         named = {"customer_id", "account_id"} & set(attrs)

@@ -22,6 +22,7 @@ from strategies.enums import (
 )
 from strategies.matching import match
 from strategies.models import Strategy, Subscription
+from strategies.protection import ProtectionTerms, protection_of
 from trading.outgoing import OutgoingAccount, OutgoingCustomer
 from trading.sizing import SizingTerms
 from trading.switch import Covered
@@ -30,10 +31,18 @@ MANUAL_MAX_AGE = timedelta(seconds=60)
 
 
 _OWN = ("pk", "uid", "follow_ratio", "fixed_notional", "max_leverage", "status", "strategy_id")
+_PROTECTION = (
+    "take_profit_ratio", "stop_loss_ratio", "protection_basis", "mirror_protection",
+)  # fmt: skip
 _STRATEGY = _OWN.index("strategy_id")
 _ACCOUNT = tuple(name for name in OutgoingAccount._fields if name != "customer")
 _LIMITS = ("customer__status", "customer__max_leverage", "max_leverage")
-_SUBSCRIBED = (*_OWN, *(f"account__{name}" for name in (*_ACCOUNT, *_LIMITS)))
+_SUBSCRIBED = (
+    *_OWN,
+    *_PROTECTION,
+    *(f"account__{name}" for name in (*_ACCOUNT, *_LIMITS)),
+)
+_OF_ACCOUNT = len(_OWN) + len(_PROTECTION)
 
 
 class Link(NamedTuple):
@@ -51,6 +60,7 @@ class Link(NamedTuple):
     strategy_status: StrategyStatus
     subscription_status: SubscriptionStatus
     leverage_caps: tuple[tuple[str, Decimal | None], ...]
+    protection: ProtectionTerms
 
     def covered(self, inst_id: str) -> Covered:
         return Covered(
@@ -116,6 +126,7 @@ def _manual(row: Sequence[Any]) -> Link:
         strategy_status=StrategyStatus.ACTIVE,
         subscription_status=SubscriptionStatus.ACTIVE,
         leverage_caps=caps,
+        protection=ProtectionTerms(),
     )
 
 
@@ -132,11 +143,12 @@ class _Terms:
             StrategyStatus(strategy.status),
         )
         self._terms: dict[tuple[Decimal | None, Decimal | None], SizingTerms] = {}
+        self._protections: dict[tuple[Any, ...], ProtectionTerms] = {}
         self._statuses = {status.value: status for status in SubscriptionStatus}
 
     def link(self, row: Sequence[Any]) -> Link:
         pk, uid, ratio, amount, max_leverage, status, strategy_id = row[: len(_OWN)]
-        account, caps = _account(row[len(_OWN) :])
+        account, caps = _account(row[_OF_ACCOUNT:])
         return Link(
             uid,
             account,
@@ -150,7 +162,14 @@ class _Terms:
                 ("subscription", max_leverage),
                 *caps,
             ),
+            self._protection(tuple(row[len(_OWN) : _OF_ACCOUNT])),
         )
+
+    def _protection(self, own: tuple[Any, ...]) -> ProtectionTerms:
+        found = self._protections.get(own)
+        if found is None:
+            found = self._protections[own] = protection_of(self._strategy, *own)
+        return found
 
     def _sizing(self, ratio: Decimal | None, amount: Decimal | None) -> SizingTerms:
         found = self._terms.get((ratio, amount))

@@ -18,6 +18,7 @@ from accounts.fields import new_hex, uuid7
 from customers.enums import PositionMode
 from signals.enums import Direction, Intent
 from signals.models import Signal
+from trading.attached import attached
 from trading.copying.deciding import Draft
 from trading.copying.leader import LeaderMove
 from trading.copying.links import Link
@@ -389,14 +390,22 @@ def _terms(signal: Signal, facts: Facts, leg: OrderDraft) -> dict[str, Any]:
 def _protection(
     signal: Signal, facts: Facts, leg: OrderDraft
 ) -> tuple[Decimal | None, Decimal | None]:
-    """The signal's prices on the tick of the follower's market."""
+    """What the link attaches to an opening, on the tick of the follower's market."""
     market = facts.market
     if market is None or market.rules.spot:
         return None, None
-    tick, rising = market.rules.tick_size, leg.direction == Direction.LONG
+    prices = attached(
+        facts.link.protection,
+        mirrored=(signal.take_profit, signal.stop_loss),
+        reverses=leg.direction != signal.direction,
+        rising=(rising := leg.direction == Direction.LONG),
+        entry=market.mark or signal.reference_price,
+        leverage=leg.leverage,
+    )
+    tick = market.rules.tick_size
     return (
-        towards_market(signal.take_profit, tick, above=rising),
-        towards_market(signal.stop_loss, tick, above=not rising),
+        towards_market(prices.take_profit, tick, above=rising),
+        towards_market(prices.stop_loss, tick, above=not rising),
     )
 
 
