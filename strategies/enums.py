@@ -54,8 +54,33 @@ class CopyExisting(TextChoices):
 
 
 class SizingMode(TextChoices):
+    """What the size of an opening comes from; afterwards the leader's position is followed."""
+
     FIXED_RATIO = "FIXED_RATIO", _("Fixed ratio of the leader's quantity")
+    EQUITY_PROPORTIONAL = "EQUITY_PROPORTIONAL", _("In proportion to equity")
+    MARGIN_PROPORTIONAL = "MARGIN_PROPORTIONAL", _("In proportion to margin used")
     FIXED_NOTIONAL = "FIXED_NOTIONAL", _("Fixed notional per opening")
+    FIXED_MARGIN = "FIXED_MARGIN", _("Fixed margin per opening")
+    FIXED_QTY = "FIXED_QTY", _("Fixed quantity per opening")
+    PCT_AVAILABLE = "PCT_AVAILABLE", _("Share of the available balance")
+    FIXED_RISK = "FIXED_RISK", _("Fixed risk up to the stop loss")
+
+
+# The leader's equity must be known to size in proportion to it.
+LEADER_SIZED = frozenset({SizingMode.EQUITY_PROPORTIONAL, SizingMode.MARGIN_PROPORTIONAL})
+# The size of these is a margin, which is worth as much as the leverage makes of it.
+MARGIN_SIZED = frozenset(
+    {SizingMode.MARGIN_PROPORTIONAL, SizingMode.FIXED_MARGIN, SizingMode.PCT_AVAILABLE}
+)
+FIXED_AMOUNTS = frozenset(
+    {SizingMode.FIXED_NOTIONAL, SizingMode.FIXED_MARGIN, SizingMode.FIXED_QTY}
+)
+
+
+class LeverageMode(TextChoices):
+    FOLLOW = "follow", _("As the leader")
+    FIXED = "fixed", _("Fixed")
+    KEEP = "keep", _("As the account is set")
 
 
 class MinSizePolicy(TextChoices):
@@ -93,3 +118,11 @@ class FlipPolicy(TextChoices):
 
     FOLLOW = "follow", _("Close and open the other way")
     CLOSE_ONLY = "close_only", pgettext_lazy("a reversal", "Close only")
+
+
+class MarginChoice(TextChoices):
+    """The margin mode to trade with, or whichever the leader trades with."""
+
+    CROSS = "cross", _("Cross")
+    ISOLATED = "isolated", _("Isolated")
+    COPY = "copy", _("As the leader")

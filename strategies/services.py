@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -19,7 +19,8 @@ from strategies.enums import (
     STRATEGY_NEXT,
     SUBSCRIPTION_NEXT,
     FlipPolicy,
-    MarginMode,
+    LeverageMode,
+    MarginChoice,
     MinSizePolicy,
     OpenOrders,
     OverMaxPolicy,
@@ -29,6 +30,7 @@ from strategies.enums import (
     SubscriptionStatus,
 )
 from strategies.models import Strategy, StrategySource, Subscription
+from strategies.refusing import refused_sources
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -40,12 +42,26 @@ class StrategyTerms(TypedDict, total=False):
     """How a strategy follows; what is left out keeps its default or its present value."""
 
     instruments: list[str]
+    denied_instruments: list[str]
+    instrument_terms: dict[str, dict[str, Any]]
+    reverse: bool
     sizing_mode: SizingMode
     follow_ratio: Decimal
+    equity_multiplier: Decimal
     fixed_notional: Decimal | None
+    fixed_margin: Decimal | None
+    fixed_quantity: Decimal | None
+    available_ratio: Decimal | None
+    risk_ratio: Decimal | None
+    per_signal: bool
+    allocated_capital: Decimal | None
+    max_account_leverage: Decimal | None
     min_size_policy: MinSizePolicy
+    round_up_floor: Decimal
     over_max_policy: OverMaxPolicy
-    margin_mode: MarginMode
+    margin_mode: MarginChoice
+    leverage_mode: LeverageMode
+    leverage: Decimal | None
     max_leverage: Decimal
     max_age_seconds: int
     refuse_repeats: bool
@@ -65,10 +81,26 @@ class StrategyTerms(TypedDict, total=False):
 
 
 class SubscriptionTerms(TypedDict, total=False):
-    """What one account does differently; None takes the strategy's."""
+    """What one account does differently; None or "" takes the strategy's."""
 
+    denied_instruments: list[str]
+    instrument_terms: dict[str, dict[str, Any]]
+    reverse: bool | None
+    sizing_mode: str
     follow_ratio: Decimal | None
+    equity_multiplier: Decimal | None
     fixed_notional: Decimal | None
+    fixed_margin: Decimal | None
+    fixed_quantity: Decimal | None
+    available_ratio: Decimal | None
+    risk_ratio: Decimal | None
+    allocated_capital: Decimal | None
+    max_account_leverage: Decimal | None
+    min_size_policy: str
+    over_max_policy: str
+    margin_mode: str
+    leverage_mode: str
+    leverage: Decimal | None
     max_leverage: Decimal | None
     max_slippage: Decimal | None
     take_profit_ratio: Decimal | None
@@ -90,6 +122,9 @@ def create_strategy(
     strategy = Strategy(tenant_id=tenant_id, name=name.strip(), **terms)  # type: ignore[misc]
     strategy.full_clean()
     strategy.save()
+    refused = refused_sources(strategy.sizing_mode, sources)
+    if refused:
+        raise ValidationError(refused)
     for source in sources:
         StrategySource.objects.create(tenant_id=tenant_id, strategy=strategy, source=source)
     audit.record(
@@ -149,18 +184,9 @@ def subscribe(
     if strategy.status == StrategyStatus.ARCHIVED:
         raise ValidationError({"strategy": _("The strategy is archived.")})
     link = _stopped_or_new(strategy, account)
-    blank = SubscriptionTerms(
-        follow_ratio=None,
-        fixed_notional=None,
-        max_leverage=None,
-        max_slippage=None,
-        take_profit_ratio=None,
-        stop_loss_ratio=None,
-        protection_basis="",
-        mirror_protection=None,
-    )
-    for name, value in {**blank, **terms}.items():
-        setattr(link, name, value)
+    for name in SubscriptionTerms.__annotations__:
+        field: Any = Subscription._meta.get_field(name)
+        setattr(link, name, terms.get(name, field.get_default()))
     link.status = SubscriptionStatus.ACTIVE
     link.full_clean()
     _save_link(link)

@@ -206,7 +206,8 @@ def _safety(world: World, canary: str) -> None:
     first = world.subscriptions[0]
     Cycle(
         link_uid=first.uid, subscription=first, source=world.sources[0], account=first.account,
-        inst_id="BTC-USDT-SWAP", direction=Direction.LONG, unit="contracts",
+        inst_id="BTC-USDT-SWAP", leader_inst_id="BTC-USDT-SWAP", direction=Direction.LONG,
+        unit="contracts",
         follower_base=Decimal("1.25"), leader_base=Decimal("12.5"), opened_at=now,
     ).save()  # fmt: skip
     LeaderPosition(

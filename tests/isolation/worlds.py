@@ -186,7 +186,8 @@ def _fill(world: World) -> None:
     link = world.subscriptions[1]
     Cycle(
         link_uid=link.uid, subscription=link, source=source, account=link.account,
-        inst_id="ETH-USDT-SWAP", direction="long", unit="contracts", follower_base=1,
+        inst_id="ETH-USDT-SWAP", leader_inst_id="ETH-USDT-SWAP", direction="long",
+        unit="contracts", follower_base=1,
         leader_base=10, opened_at=now - timedelta(hours=1),
     ).save()  # fmt: skip
     LeaderPosition(

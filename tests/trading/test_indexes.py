@@ -126,7 +126,7 @@ def of_machines(place: Place) -> dict[str, tuple[Callable[[], object], dict[str,
         ),
         "holdings": (lambda: read_holdings([place.cycle.pk]), {ORDERS: ("cycle_id",)}),
         "cycles of orders": (lambda: settle_cycles([order.pk]), {CYCLES: ("id",)}),
-        "cycles left over": (settle_left_over, {CYCLES: ("source_id", "inst_id")}),
+        "cycles left over": (settle_left_over, {CYCLES: ("source_id", "leader_inst_id")}),
         "places taken": (
             lambda: list(Cycle.objects.filter(account_id__in=[account.pk], active_key__gt="")),
             {CYCLES: ("account_id",)},

@@ -14,7 +14,9 @@ from django.db.models import Q
 from accounts.questions import Given, Question
 from accounts.rows import fetch
 from accounts.tenancy import all_tenants
+from signals.enums import Direction
 from signals.models import LeaderPosition, Signal
+from signals.standing import opposite
 from trading.enums import ProtectionState
 from trading.leases import db_now
 from trading.models import Cycle, Instrument, Order, Protection
@@ -38,7 +40,7 @@ def settle_links(signal: Signal, link_uids: Collection[UUID]) -> bool:
 
     Runs in the signal's transaction, under the claim on its source, which alone begins cycles.
     """
-    of_source = {"source_id": signal.source_id, "inst_id": signal.inst_id}
+    of_source = {"source_id": signal.source_id, "leader": signal.inst_id}
     running = _RUNNING.ask(links=link_uids, **of_source)
     if not running:
         return False
@@ -50,7 +52,7 @@ _RUNNING = Question(
         Cycle.objects.filter(
             link_uid__among=Given("links"),
             source_id=Given("source_id"),
-            inst_id=Given("inst_id"),
+            leader_inst_id=Given("leader"),
             ended_at__isnull=True,
         )
         .order_by()
@@ -66,9 +68,9 @@ def settle_left_over(limit: int = 200) -> int:
         sources = {(row["source_id"], row["inst_id"]) for row in flat}
         running = Cycle.objects.filter(
             source_id__in={source for source, _ in sources},
-            inst_id__in={inst_id for _, inst_id in sources},
+            leader_inst_id__in={inst_id for _, inst_id in sources},
             ended_at__isnull=True,
-        ).values_list("pk", "source_id", "inst_id")
+        ).values_list("pk", "source_id", "leader_inst_id")
         due = [pk for pk, source, inst_id in running[:5000] if (source, inst_id) in sources]
         # By lot, so that cycles which cannot end yet keep nobody's place.
         return _settle(Q(pk__in=random.sample(due, min(limit, len(due))))) or 0
@@ -84,6 +86,8 @@ class _Cycle:
     account_id: int
     inst_id: str
     direction: str
+    leader_inst_id: str
+    is_reversed: bool
     follower_base: Decimal
     leader_base: Decimal
     account__market: str
@@ -140,11 +144,12 @@ def _is_stopped_out(cycle: _Cycle) -> bool:
 
 def _leader_is_flat(cycle: _Cycle) -> bool:
     key = "" if cycle.subscription_id else f"account:{cycle.account_id}"
+    direction = Direction(cycle.direction)
     leads = LeaderPosition.objects.filter(
         source_id=cycle.source_id,
         scope_key=key,
-        inst_id=cycle.inst_id,
-        direction=cycle.direction,
+        inst_id=cycle.leader_inst_id,
+        direction=opposite(direction) if cycle.is_reversed else direction,
     )
     return all(quantity == 0 for quantity in leads.values_list("quantity", flat=True))
 

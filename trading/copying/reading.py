@@ -216,7 +216,7 @@ def _read_cycles(
         .filter(
             link_uid__in=[link.uid for link in links],
             source_id=signal.source_id,
-            inst_id=signal.inst_id,
+            leader_inst_id=signal.inst_id,
             ended_at__isnull=True,
         )
         .order_by("opened_at", "pk")

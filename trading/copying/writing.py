@@ -216,6 +216,7 @@ class _Writing:
                 tenant_id=signal.tenant_id,
                 source_id=signal.source_id,
                 inst_id=signal.inst_id,
+                leader_inst_id=signal.inst_id,
                 direction=self._move.direction,
                 unit=self._move.unit,
                 follower_base=base.follower_base,

@@ -17,6 +17,7 @@ from accounts.tenancy import TenantManager, TenantModel, TenantQuerySet
 from customers.models import ExchangeAccount
 from signals.enums import Direction, Unit
 from signals.models import Signal, SignalSource
+from signals.standing import opposite
 from strategies.models import Subscription
 from trading.enums import DecisionOutcome, Reason
 
@@ -61,6 +62,9 @@ class Cycle(TenantModel):
     )
     inst_id = models.CharField(_("instrument"), max_length=40)
     direction = models.CharField(_("direction"), max_length=8, choices=Direction)
+    # Kept as they were when it opened, however the strategy maps or turns things by now.
+    leader_inst_id = models.CharField(_("leader's instrument"), max_length=40)
+    is_reversed = models.BooleanField(_("reverse"), default=False)
     unit = models.CharField(_("leader counts in"), max_length=16, choices=Unit)
     follower_base = ExactDecimalField(_("follower's base"))
     leader_base = ExactDecimalField(_("leader's base"))
@@ -80,15 +84,29 @@ class Cycle(TenantModel):
         verbose_name = _("cycle")
         verbose_name_plural = _("cycles")
         ordering = ("-opened_at",)
+        constraints = (
+            # Without it nobody would find the cycle that the leader's close must end.
+            models.CheckConstraint(
+                condition=~models.Q(leader_inst_id=""), name="cycle_of_an_instrument"
+            ),
+        )
         indexes = (
             models.Index(fields=("tenant", "opened_at"), name="cycle_of_tenant"),
             # the running cycles of the followers of a source
-            models.Index(fields=("source", "inst_id", "ended_at"), name="cycle_of_source"),
-            models.Index(fields=("link_uid", "inst_id", "ended_at"), name="cycle_of_link"),
+            models.Index(fields=("source", "leader_inst_id", "ended_at"), name="cycle_of_leader"),
+            models.Index(
+                fields=("link_uid", "leader_inst_id", "ended_at"), name="cycle_of_follower"
+            ),
         )
 
     def __str__(self) -> str:
         return f"{self.inst_id} {self.direction}"
+
+    @property
+    def leader_direction(self) -> Direction:
+        """The side of the leader's position that it follows."""
+        own = Direction(self.direction)
+        return opposite(own) if self.is_reversed else own
 
 
 class DecisionQuerySet(TenantQuerySet["Decision"]):

@@ -336,9 +336,9 @@ def follow(account: ExchangeAccount) -> tuple[Cycle, LeaderPosition]:
     with tenant_scope(account.tenant_id):
         source = make.make_source(account.tenant, name="Led by hand")
         cycle = Cycle(
-            link_uid=account.uid, source=source, account=account, inst_id=BTC, direction="long",
-            unit="contracts", follower_base=3, leader_base=3, active_key=f"{account.pk}|{BTC}",
-            opened_at=timezone.now(),
+            link_uid=account.uid, source=source, account=account, inst_id=BTC, leader_inst_id=BTC,
+            direction="long", unit="contracts", follower_base=3, leader_base=3,
+            active_key=f"{account.pk}|{BTC}", opened_at=timezone.now(),
         )  # fmt: skip
         cycle.save()
         lead = LeaderPosition(

@@ -1,4 +1,4 @@
-"""Who follows what, and how."""
+"""A way of following, and the sources it listens to."""
 
 from __future__ import annotations
 
@@ -14,28 +14,31 @@ from django.utils.translation import gettext_lazy as _
 from accounts.fields import ExactDecimalField
 from accounts.roles import Ability, may
 from accounts.tenancy import TenantManager, TenantModel, TenantQuerySet
-from customers.models import ExchangeAccount
 from signals.models import SignalSource
 from strategies.enums import (
-    CloseType,
-    CopyExisting,
     FlipPolicy,
-    MarginMode,
+    LeverageMode,
+    MarginChoice,
     MinSizePolicy,
     OpenOrders,
     OverMaxPolicy,
     SizingMode,
     StrategyStatus,
-    SubscriptionStatus,
 )
-from strategies.protection import StrategyProtection, SubscriptionProtection
+from strategies.protection import StrategyProtection
+from strategies.refusing import (
+    refused_instrument_terms,
+    refused_instruments,
+    refused_sources,
+    refused_terms,
+)
 
 if TYPE_CHECKING:
     from accounts.models import User
 
 
 MOST_RUNGS = 20
-_SLIPPAGE = [MinValueValidator(Decimal("0.0001")), MaxValueValidator(Decimal("0.5"))]
+SLIPPAGE = [MinValueValidator(Decimal("0.0001")), MaxValueValidator(Decimal("0.5"))]
 _DISCOUNT = [MinValueValidator(Decimal("0.01")), MaxValueValidator(Decimal("0.04"))]
 
 
@@ -66,6 +69,26 @@ class Strategy(StrategyProtection, TenantModel):
         blank=True,
         help_text=_("OKX instrument ids. Empty means all."),
     )
+    denied_instruments = models.JSONField(
+        _("never traded"),
+        default=list,
+        blank=True,
+        help_text=_("OKX instrument ids that are left out, whatever else is allowed."),
+    )
+    instrument_terms = models.JSONField(
+        _("terms by instrument"),
+        default=dict,
+        blank=True,
+        help_text=_("What holds for one of the leader's instruments instead."),
+    )
+    reverse = models.BooleanField(
+        _("reverse"),
+        default=False,
+        help_text=_(
+            "Sell what the leader buys, and the other way round. Take profit and stop loss change "
+            "places."
+        ),
+    )
 
     sizing_mode = models.CharField(
         _("sizing"), max_length=32, choices=SizingMode, default=SizingMode.FIXED_RATIO
@@ -76,6 +99,12 @@ class Strategy(StrategyProtection, TenantModel):
         validators=[MinValueValidator(Decimal("0.0001")), MaxValueValidator(Decimal(100))],
         help_text=_("0.1 follows a tenth of the leader's quantity."),
     )
+    equity_multiplier = ExactDecimalField(
+        _("equity multiplier"),
+        default=Decimal(1),
+        validators=[MinValueValidator(Decimal("0.0001")), MaxValueValidator(Decimal(100))],
+        help_text=_("For sizing in proportion to equity. 1 takes the same share as the leader."),
+    )
     fixed_notional = ExactDecimalField(
         _("notional per opening"),
         null=True,
@@ -83,8 +112,72 @@ class Strategy(StrategyProtection, TenantModel):
         validators=[MinValueValidator(Decimal("0.01"))],
         help_text=_("USDT, for fixed notional sizing."),
     )
+    fixed_margin = ExactDecimalField(
+        _("margin per opening"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal("0.01"))],
+        help_text=_("USDT, for fixed margin sizing. Times leverage, it is the notional."),
+    )
+    fixed_quantity = ExactDecimalField(
+        _("quantity per opening"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal("0.00000001"))],
+        help_text=_("Contracts, on spot coins, for fixed quantity sizing."),
+    )
+    available_ratio = ExactDecimalField(
+        _("share of the available balance"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal("0.0001")), MaxValueValidator(Decimal(1))],
+        help_text=_("0.05 puts up a twentieth of what is available as margin."),
+    )
+    risk_ratio = ExactDecimalField(
+        _("risk per opening"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal("0.0001")), MaxValueValidator(Decimal(1))],
+        help_text=_(
+            "0.01 loses a hundredth of the equity at the stop loss. Openings without one are not "
+            "copied."
+        ),
+    )
+    per_signal = models.BooleanField(
+        _("the amount again for each addition"),
+        default=False,
+        help_text=_(
+            "For fixed amounts: each addition of the leader buys the amount once more. Otherwise "
+            "additions follow the leader's position in proportion."
+        ),
+    )
+    allocated_capital = ExactDecimalField(
+        _("allocated capital"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal("0.01"))],
+        help_text=_(
+            "USDT of each follower. No more than this counts as its equity, and the margin of all "
+            "positions copied by this strategy stays within it. Empty means all."
+        ),
+    )
+    max_account_leverage = ExactDecimalField(
+        _("maximum exposure"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal("0.01"))],
+        help_text=_(
+            "All positions of an account together, as a multiple of its equity. Empty means any."
+        ),
+    )
     min_size_policy = models.CharField(
         _("below the minimum"), max_length=16, choices=MinSizePolicy, default=MinSizePolicy.SKIP
+    )
+    round_up_floor = ExactDecimalField(
+        _("round up from"),
+        default=Decimal("0.5"),
+        validators=[MinValueValidator(Decimal("0.01")), MaxValueValidator(Decimal(1))],
+        help_text=_("0.5 rounds up what is at least half of the exchange's minimum."),
     )
     over_max_policy = models.CharField(
         _("above the maximum"),
@@ -93,7 +186,17 @@ class Strategy(StrategyProtection, TenantModel):
         default=OverMaxPolicy.SCALE_DOWN,
     )
     margin_mode = models.CharField(
-        _("margin mode"), max_length=16, choices=MarginMode, default=MarginMode.CROSS
+        _("margin mode"), max_length=16, choices=MarginChoice, default=MarginChoice.CROSS
+    )
+    leverage_mode = models.CharField(
+        _("leverage"), max_length=16, choices=LeverageMode, default=LeverageMode.FOLLOW
+    )
+    leverage = ExactDecimalField(
+        _("fixed at"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal(1))],
+        help_text=_("Times, for a fixed leverage. The maximum below still holds."),
     )
     max_leverage = ExactDecimalField(
         _("maximum leverage"), default=Decimal(1), validators=[MinValueValidator(Decimal(1))]
@@ -112,7 +215,7 @@ class Strategy(StrategyProtection, TenantModel):
     max_slippage = ExactDecimalField(
         _("maximum slippage"),
         default=Decimal("0.005"),
-        validators=_SLIPPAGE,
+        validators=SLIPPAGE,
         help_text=_(
             "0.005 refuses an opening whose price is more than 0.5 % worse than the leader's. "
             "Closes are never refused."
@@ -184,11 +287,15 @@ class Strategy(StrategyProtection, TenantModel):
 
     def clean(self) -> None:
         self._check_ladder()
-        if self.sizing_mode == SizingMode.FIXED_NOTIONAL and self.fixed_notional is None:
-            raise ValidationError({"fixed_notional": _("Fixed notional sizing needs an amount.")})
-        listed = self.instruments
-        if not isinstance(listed, list) or not all(isinstance(i, str) and i for i in listed):
-            raise ValidationError({"instruments": _("A list of instrument ids, or empty for all.")})
+        errors = {
+            **refused_terms(self),
+            **refused_instruments(self),
+            **refused_instrument_terms(self.instrument_terms),
+        }
+        if self.pk and not errors:
+            errors = refused_sources(self.sizing_mode, [link.source for link in self._listens_to()])
+        if errors:
+            raise ValidationError(errors)
 
     def _check_ladder(self) -> None:
         if self.open_orders != OpenOrders.LIMIT:
@@ -201,7 +308,12 @@ class Strategy(StrategyProtection, TenantModel):
             raise ValidationError({"rungs": _("Must not be more than may wait at once.")})
 
     def trades(self, inst_id: str) -> bool:
+        if inst_id in self.denied_instruments:
+            return False
         return not self.instruments or inst_id in self.instruments
+
+    def _listens_to(self) -> Any:
+        return self.source_links.select_related("source")
 
 
 class StrategySource(TenantModel):
@@ -225,99 +337,15 @@ class StrategySource(TenantModel):
     def __str__(self) -> str:
         return f"{self.strategy} ← {self.source}"
 
-
-class SubscriptionQuerySet(TenantQuerySet["Subscription"]):
-    def following(self, source: SignalSource) -> SubscriptionQuerySet:
-        """Every subscription that a signal of this source concerns, stopped ones left out."""
-        return (
-            self.filter(strategy__source_links__source=source)
-            .exclude(status=SubscriptionStatus.STOPPED)
-            .exclude(strategy__status=StrategyStatus.ARCHIVED)
-        )
-
-    def visible_to(self, user: User) -> SubscriptionQuerySet:
-        if may(user, Ability.READ_ROWS):
-            return self
-        return self.filter(account__customer__portal_user=user)
-
-
-class Subscription(SubscriptionProtection, TenantModel):
-    """One account following one strategy. Its `uid` is the link's identity in order ids."""
-
-    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    strategy = models.ForeignKey(
-        Strategy, verbose_name=_("strategy"), on_delete=models.PROTECT, related_name="subscriptions"
-    )
-    account = models.ForeignKey(
-        ExchangeAccount,
-        verbose_name=_("exchange account"),
-        on_delete=models.PROTECT,
-        related_name="subscriptions",
-    )
-    follow_ratio = ExactDecimalField(
-        _("follow ratio"),
-        null=True,
-        blank=True,
-        validators=[MinValueValidator(Decimal("0.0001")), MaxValueValidator(Decimal(100))],
-        help_text=_("Empty takes the strategy's."),
-    )
-    fixed_notional = ExactDecimalField(
-        _("notional per opening"),
-        null=True,
-        blank=True,
-        validators=[MinValueValidator(Decimal("0.01"))],
-        help_text=_("Empty takes the strategy's."),
-    )
-    max_leverage = ExactDecimalField(
-        _("maximum leverage"), null=True, blank=True, validators=[MinValueValidator(Decimal(1))]
-    )
-    copy_existing = models.CharField(
-        _("positions of before"),
-        max_length=16,
-        choices=CopyExisting,
-        default=CopyExisting.NO,
-        help_text=_("What becomes of what the leader holds when the following begins."),
-    )
-    is_shadow = models.BooleanField(_("shadow"), default=False, editable=False)
-    shadow_of = models.ForeignKey(
-        "self",
-        verbose_name=_("shadow of"),
-        on_delete=models.PROTECT,
-        null=True,
-        editable=False,
-        related_name="shadows",
-    )
-
-    max_slippage = ExactDecimalField(
-        _("maximum slippage"),
-        null=True,
-        blank=True,
-        validators=_SLIPPAGE,
-        help_text=_("Empty takes the strategy's."),
-    )
-    status = models.CharField(
-        _("status"), max_length=16, choices=SubscriptionStatus, default=SubscriptionStatus.ACTIVE
-    )
-    # How it is being stopped, or was; empty while nobody stops it.
-    ending = models.CharField(
-        _("stopped by"), max_length=16, choices=CloseType, blank=True, editable=False
-    )
-    ending_at = models.DateTimeField(_("stopped since"), null=True, editable=False)
-    # Since when it follows this time: what may happen once per following is counted from it.
-    started_at = models.DateTimeField(_("follows since"), null=True, editable=False)
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    updated_at = models.DateTimeField(_("changed"), auto_now=True)
-
-    objects: ClassVar[Any] = TenantManager.from_queryset(SubscriptionQuerySet)()
-
-    class Meta(TenantModel.Meta):
-        verbose_name = _("subscription")
-        verbose_name_plural = _("subscriptions")
-        ordering = ("strategy__name", "account__customer__name")
-        constraints = (
-            models.UniqueConstraint(fields=("strategy", "account"), name="subscription_once"),
-        )
-        indexes = (models.Index(fields=("tenant", "status"), name="subscription_by_status"),)
-
-    def __str__(self) -> str:
-        return f"{self.account} → {self.strategy}"
+    def clean(self) -> None:
+        modes = {self.strategy.sizing_mode}
+        if self.strategy.pk:
+            modes.update(
+                self.strategy.subscriptions.exclude(sizing_mode="").values_list(
+                    "sizing_mode", flat=True
+                )
+            )
+        for mode in modes:
+            refused = refused_sources(mode, [self.source])
+            if refused:
+                raise ValidationError({"source": refused["sizing_mode"]})
