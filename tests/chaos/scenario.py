@@ -31,7 +31,8 @@ class Scenario:
     workers: int = 1
     seconds: int = 300
     recovery_s: float = 20
-    least_accepted: float = 0.4  # of what was ordered, or the scenario has not shown much
+    # Of the orders that no later signal overtook, or the scenario has not shown much.
+    least_accepted: float = 0.4
     limits: Mapping[str, Any] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict)
     doubles: bool = False  # a second beat and a second streams process

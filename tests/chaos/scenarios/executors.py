@@ -72,10 +72,10 @@ def _is_counted(pid: int) -> bool:
 
 SCENARIOS = [
     Scenario(
-        "E1", "two of three executors die for good", one_dies_for_good, "mariadb", (60,), 3,
+        "E1", "two of three executors die for good", one_dies_for_good, "mariadb", (120,), 3,
         environ=CALM,
     ),
     Scenario(
-        "E2", "executors leave while they send", one_leaves, "mariadb", (60,), 3, environ=CALM
+        "E2", "executors leave while they send", one_leaves, "mariadb", (120,), 3, environ=CALM
     ),
 ]  # fmt: skip

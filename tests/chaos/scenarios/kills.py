@@ -101,7 +101,7 @@ def at_random(stage: Stage) -> None:
         stage.desk.tell()
         if stage.chance.random() < 0.15:
             stage.house.kill(stage.chance.choice(("streams", "beat")))
-        patience = stage.chance.choice((1, 5, 10, 10))
+        patience = stage.chance.choice((1, 5, 10, 20))
         stage.wait(lambda: not stage.desk.is_busy(), patience)
     stage.control("POST", "/latency", ms=0)
 

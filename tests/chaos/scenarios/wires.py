@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 OPEN = {"intent": "open", "quantity": {"mode": "base", "value": "1"}}
 REPEATS = 4
 UNKNOWN_P95_S = 12
-STORM_S = 30
+STORM_S = 60
+STORM_EVERY_S = 5
 DOCUMENTED = 60  # orders of an account and an instrument in two seconds
 PERIOD_MS = 2000
 
@@ -161,7 +162,7 @@ def storm(stage: Stage) -> None:
     end = time.monotonic() + STORM_S * min(stage.scale, 1)
     while time.monotonic() < end:
         stage.desk.tell()
-        time.sleep(3)
+        time.sleep(STORM_EVERY_S)
     stage.clear_faults()
     told = time.monotonic()
     if not stage.settle(120):
