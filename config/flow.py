@@ -22,7 +22,12 @@ from notifications.live.audiences import user_group
 from notifications.live.finding import Source
 from notifications.tasks import tell_people
 from signals import ports
-from signals.events import signal_accepted, signal_held, signal_refused
+from signals.events import (
+    leader_account_changed,
+    signal_accepted,
+    signal_held,
+    signal_refused,
+)
 from signals.services import ensure_builtin_sources
 from trading import tasks
 from trading.events import (
@@ -56,6 +61,7 @@ def connect() -> None:
     settlements_asked.connect(settle_by_hand, dispatch_uid="settle_by_hand")
     tenant_created.connect(give_sources, dispatch_uid="give_sources")
     exchange_account_changed.connect(verify, dispatch_uid="verify")
+    leader_account_changed.connect(verify_leader, dispatch_uid="verify_leader")
     signal_accepted.connect(copy, dispatch_uid="copy")
     account_touched.connect(read_again, dispatch_uid="read_again")
     orders_finished.connect(go_on, dispatch_uid="go_on")
@@ -84,6 +90,11 @@ def give_sources(tenant_id: int, **_: Any) -> None:
 def verify(account_id: int, **_: Any) -> None:
     """A saved key is checked at the exchange."""
     nudge(tasks.verify_account, account_id)
+
+
+def verify_leader(leader_id: int, **_: Any) -> None:
+    """A leader's saved key is checked at the exchange."""
+    nudge(tasks.verify_leader, leader_id)
 
 
 def read_again(account_id: int, **_: Any) -> None:

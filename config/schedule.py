@@ -41,6 +41,7 @@ EXECUTOR_TASKS = (
     "settle_by_hand",
     "sweep_orders",
     "verify_account",
+    "verify_leader",
     "verify_pending",
     "warm_up",
     "watch_markets",

@@ -5,15 +5,21 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final, Protocol
 
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import audit
 
-if TYPE_CHECKING:
-    from customers.models import ExchangeAccount
+
+class Keyed(Protocol):
+    """A row that holds a key: an account that is traded, or a leader's that is watched."""
+
+    pk: Any
+    api_key: Any
+    api_secret: Any
+    passphrase: Any
 
 
 class NoKey(LookupError):  # noqa: N818 - says what is wrong
@@ -37,14 +43,14 @@ _noting = threading.Lock()
 
 
 @sensitive_variables()
-def credentials_for(account: ExchangeAccount, *, purpose: str) -> StoredKeys:
+def credentials_for(account: Keyed, *, purpose: str) -> StoredKeys:
     """The key of an account, for `purpose` ("send", "streams", "verify"). Raises NoKey.
 
     The diary says once per process and purpose that keys are being read; a line per key and
     order would bury it.
     """
     if account.api_key is None or account.api_secret is None or account.passphrase is None:
-        raise NoKey(f"account {account.pk} has no key")
+        raise NoKey(f"{type(account).__name__} {account.pk} has no key")
     _note(purpose)
     return StoredKeys(
         account.api_key.reveal(), account.api_secret.reveal(), account.passphrase.reveal()

@@ -14,9 +14,12 @@ from accounts.fields import EncryptedTextField, ExactDecimalField
 from accounts.roles import Ability, may
 from accounts.tenancy import TenantManager, TenantModel, TenantQuerySet
 from customers.enums import AccountStatus, CustomerStatus, KeyStatus, Market, PositionMode
+from customers.used_keys import UsedKey
 
 if TYPE_CHECKING:
     from accounts.models import User
+
+__all__ = ["Customer", "ExchangeAccount", "UsedKey"]
 
 
 class CustomerQuerySet(TenantQuerySet["Customer"]):

@@ -26,6 +26,7 @@ from customers.enums import (
 )
 from customers.events import exchange_account_changed
 from customers.models import Customer, ExchangeAccount
+from customers.used_keys import change_key, key_taken
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -130,19 +131,20 @@ def set_keys(
     Raises ValidationError by field: all three are needed, and a key is used once in the
     whole installation.
     """
-    keys = _clean_keys({"api_key": api_key, "api_secret": api_secret, "passphrase": passphrase})
+    keys = clean_keys({"api_key": api_key, "api_secret": api_secret, "passphrase": passphrase})
     account = ExchangeAccount.objects.select_for_update().get(pk=account.pk)
     if account.is_paper and keys["api_key"] != account.paper_key:
         raise ValidationError({"api_key": _("The platform gave this simulated account its key.")})
     if account.status == AccountStatus.ARCHIVED:
         raise ValidationError({"api_key": _("The account is archived.")})
     before = {"key_last4": account.key_last4, "key_version": account.key_version}
+    known_as = account.key_fingerprint
     for name, value in keys.items():
         setattr(account, name, value)
     account.key_fingerprint = fingerprint(keys["api_key"])
     account.key_last4 = keys["api_key"][-4:]
     _restart_check(account, KeyStatus.PENDING)
-    _save_key(account)
+    _save_key(account, known_as)
     audit.record(
         action="account.keys_set",
         obj=account,
@@ -164,6 +166,7 @@ def clear_keys(*, account: ExchangeAccount, actor: User | None) -> ExchangeAccou
     before = {"key_last4": account.key_last4, "key_version": account.key_version}
     for name in ("api_key", "api_secret", "passphrase"):
         setattr(account, name, "")
+    change_key(account.key_fingerprint, None)
     account.key_fingerprint, account.key_last4 = None, ""
     _restart_check(account, KeyStatus.MISSING)
     account.save()
@@ -222,7 +225,8 @@ def set_account_status(
     )
 
 
-def _clean_keys(keys: dict[str, str]) -> dict[str, str]:
+def clean_keys(keys: dict[str, str]) -> dict[str, str]:
+    """The three parts of a key without what was pasted along. Raises ValidationError by field."""
     stripped = {name: value.strip() for name, value in keys.items()}
     errors = {}
     for name, value in stripped.items():
@@ -248,14 +252,14 @@ def _restart_check(account: ExchangeAccount, status: KeyStatus) -> None:
     account.verified_at = None
 
 
-def _save_key(account: ExchangeAccount) -> None:
-    taken = ValidationError({"api_key": _("This key is already in use")})
+def _save_key(account: ExchangeAccount, known_as: str | None) -> None:
     with all_tenants("a key is used once in the whole installation"):
         others = ExchangeAccount.objects.filter(key_fingerprint=account.key_fingerprint)
         if others.exclude(pk=account.pk).exists():
-            raise taken
+            raise key_taken()
+    change_key(known_as, account.key_fingerprint)
     try:
         with transaction.atomic():
             account.save()
     except IntegrityError as error:  # somebody else was faster
-        raise taken from error
+        raise key_taken() from error

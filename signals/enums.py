@@ -68,6 +68,16 @@ class LeaderMarginMode(TextChoices):
     ISOLATED = "isolated", _("Isolated")
 
 
+class LeaderLink(TextChoices):
+    """How a leader account is heard at the moment."""
+
+    WAITING = "waiting", _("Not connected yet")
+    CONNECTED = "connected", _("Connected")
+    POLLING = "polling", _("Read every few seconds")
+    STALE = "stale", _("Stale")
+    ERROR = "error", _("Refused by the exchange")
+
+
 class QuantityMode(TextChoices):
     CONTRACTS = "contracts", _("Contracts")
     BASE = "base", _("Base currency")

@@ -9,3 +9,5 @@ from django.dispatch import Signal as Event
 signal_accepted = Event()
 signal_held = Event()  # signal_id: an instruction waits until a person approves it
 signal_refused = Event()  # signal_id: an instruction was stored that will not be followed
+leader_account_changed = Event()  # leader_id: a leader's key was saved and wants verifying
+leader_stops_changed = Event()  # leader_id: it moved a take profit or stop loss, see its holdings

@@ -27,9 +27,20 @@ from signals.enums import (
     SourceStatus,
     Unit,
 )
+from signals.leader_models import LeaderAccount, LeaderHolding, LeaderTrade
 
 if TYPE_CHECKING:
     from accounts.models import User
+
+__all__ = [
+    "LeaderAccount",
+    "LeaderHolding",
+    "LeaderPosition",
+    "LeaderTrade",
+    "Signal",
+    "SignalNonce",
+    "SignalSource",
+]
 
 
 class SignalSourceQuerySet(TenantQuerySet["SignalSource"]):

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from django.conf import settings
 
-from customers.credentials import credentials_for
+from customers.credentials import Keyed, credentials_for
 from customers.enums import Market
 from customers.models import ExchangeAccount
 from trading.exchange.client import ExchangeClient
@@ -65,7 +65,7 @@ def client_of(account: Placed | ExchangeAccount) -> ExchangeClient:
     return client_for(endpoint_of(account))
 
 
-def keys_of(account: ExchangeAccount, *, purpose: str) -> Credentials:
+def keys_of(account: Keyed, *, purpose: str) -> Credentials:
     """The account's key as the exchange door wants it. Raises NoKey."""
     stored = credentials_for(account, purpose=purpose)
     return Credentials(stored.api_key, stored.secret, stored.passphrase)

@@ -15,7 +15,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from trading.models import Heartbeat, JobLease, StreamLease
+from trading.models import Heartbeat, JobLease, SocketLease, StreamLease
 
 ALIVE_S = 25
 FORGOTTEN_S = 86_400
@@ -140,7 +140,12 @@ def fair_capacity(accounts: int, copies: int) -> int:
 
 
 def claim_streams(
-    owner: uuid.UUID, account_ids: Collection[int], *, seconds: float, capacity: int
+    owner: uuid.UUID,
+    account_ids: Collection[int],
+    *,
+    seconds: float,
+    capacity: int,
+    rows: type[SocketLease] = StreamLease,
 ) -> frozenset[int]:
     """Renew this copy's sockets, take free ones, give back what is too much; what it holds.
 
@@ -150,45 +155,55 @@ def claim_streams(
     now = db_now()
     until = now + timedelta(seconds=seconds)
     wanted = set(account_ids)
-    mine = set(_held(owner))
+    mine = set(_held(rows, owner))
     kept = set(sorted(mine & wanted)[:capacity])
-    release_streams(owner, mine - kept)
+    release_streams(owner, mine - kept, rows=rows)
     if kept:
-        StreamLease.objects.filter(owner=owner, account_id__in=kept).update(until=until)
+        rows.objects.filter(owner=owner, account_id__in=kept).update(until=until)
     room = capacity - len(kept)
     if room > 0 and wanted - kept:
-        _take_free(owner, sorted(wanted - kept), now, until, room)
-    return frozenset(_held(owner)) & frozenset(wanted)
+        _take_free(rows, owner, sorted(wanted - kept), now, until, room)
+    return frozenset(_held(rows, owner)) & frozenset(wanted)
 
 
-def release_streams(owner: uuid.UUID, account_ids: Collection[int] | None = None) -> None:
+def release_streams(
+    owner: uuid.UUID,
+    account_ids: Collection[int] | None = None,
+    *,
+    rows: type[SocketLease] = StreamLease,
+) -> None:
     """Give sockets back, or all of them."""
-    held = StreamLease.objects.filter(owner=owner)
+    held = rows.objects.filter(owner=owner)
     if account_ids is not None:
         held = held.filter(account_id__in=account_ids)
     held.update(owner=None, until=None)
 
 
-def _held(owner: uuid.UUID) -> list[int]:
-    return list(StreamLease.objects.filter(owner=owner).values_list("account_id", flat=True))
+def _held(rows: type[SocketLease], owner: uuid.UUID) -> list[int]:
+    return list(rows.objects.filter(owner=owner).values_list("account_id", flat=True))
 
 
 def _take_free(
-    owner: uuid.UUID, account_ids: list[int], now: datetime, until: datetime, room: int
+    rows: type[SocketLease],
+    owner: uuid.UUID,
+    account_ids: list[int],
+    now: datetime,
+    until: datetime,
+    room: int,
 ) -> None:
-    rows = StreamLease.objects.filter(account_id__in=account_ids)
-    known = dict(rows.values_list("account_id", "until"))
+    theirs = rows.objects.filter(account_id__in=account_ids)
+    known = dict(theirs.values_list("account_id", "until"))
     for account_id in account_ids:
         if account_id not in known:
-            _insert_once(StreamLease(account_id=account_id, changed_at=now))
+            _insert_once(rows(account_id=account_id, changed_at=now))
     free = [i for i in account_ids if (held := known.get(i)) is None or held < now][:room]
     lapsed = Q(until__isnull=True) | Q(until__lt=now)
-    StreamLease.objects.filter(lapsed, account_id__in=free).update(
+    rows.objects.filter(lapsed, account_id__in=free).update(
         owner=owner, until=until, changed_at=now, state="connecting", reason=""
     )
 
 
-def _insert_once(row: JobLease | StreamLease | Heartbeat) -> None:
+def _insert_once(row: JobLease | SocketLease | Heartbeat) -> None:
     try:
         with transaction.atomic():
             row.save(force_insert=True)

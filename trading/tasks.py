@@ -33,6 +33,8 @@ from trading.execution.lanes import successors
 from trading.execution.memory import settle_memory
 from trading.execution.protecting import keep_protections_of
 from trading.execution.sweep import finish_proofs
+from trading.leader_keys import verify_leader as verify_leader_key
+from trading.leader_keys import verify_pending_leaders
 from trading.leases import alive_count, beat_heartbeat, single_flight
 from trading.outgoing import Outgoing
 from trading.pace import pace
@@ -129,9 +131,15 @@ def verify_account(account_id: int) -> None:
 
 
 @shared_task
+def verify_leader(leader_id: int) -> None:
+    verify_leader_key(leader_id)
+
+
+@shared_task
 def verify_pending() -> None:
     ensure_opened()
     verify_pending_accounts()
+    verify_pending_leaders()
 
 
 @shared_task

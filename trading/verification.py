@@ -82,7 +82,7 @@ def _verify(account_ids: Sequence[int]) -> None:
     if not questions:
         return
     # Outside any transaction: the exchange may take its time.
-    answers = exchange_loop().run(_ask_all(questions))
+    answers = exchange_loop().run(ask_all(questions))
     for question, answer in zip(questions, answers, strict=True):
         _write_down(question, answer)
 
@@ -107,7 +107,8 @@ def _questions(account_ids: Sequence[int]) -> list[Question]:
     return questions
 
 
-async def _ask_all(questions: Sequence[Question]) -> list[Answer]:
+async def ask_all(questions: Sequence[Question]) -> list[Answer]:
+    """What the exchange says of each key, asked at the same time. Raises nothing of its own."""
     loop = exchange_loop()
     clients = await asyncio.to_thread(
         lambda: [loop.client_for(question.endpoint) for question in questions]

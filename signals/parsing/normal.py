@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from signals.enums import Direction, Intent, QuantityMode, Stance
+from signals.enums import Direction, Intent, LeaderMarginMode, QuantityMode, Stance
 
 MAX_FIELD_LETTERS = 80  # what fits its column
 
@@ -48,13 +48,22 @@ class Net:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaderNumbers:
+    """What is known of the leader when it traded. `entry` is its average after this signal."""
+
+    equity: Decimal | None = None
+    entry: Decimal | None = None
+    margin_mode: LeaderMarginMode | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ParsedSignal:
     """One instruction. It has an `external_id`, a `signal_at` (aware, UTC), or both.
 
     `quantity` is None for close and cancel. `ttl` shortens the strategy's. With `net`, intent and
     direction are what they are as long as our position is the sender's. `label` is a sender's id
     that several instructions may have; `said` is all it said, without secrets, for a dialect that
-    has no id of its own.
+    has no id of its own. `gap` says in words that what led here was not heard.
     """
 
     inst_id: str
@@ -71,3 +80,5 @@ class ParsedSignal:
     net: Net | None = None
     label: str = ""
     said: str = ""
+    leader: LeaderNumbers = LeaderNumbers()
+    gap: str = ""

@@ -152,6 +152,7 @@ TASKS: Final = {
     "trading.tasks.reconcile_account": "ids: the account's desk, read from the account",
     "trading.tasks.sweep_orders": "all: finds work of every desk, then works by row",
     "trading.tasks.flatten": "all: finds work of every desk, then works by row",
+    "trading.tasks.verify_leader": "ids: the leader's desk, read from the leader account",
     "trading.tasks.verify_pending": "all: finds work of every desk, then works by row",
     "trading.tasks.reconcile_accounts": "all: finds work of every desk, then works by row",
     "trading.tasks.forget_old_runs": "all: deletes by age, tells nobody",

@@ -9,7 +9,7 @@ from trading.models.decisions import Cycle, Decision
 from trading.models.exchange_status import ClockReading, Maintenance, MarketWatch
 from trading.models.flatten import FlattenAccount, FlattenRun
 from trading.models.instruments import Instrument, MarketPrice
-from trading.models.leases import Heartbeat, JobLease, StreamLease
+from trading.models.leases import Heartbeat, JobLease, LeaderLease, SocketLease, StreamLease
 from trading.models.limits import Limit, TradingState
 from trading.models.orders import ExternalOrder, Fill, Order, OrderAttempt, OrderEvent
 from trading.models.positions import Balance, EquitySnapshot, Position
@@ -33,6 +33,7 @@ __all__ = [
     "Heartbeat",
     "Instrument",
     "JobLease",
+    "LeaderLease",
     "LedgerAudit",
     "Limit",
     "Maintenance",
@@ -46,6 +47,7 @@ __all__ = [
     "QuarantinedReport",
     "ReconcileRun",
     "Settlement",
+    "SocketLease",
     "StreamLease",
     "TradingState",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any, ClassVar
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -24,8 +25,10 @@ class JobLease(models.Model):
         return self.name
 
 
-class StreamLease(models.Model):
-    """The streams process that keeps an account's private socket."""
+class SocketLease(models.Model):
+    """Which streams process keeps a private socket, and how the socket is."""
+
+    objects: ClassVar[Any]
 
     account_id = models.PositiveBigIntegerField(primary_key=True)
     owner = models.UUIDField(null=True)
@@ -36,11 +39,26 @@ class StreamLease(models.Model):
     last_event_at = models.DateTimeField(_("last news"), null=True)
 
     class Meta:
-        verbose_name = _("private socket")
-        verbose_name_plural = _("private sockets")
+        abstract = True
 
     def __str__(self) -> str:
         return f"{self.account_id}: {self.state}"
+
+
+class StreamLease(SocketLease):
+    """The streams process that keeps an exchange account's private socket."""
+
+    class Meta:
+        verbose_name = _("private socket")
+        verbose_name_plural = _("private sockets")
+
+
+class LeaderLease(SocketLease):
+    """The same of a leader account, whose id is `account_id`."""
+
+    class Meta:
+        verbose_name = _("leader's socket")
+        verbose_name_plural = _("leaders' sockets")
 
 
 class Heartbeat(models.Model):

@@ -15,6 +15,7 @@ from accounts.enums import AuditLevel
 from accounts.tenancy import all_tenants, tenant_scope
 from customers.enums import AccountStatus, Market
 from customers.models import ExchangeAccount
+from signals.models import LeaderAccount
 from strategies.models import Strategy
 from trading.endpoints import NoMarket, endpoint_of_market, keys_of
 from trading.exchange.streams import StreamEvent
@@ -32,6 +33,7 @@ from trading.leases import (
 )
 from trading.models import Instrument, Order, Position, StreamLease
 from trading.sync.apply import apply_events, quarantine
+from trading.sync.streams.leader_rows import WatchedLeader, leave_leaders, take_leaders
 
 KIND = "streams"
 # Five rounds of the supervisor. While a dead copy's lease lasts, nobody has fresh prices.
@@ -57,6 +59,7 @@ class View:
 
     accounts: tuple[Watched, ...]
     markets: tuple[str, ...]
+    leaders: tuple[WatchedLeader, ...] = ()
 
 
 def look_around(owner: uuid.UUID, *, beat: bool) -> View:
@@ -69,6 +72,7 @@ def look_around(owner: uuid.UUID, *, beat: bool) -> View:
         everyone = [Watched(*row) for row in rows]
         used = ExchangeAccount.objects.exclude(status=AccountStatus.ARCHIVED).order_by()
         names = {*used.values_list("market", flat=True).distinct(), settings.DEFAULT_MARKET}
+        names |= set(LeaderAccount.objects.watched().values_list("source__market", flat=True))
     markets = {name for name in names if _has_addresses(name, tell=beat)}
     wanted = {each.account_id: each for each in everyone if each.market in markets}
     capacity = fair_capacity(len(wanted), alive_count(KIND))
@@ -76,6 +80,7 @@ def look_around(owner: uuid.UUID, *, beat: bool) -> View:
     return View(
         accounts=tuple(wanted[account_id] for account_id in sorted(held)),
         markets=tuple(m for m in sorted(markets) if take_job(_job(m), owner, LEASE_S)),
+        leaders=take_leaders(owner, frozenset(markets), kind=KIND, seconds=LEASE_S),
     )
 
 
@@ -93,6 +98,7 @@ def _has_addresses(market: str, *, tell: bool) -> bool:
 def leave(owner: uuid.UUID, markets: Collection[str]) -> None:
     """Give everything back, so that another copy need not wait."""
     release_streams(owner)
+    leave_leaders(owner)
     for market in markets:
         give_back_job(_job(market), owner)
     end_heartbeat(KIND)

@@ -12,6 +12,8 @@ from trading.exchange.okx.websocket import SocketPool
 from trading.exchange.runner import stop_exchange_loop
 from trading.sync.streams import rows
 from trading.sync.streams.feed import AccountFeed
+from trading.sync.streams.leader_rows import WatchedLeader
+from trading.sync.streams.leaders import LeaderFeed
 from trading.sync.streams.prices import MarketFeed
 from trading.sync.streams.reconciler import Reconciler
 from trading.sync.streams.threads import PASSING, DatabaseThreads, keep
@@ -41,8 +43,11 @@ class Supervisor:
         self._threads = DatabaseThreads()
         # Readings wait for the network: they must not hold up the news.
         self._reading_threads = DatabaseThreads(2)
+        # What a leader does must not wait for what its followers' orders came to.
+        self._leader_threads = DatabaseThreads()
         self._reconciler = Reconciler(self._reading_threads)
         self._accounts: dict[int, AccountFeed] = {}
+        self._leaders: dict[int, LeaderFeed] = {}
         self._markets: dict[str, MarketFeed] = {}
         self._sockets: dict[str, SocketPool] = {}
         self._beat_at = 0.0
@@ -62,6 +67,7 @@ class Supervisor:
 
     async def aclose(self) -> None:
         closing = [feed.aclose() for feed in self._accounts.values()]
+        closing += [feed.aclose() for feed in self._leaders.values()]
         closing += [feed.aclose() for feed in self._markets.values()]
         await asyncio.gather(*closing, return_exceptions=True)
         await asyncio.gather(*(pool.aclose() for pool in self._sockets.values()))
@@ -72,6 +78,7 @@ class Supervisor:
             logger.warning("Leases were not given back, they will lapse: %s", error)
         self._threads.stop()
         self._reading_threads.stop()
+        self._leader_threads.stop()
         await asyncio.to_thread(stop_exchange_loop)
 
     async def _tick(self) -> None:
@@ -87,6 +94,8 @@ class Supervisor:
             logger.warning("The database is not with us: %s", error)
             return
         await self._keep_markets(view.markets)
+        # A leader's news is the first that must be heard.
+        await self._keep_leaders({watched.leader_id: watched for watched in view.leaders})
         await self._keep_accounts({watched.account_id: watched for watched in view.accounts})
 
     async def _keep_accounts(self, wanted: dict[int, rows.Watched]) -> None:
@@ -102,6 +111,21 @@ class Supervisor:
             watched = wanted[account_id]
             feed = AccountFeed(watched, self._pool(watched.market), self._threads, self._reconciler)
             self._accounts[account_id] = feed
+            feed.start()
+
+    async def _keep_leaders(self, wanted: dict[int, WatchedLeader]) -> None:
+        gone = [
+            feed
+            for leader_id, feed in self._leaders.items()
+            if wanted.get(leader_id) != feed.watched or feed.is_over
+        ]
+        for feed in gone:
+            del self._leaders[feed.watched.leader_id]
+        await asyncio.gather(*(feed.aclose() for feed in gone), return_exceptions=True)
+        for leader_id in wanted.keys() - self._leaders.keys():
+            watched = wanted[leader_id]
+            feed = LeaderFeed(watched, self._pool(watched.market), self._leader_threads)
+            self._leaders[leader_id] = feed
             feed.start()
 
     async def _keep_markets(self, wanted: tuple[str, ...]) -> None:

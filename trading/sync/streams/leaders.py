@@ -1,0 +1,243 @@
+"""One leader's private socket, the readings beside it, and the queue to the database."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import deque
+from datetime import UTC, datetime
+
+from customers.credentials import NoKey
+from signals.enums import LeaderLink
+from trading.endpoints import endpoint_of_market
+from trading.exchange.errors import AuthFailed, ExchangeError
+from trading.exchange.okx.websocket import PrivateStream, SocketPool
+from trading.exchange.runner import client_for, exchange_loop
+from trading.exchange.streams import (
+    BalanceEvent,
+    OrderEvent,
+    PositionsEvent,
+    StreamEvent,
+    StreamState,
+    StreamStatus,
+)
+from trading.exchange.types import Credentials, PositionReport
+from trading.sync.leaders.evidence import Evidence
+from trading.sync.leaders.moves import Trade
+from trading.sync.leaders.reading import Reading, read_leader, trade_of
+from trading.sync.leaders.settling import Verdict, before_reading, settle
+from trading.sync.leaders.taking import News, Taken, take_news
+from trading.sync.streams import leader_rows as rows
+from trading.sync.streams.leader_rows import WatchedLeader
+from trading.sync.streams.threads import DatabaseThreads, keep
+
+logger = logging.getLogger(__name__)
+
+CHECK_S = 20.0  # while the socket lives
+POLL_S = 3.0  # while it does not
+SOON_S = 0.4  # a push that explains a position may be on its way
+READ_S = 15.0
+STALE_S = 60.0
+MOST_WAITING = 2000
+_TOGETHER = 200
+_LAST_WORDS_S = 1.5
+
+
+class LeaderFeed:
+    """From start() to aclose(). News is taken in its order; after a gap, first what was missed."""
+
+    def __init__(
+        self,
+        watched: WatchedLeader,
+        sockets: SocketPool,
+        threads: DatabaseThreads,
+    ) -> None:
+        self.watched = watched
+        self._sockets = sockets
+        self._threads = threads
+        self._news: deque[StreamEvent] = deque()
+        self._parked: tuple[Trade, ...] = ()
+        self._evidence = Evidence()
+        self._wake = asyncio.Event()
+        self._caught_up = asyncio.Event()
+        self._read_now = asyncio.Event()
+        self._stream: PrivateStream | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._is_live = False
+        self._was_read = False
+        self._refused = ""
+        self._certain_at = 0.0
+
+    def start(self) -> None:
+        self._tasks = [keep(self._follow())]
+
+    @property
+    def is_over(self) -> bool:
+        """True when a task ended by itself, which only a fault of ours can do."""
+        return any(task.done() for task in self._tasks)
+
+    async def aclose(self) -> None:
+        """Close the socket and write down what it had told."""
+        if self._stream is not None:
+            await self._stream.aclose()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _LAST_WORDS_S
+        while self._news and self._caught_up.is_set() and loop.time() < deadline:
+            self._wake.set()
+            await asyncio.sleep(0.02)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _follow(self) -> None:
+        try:
+            begun = await self._threads.insist(rows.begin_leader, self.watched)
+        except NoKey:
+            return
+        self._was_read = begun.was_read
+        self._certain_at = asyncio.get_running_loop().time()
+        self._stream = self._sockets.private(begun.keys, on_event=self._on_event)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._stream.run())
+            group.create_task(self._take())
+            group.create_task(self._read(begun.keys))
+
+    async def _on_event(self, event: StreamEvent) -> None:
+        if isinstance(event, StreamStatus):
+            self._on_status(event)
+            return
+        if isinstance(event, PositionsEvent):
+            self._evidence.hear(event, datetime.now(UTC))
+        self._news.append(event)
+        if len(self._news) > MOST_WAITING:
+            # All of it is read anew.
+            self._news.clear()
+            self._caught_up.clear()
+            self._read_now.set()
+        self._wake.set()
+
+    def _on_status(self, status: StreamStatus) -> None:
+        self._is_live = status.state is StreamState.SUBSCRIBED
+        if status.state is StreamState.AUTH_FAILED:
+            self._refused = status.reason or "refused"
+        elif self._is_live:
+            self._refused = ""
+        if status.state is not StreamState.CONNECTED:
+            # What was traded while nobody listened comes before all that is told from here on.
+            self._caught_up.clear()
+            self._read_now.set()
+
+    async def _take(self) -> None:
+        while True:
+            await self._caught_up.wait()
+            await self._wake.wait()
+            self._wake.clear()
+            while self._news and self._caught_up.is_set():
+                await self._take_some()
+
+    async def _take_some(self) -> None:
+        events = list(self._news)[:_TOGETHER]
+        news = _news_of(events, self._parked)
+        leader_id, tenant_id = self.watched.leader_id, self.watched.tenant_id
+        try:
+            taken: Taken = await self._threads.insist(take_news, leader_id, tenant_id, news)
+        except Exception:
+            # A reading finds what these told.
+            logger.exception("News of leader %s could not be taken", leader_id)
+            taken = Taken(differs=True)
+        for event in events:
+            if self._news and self._news[0] is event:
+                self._news.popleft()
+        self._parked = taken.parked
+        if taken.parked:
+            self._read_now.set()
+        elif taken.differs:
+            asyncio.get_running_loop().call_later(SOON_S, self._read_now.set)
+
+    async def _read(self, keys: Credentials) -> None:
+        """Read whenever something is not certain, and now and then."""
+        while True:
+            self._read_now.clear()
+            verdict = await self._read_once(keys)
+            await self._mark()
+            pause = self._pause(verdict)
+            try:
+                await asyncio.wait_for(self._read_now.wait(), pause)
+            except TimeoutError:
+                continue
+
+    def _pause(self, verdict: Verdict | None) -> float:
+        if verdict is Verdict.AGAIN:
+            return SOON_S
+        if verdict is Verdict.SETTLED and self._is_live:
+            return CHECK_S * random.uniform(0.8, 1.2)  # noqa: S311 - spreads readings
+        return POLL_S
+
+    async def _read_once(self, keys: Credentials) -> Verdict | None:
+        """One reading, or None when there was none: what is not known is not concluded from."""
+        leader_id, tenant_id = self.watched.leader_id, self.watched.tenant_id
+        verdict: Verdict | None = None
+        try:
+            reading = await self._ask(keys)
+            verdict = await self._threads.insist(
+                settle, leader_id, tenant_id, reading, self._evidence
+            )
+        except (ExchangeError, TimeoutError) as error:
+            words = str(error) or type(error).__name__
+            if isinstance(error, AuthFailed):
+                self._refused = words
+            await self._threads.insist(rows.note_error, self.watched, words)
+        except Exception:
+            logger.exception("Leader %s could not be settled", leader_id)
+        else:
+            self._was_read = True
+            self._certain_at = asyncio.get_running_loop().time()
+            if not self._read_now.is_set():
+                self._parked = ()
+        # Without a first reading nothing may be told; later, what is heard is better than nothing.
+        # A reading that was asked for meanwhile is waited for.
+        if self._was_read and verdict is not Verdict.AGAIN and not self._read_now.is_set():
+            self._caught_up.set()
+        return verdict
+
+    async def _ask(self, keys: Credentials) -> Reading:
+        leader_id, tenant_id = self.watched.leader_id, self.watched.tenant_id
+        before = await self._threads.insist(before_reading, leader_id, tenant_id)
+        client = await asyncio.to_thread(client_for, endpoint_of_market(self.watched.market))
+        asked = exchange_loop().submit(
+            read_leader(client, keys, before.since, known=before.known, with_stops=True)
+        )
+        return await asyncio.wait_for(asyncio.wrap_future(asked), READ_S)
+
+    async def _mark(self) -> None:
+        link, reason = self._link()
+        await self._threads.insist(rows.mark_leader, self.watched, link, reason)
+
+    def _link(self) -> tuple[LeaderLink, str]:
+        silent_for = asyncio.get_running_loop().time() - self._certain_at
+        if self._refused:
+            return LeaderLink.ERROR, self._refused
+        if self._is_live and silent_for < STALE_S:
+            return LeaderLink.CONNECTED, ""
+        if silent_for < STALE_S:
+            link = LeaderLink.POLLING if self._was_read else LeaderLink.WAITING
+            return link, ""
+        return LeaderLink.STALE, "neither the socket nor a reading tells what it does"
+
+
+def _news_of(events: list[StreamEvent], parked: tuple[Trade, ...]) -> News:
+    trades, balance = list(parked), None
+    positions: dict[tuple[str, str, str], PositionReport] = {}
+    for event in events:
+        if isinstance(event, OrderEvent) and event.report.last_fill is not None:
+            trades.append(trade_of(event.report, event.report.last_fill))
+        elif isinstance(event, PositionsEvent):
+            for report in event.reports:
+                key = (report.inst_id, report.position_side.value, report.margin_mode.value)
+                known = positions.get(key)
+                if known is None or known.updated_at <= report.updated_at:
+                    positions[key] = report
+        elif isinstance(event, BalanceEvent):
+            balance = event.report
+    return News(tuple(trades), tuple(positions.values()), balance)
