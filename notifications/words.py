@@ -12,6 +12,7 @@ KINDS: Final[dict[str, Any]] = {
     "signal": _("Signals"),
     "decision": _("Decisions"),
     "source": _("Signal sources"),
+    "leader": _("Leader accounts"),
     "strategy": _("Strategies"),
     "subscription": _("Subscriptions"),
     "customer": _("Customers"),

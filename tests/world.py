@@ -25,6 +25,7 @@ from signals.models import LeaderPosition
 from strategies.enums import StrategyStatus, SubscriptionStatus
 from tests import factories as make
 from tests.world_day import CONTRACT, PRICES, World, trading_day
+from tests.world_leaders import leaders
 from tests.world_notifications import tell_people
 from trading.enums import (
     LimitKind,
@@ -71,6 +72,7 @@ def make_world(
         _people_and_strategies(world, chance, canary, customers)
         trading_day(world, chance, canary)
         _holdings(world, chance)
+        leaders(world, canary)
         _safety(world, canary)
         tell_people(world, canary)
     _processes(world)
