@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("trading", "0012_one_index_per_question"),
+        ("trading", "0014_leader_of_a_cycle"),
     ]
 
     operations = [

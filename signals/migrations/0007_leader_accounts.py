@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0004_two_factor"),
-        ("signals", "0005_leader_numbers"),
+        ("signals", "0006_signals_of_one_link"),
     ]
 
     operations = [

@@ -11,7 +11,7 @@ def note_keys(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("customers", "0002_paper_accounts")]
+    dependencies = [("customers", "0003_shadow_accounts")]
 
     operations = [
         migrations.CreateModel(
