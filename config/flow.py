@@ -17,6 +17,7 @@ from accounts import approvals
 from accounts.events import audit_recorded, tenant_created
 from accounts.models import Tenant
 from customers.events import exchange_account_changed
+from customers.ports import use_copied_positions
 from notifications.live import collector
 from notifications.live.audiences import user_group
 from notifications.live.finding import Source
@@ -29,7 +30,9 @@ from signals.events import (
     signal_refused,
 )
 from signals.services import ensure_builtin_sources
+from strategies.events import subscription_ending
 from trading import tasks
+from trading.copying.held import HeldByCycles
 from trading.events import (
     account_changed,
     account_touched,
@@ -58,6 +61,8 @@ def connect() -> None:
     ports.use_market_book(StoredMarketBook())
     approvals.on_approved(leaving.ACTION, leaving.leave)
     approvals.on_approved(settling.NOT_PLACED, settling.confirm_not_placed)
+    use_copied_positions(HeldByCycles())
+    subscription_ending.connect(end_following, dispatch_uid="end_following")
     settlements_asked.connect(settle_by_hand, dispatch_uid="settle_by_hand")
     tenant_created.connect(give_sources, dispatch_uid="give_sources")
     exchange_account_changed.connect(verify, dispatch_uid="verify")
@@ -114,6 +119,11 @@ def copy(signal_id: Any, followed: bool = False, **_: Any) -> None:
 def go_on(order_ids: Any, **_: Any) -> None:
     """Finished orders settle their cycles and let their lanes go on."""
     nudge(tasks.follow_up, [str(order_id) for order_id in order_ids])
+
+
+def end_following(subscription_id: int, **_: Any) -> None:
+    """A following was stopped: what it holds is ended at once."""
+    nudge(tasks.end_followings, subscription_id)
 
 
 def flatten(**_: Any) -> None:

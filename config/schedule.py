@@ -32,6 +32,7 @@ EXECUTOR_TASKS = (
     "audit_ledger",
     "act",
     "copy_signal",
+    "end_followings",
     "executor_heartbeat",
     "flatten",
     "follow_up",

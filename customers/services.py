@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, TypedDict, Unpack
@@ -26,6 +27,7 @@ from customers.enums import (
 )
 from customers.events import exchange_account_changed
 from customers.models import Customer, ExchangeAccount
+from customers.ports import copied_positions
 from customers.used_keys import change_key, key_taken
 
 if TYPE_CHECKING:
@@ -80,7 +82,13 @@ def create_customer(*, name: str, actor: User | None, **terms: Unpack[CustomerTe
 def set_customer_status(
     *, customer: Customer, status: CustomerStatus, actor: User | None, reason: str = ""
 ) -> Customer:
-    """Activate, deactivate or archive: only an active customer is traded for."""
+    """Activate, deactivate or archive: only an active customer is traded for.
+
+    Who holds copied positions is not archived: nobody would follow them to their end.
+    """
+    if status == CustomerStatus.ARCHIVED:
+        accounts = ExchangeAccount.objects.filter(customer=customer)
+        _must_hold_nothing(accounts.values_list("pk", flat=True))
     return move_status(
         customer, status, along=CUSTOMER_NEXT, kind="customer", actor=actor, reason=reason
     )
@@ -214,6 +222,8 @@ def set_account_status(
     *, account: ExchangeAccount, status: AccountStatus, actor: User | None, reason: str = ""
 ) -> ExchangeAccount:
     """Pause, resume or archive. Repeating it changes nothing and writes nothing."""
+    if status == AccountStatus.ARCHIVED:
+        _must_hold_nothing([account.pk])
     return move_status(
         account,
         status,
@@ -223,6 +233,14 @@ def set_account_status(
         reason=reason,
         columns={"paused_reason": reason[:300] if status == AccountStatus.PAUSED else ""},
     )
+
+
+def _must_hold_nothing(account_ids: Iterable[int]) -> None:
+    held = copied_positions().of_accounts(list(account_ids))
+    if held:
+        told = {"instruments": ", ".join(sorted(held))}
+        words = _("Copied positions are still open: %(instruments)s. Stop what is followed first.")
+        raise ValidationError({"status": words % told})
 
 
 def clean_keys(keys: dict[str, str]) -> dict[str, str]:

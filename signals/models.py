@@ -265,6 +265,11 @@ class Signal(TenantModel):
     def __str__(self) -> str:
         return f"{self.inst_id} {self.intent} {self.direction}".strip() or str(self.id)
 
+    @property
+    def is_by_hand(self) -> bool:
+        """For one account, which follows nobody with it."""
+        return self.account_id is not None and self.link_uid is None
+
 
 class SignalNonce(TenantModel):
     """A nonce that was used; kept for ten minutes so that a call cannot be replayed."""

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts import audit
 from accounts.enums import AuditLevel
-from accounts.statuses import move_status
 from accounts.tenancy import require_scope
 from customers.enums import AccountStatus, CustomerStatus
+from customers.ports import copied_positions
 from strategies.enums import (
-    STRATEGY_NEXT,
-    SUBSCRIPTION_NEXT,
+    CopyExisting,
     FlipPolicy,
     LeverageMode,
     MarginChoice,
@@ -29,6 +29,15 @@ from strategies.enums import (
     StrategyStatus,
     SubscriptionStatus,
 )
+from strategies.existing import copy_existing
+from strategies.lifecycle import (
+    close_only_subscription,
+    pause_subscription,
+    resume_subscription,
+    set_strategy_status,
+    set_subscription_status,
+    stop_subscription,
+)
 from strategies.models import Strategy, StrategySource, Subscription
 from strategies.refusing import refused_sources
 
@@ -36,6 +45,21 @@ if TYPE_CHECKING:
     from accounts.models import User
     from customers.models import Customer, ExchangeAccount
     from signals.models import SignalSource
+
+
+__all__ = [
+    "bind_customer",
+    "change_strategy",
+    "change_subscription",
+    "close_only_subscription",
+    "create_strategy",
+    "pause_subscription",
+    "resume_subscription",
+    "set_strategy_status",
+    "set_subscription_status",
+    "stop_subscription",
+    "subscribe",
+]
 
 
 class StrategyTerms(TypedDict, total=False):
@@ -107,6 +131,7 @@ class SubscriptionTerms(TypedDict, total=False):
     stop_loss_ratio: Decimal | None
     protection_basis: ProtectionBasis | str
     mirror_protection: bool | None
+    copy_existing: CopyExisting
 
 
 @transaction.atomic
@@ -158,15 +183,6 @@ def change_strategy(
     return strategy
 
 
-def set_strategy_status(
-    *, strategy: Strategy, status: StrategyStatus, actor: User | None, reason: str = ""
-) -> Strategy:
-    """Pause, resume or archive. Repeating it changes nothing and writes nothing."""
-    return move_status(
-        strategy, status, along=STRATEGY_NEXT, kind="strategy", actor=actor, reason=reason
-    )
-
-
 @transaction.atomic
 def subscribe(
     *,
@@ -175,9 +191,10 @@ def subscribe(
     actor: User | None,
     **terms: Unpack[SubscriptionTerms],
 ) -> Subscription:
-    """Let an account follow a strategy from the next opening on: what runs is not copied.
+    """Let an account follow a strategy from the next opening on.
 
-    An account that stopped may follow again; it keeps its link and gets these terms.
+    What the leader holds already is copied where `copy_existing` says so, once. An account that
+    stopped may follow again; it keeps its link and gets these terms.
     """
     if account.status == AccountStatus.ARCHIVED:
         raise ValidationError({"account": _("The account is archived.")})
@@ -188,6 +205,7 @@ def subscribe(
         field: Any = Subscription._meta.get_field(name)
         setattr(link, name, terms.get(name, field.get_default()))
     link.status = SubscriptionStatus.ACTIVE
+    link.ending, link.ending_at, link.started_at = "", None, timezone.now()
     link.full_clean()
     _save_link(link)
     audit.record(
@@ -197,6 +215,7 @@ def subscribe(
         level=AuditLevel.NOTICE,
         actor=actor,
     )
+    copy_existing(link, actor=actor)
     return link
 
 
@@ -243,59 +262,6 @@ def change_subscription(
     return subscription
 
 
-def pause_subscription(
-    *, subscription: Subscription, actor: User | None, reason: str = ""
-) -> Subscription:
-    """Copy nothing until resumed."""
-    return set_subscription_status(
-        subscription=subscription, status=SubscriptionStatus.PAUSED, actor=actor, reason=reason
-    )
-
-
-def resume_subscription(
-    *, subscription: Subscription, actor: User | None, reason: str = ""
-) -> Subscription:
-    return set_subscription_status(
-        subscription=subscription, status=SubscriptionStatus.ACTIVE, actor=actor, reason=reason
-    )
-
-
-def close_only_subscription(
-    *, subscription: Subscription, actor: User | None, reason: str = ""
-) -> Subscription:
-    """Follow what is open to its end and open nothing."""
-    return set_subscription_status(
-        subscription=subscription, status=SubscriptionStatus.CLOSE_ONLY, actor=actor, reason=reason
-    )
-
-
-def stop_subscription(
-    *, subscription: Subscription, actor: User | None, reason: str = ""
-) -> Subscription:
-    """End the following. The row stays: decisions and orders point to it, it is never deleted."""
-    return set_subscription_status(
-        subscription=subscription, status=SubscriptionStatus.STOPPED, actor=actor, reason=reason
-    )
-
-
-def set_subscription_status(
-    *,
-    subscription: Subscription,
-    status: SubscriptionStatus,
-    actor: User | None,
-    reason: str = "",
-) -> Subscription:
-    """Move along SUBSCRIPTION_NEXT. Repeating it changes nothing and writes nothing."""
-    return move_status(
-        subscription,
-        status,
-        along=SUBSCRIPTION_NEXT,
-        kind="subscription",
-        actor=actor,
-        reason=reason,
-    )
-
-
 def _save_link(link: Subscription) -> None:
     try:
         with transaction.atomic():
@@ -314,4 +280,6 @@ def _stopped_or_new(strategy: Strategy, account: ExchangeAccount) -> Subscriptio
         return Subscription(tenant_id=strategy.tenant_id, strategy=strategy, account=account)
     if link.status != SubscriptionStatus.STOPPED:
         raise ValidationError({"account": _("This account follows the strategy already.")})
+    if copied_positions().of_links([link.uid]):
+        raise ValidationError({"account": _("It still holds what was left to a person.")})
     return link

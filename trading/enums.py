@@ -276,6 +276,8 @@ class Reason(TextChoices):
     POS_MODE_CONFLICT = "POS_MODE_CONFLICT", _("Open in the other direction")
     SHORT_NOT_POSSIBLE = "SHORT_NOT_POSSIBLE", _("Spot cannot be sold short")
     LINK_CONFLICT = "LINK_CONFLICT", _("Another strategy holds this instrument")
+    PRICE_WORSE = "PRICE_WORSE", _("Price worse than the leader's entry")
+    ENTRY_UNKNOWN = "ENTRY_UNKNOWN", _("The leader's entry is not known")
     ALREADY_AT_TARGET = "ALREADY_AT_TARGET", _("Already at the target")
     ALREADY_FLAT = "ALREADY_FLAT", _("Nothing to close")
     EXPIRED = "EXPIRED", _("Signal too old")

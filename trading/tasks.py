@@ -20,6 +20,7 @@ from signals.models import Signal
 from trading.auditing import audit_all
 from trading.copying import copy_source
 from trading.copying.cycles import settle_cycles, settle_left_over
+from trading.copying.ending import end_followings as end_these
 from trading.copying.writing import Written
 from trading.endpoints import endpoint_of_market
 from trading.exchange.runner import client_for, exchange_loop
@@ -107,6 +108,7 @@ def _sweep_signals() -> None:
 def _sweep_unfinished() -> None:
     _without_stopping(sweep, "unfinished orders")
     _without_stopping(settle_left_over, "cycles")
+    _without_stopping(end_these, "followings that are being stopped")
     _without_stopping(finish_proofs, "proofs")
 
 
@@ -122,6 +124,12 @@ def _without_stopping(job: Callable[[], object], what: str) -> None:
 def flatten() -> None:
     """Somebody set the switch to flatten: close without waiting for the sweep."""
     flatten_now()
+
+
+@shared_task
+def end_followings(subscription_id: int) -> None:
+    """Somebody stopped following: end what is held without waiting for the sweep."""
+    end_these([subscription_id])
 
 
 @shared_task

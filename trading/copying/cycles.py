@@ -14,10 +14,10 @@ from django.db.models import Q
 from accounts.questions import Given, Question
 from accounts.rows import fetch
 from accounts.tenancy import all_tenants
-from signals.enums import Direction
+from signals.enums import Direction, SignalPurpose
 from signals.models import LeaderPosition, Signal
 from signals.standing import opposite
-from trading.enums import ProtectionState
+from trading.enums import Leg, ProtectionState
 from trading.leases import db_now
 from trading.models import Cycle, Instrument, Order, Protection
 from trading.positions_held import NOTHING, Holding, read_holdings
@@ -133,13 +133,19 @@ def _is_over(cycle: _Cycle, holding: Holding, dust: Decimal) -> bool:
         return False
     if _leader_is_flat(cycle) or all(part.filled == 0 for part in holding.parts):
         return True
-    return _is_stopped_out(cycle)
+    return _is_stopped_out(cycle) or _is_left(cycle)
 
 
 def _is_stopped_out(cycle: _Cycle) -> bool:
     """A protection closed it: what the leader does next with this position is not followed."""
     triggered = Protection.objects.filter(cycle_id=cycle.pk, state=ProtectionState.TRIGGERED)
     return bool(triggered.exists())
+
+
+def _is_left(cycle: _Cycle) -> bool:
+    """Its follower left the leader: nothing of this position is followed any more."""
+    mine = Order.objects.filter(cycle_id=cycle.pk, leg=Leg.CLOSE)
+    return bool(mine.filter(signal__purpose=SignalPurpose.LEAVE).exists())
 
 
 def _leader_is_flat(cycle: _Cycle) -> bool:

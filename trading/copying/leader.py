@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from signals.enums import Direction, Intent, Unit
+from signals.enums import Direction, Intent, SignalPurpose, Unit
 from signals.models import LeaderPosition, Signal
 from signals.standing import moved
 
@@ -45,6 +45,8 @@ def leader_move(signal: Signal) -> LeaderMove:
         )
     }
     direction = Direction(signal.direction)
+    if signal.link_uid is not None:
+        return _move_of_one_link(signal, rows.get(direction))
     own, other = rows.get(direction), rows.get(opposite(direction))
     before = own.quantity if own else ZERO
     running = before > 0 and own is not None
@@ -58,9 +60,23 @@ def leader_move(signal: Signal) -> LeaderMove:
     )
 
 
+def _move_of_one_link(signal: Signal, own: LeaderPosition | None) -> LeaderMove:
+    """The leader stays where it is: one follower leaves it, or comes to where it is by now."""
+    held = own.quantity if own else ZERO
+    leaves = signal.purpose == SignalPurpose.LEAVE
+    return LeaderMove(
+        intent=Intent.CLOSE if leaves else Intent.TARGET,
+        direction=Direction(signal.direction),
+        before=held if leaves else ZERO,
+        after=ZERO if leaves else held,
+        opposite_before=ZERO,
+        unit=Unit(own.unit) if own else Unit(signal.unit),
+    )
+
+
 def write_leader(signal: Signal, move: LeaderMove, at: datetime) -> None:
     """Store where the leader is now. Runs in the transaction that finishes the signal."""
-    if move.intent == Intent.CANCEL:
+    if move.intent == Intent.CANCEL or signal.link_uid is not None:
         return
     _store(signal, move.direction, move.after, move.unit, at)
     if move.intent == Intent.FLIP and move.opposite_before > 0:
@@ -84,4 +100,4 @@ def _store(
 
 def _scope_key(signal: Signal) -> str:
     """Manual signals move the leader of one account only."""
-    return f"account:{signal.account_id}" if signal.account_id else ""
+    return f"account:{signal.account_id}" if signal.is_by_hand else ""

@@ -74,16 +74,18 @@ class Link(NamedTuple):
 
 def followers_of(signal: Signal) -> list[int]:
     """Everyone the signal concerns, by keys that `read_links` takes: subscriptions, in a stable
-    order, or the account that the signal names.
+    order, or the one that the signal is for, or the account that it names.
     """
-    if signal.account_id is not None:
-        return [signal.account_id]
+    if signal.is_by_hand:
+        return [signal.account_id]  # type: ignore[list-item] # that is what it means
+    if signal.link_uid is not None:
+        return list(Subscription.objects.filter(uid=signal.link_uid).values_list("pk", flat=True))
     return list(match(signal).select_related(None).values_list("pk", flat=True))
 
 
 def read_links(signal: Signal, keys: Sequence[int]) -> list[Link]:
     """These followers as they are now, in the order of their keys. Who is gone is left out."""
-    if signal.account_id is not None:
+    if signal.is_by_hand:
         accounts = ExchangeAccount.objects.filter(pk__in=keys)
         return [_manual(row) for row in fetch(accounts.values_list("uid", *_ACCOUNT, *_LIMITS))]
     rows = _FOLLOWERS.ask(keys=keys)

@@ -11,6 +11,7 @@ from django.conf import settings
 from customers.enums import AccountStatus, CustomerStatus, KeyStatus
 from signals.enums import Direction, Intent
 from signals.models import Signal
+from trading.copying.existing import worse_price
 from trading.copying.leader import LeaderMove, opposite
 from trading.copying.legs import LegStep, concerns
 from trading.copying.reading import Facts, MarketFacts
@@ -102,6 +103,8 @@ def plan(signal: Signal, leg: LegStep, move: LeaderMove, facts: Facts, now: date
     leverage, label = _leverage(signal, facts)
     context = _context(signal, leg, move, facts, now, leverage)
     verdict = check(leg.leg, context)
+    if verdict.passed and facts.market is not None:
+        verdict = worse_price(signal, leg, facts.market) or verdict
     if facts.market is None or not (verdict.passed or _is_held(leg, verdict)):
         return Planned(leg, verdict)
     result = _size(leg, move, facts, context)

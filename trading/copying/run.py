@@ -18,7 +18,7 @@ from django.utils import timezone
 from accounts import audit
 from accounts.enums import AuditLevel
 from accounts.tenancy import all_tenants, tenant_scope
-from signals.enums import Direction, SignalReason, SignalStatus, SourceStatus
+from signals.enums import Direction, SignalPurpose, SignalReason, SignalStatus, SourceStatus
 from signals.models import Signal, SignalSource
 from trading.copying.cycles import settle_links
 from trading.copying.deciding import Deciding, Draft
@@ -174,7 +174,7 @@ def copy_signal(
     committed, here, even where chunks are copied side by side. Stops where `keep_claim` says
     that another process goes on with it.
     """
-    if signal.source.status == SourceStatus.DISABLED:
+    if signal.source.status == SourceStatus.DISABLED and signal.purpose != SignalPurpose.LEAVE:
         with transaction.atomic():
             _finish(signal, None, timezone.now(), 0, reason=SignalReason.SOURCE_DISABLED)
             _announce(signal, [])
@@ -289,8 +289,8 @@ def _try_chunk(job: _Job, followers: Sequence[int], total: int | None, *, alone:
 
 def _again(signal: Signal, links: Sequence[Link]) -> list[Link]:
     """The same links as they are by now."""
-    if signal.account_id is not None:
-        return read_links(signal, [signal.account_id])
+    if signal.is_by_hand:
+        return read_links(signal, followers_of(signal))
     return read_links(signal, [link.subscription_id for link in links if link.subscription_id])
 
 

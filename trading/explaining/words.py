@@ -74,6 +74,12 @@ UNKNOWN: Final[Mapping[str, Texts]] = {
         ),
         _("There was no fresh price. Nothing is opened without one."),
     ),
+    R.ENTRY_UNKNOWN: (
+        _("At which price the leader opened is not known, so the prices could not be compared."),
+    ),
+    R.PRICE_WORSE: (
+        _("The leader opened at a better price than there is now. This position was not copied."),
+    ),
     R.INSTRUMENT_UNKNOWN: (
         _("%(inst_id)s is not listed in the market of your account."),
         _("The instrument is not listed in the market of your account."),
