@@ -96,7 +96,7 @@ def stop_subscription(
     may be taken back with another way. Repeating it changes nothing and writes nothing. The row
     stays: decisions and orders point to it, it is never deleted.
     """
-    link = Subscription.objects.select_for_update().get(pk=subscription.pk)
+    link: Subscription = Subscription.objects.select_for_update().get(pk=subscription.pk)
     holds = bool(copied_positions().of_links([link.uid]))
     if link.status == SubscriptionStatus.STOPPED and not holds:
         return link

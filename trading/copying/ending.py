@@ -18,7 +18,7 @@ from django.db.models import Q
 
 from accounts.fields import hash_identity
 from accounts.tenancy import all_tenants, tenant_scope
-from signals.enums import Direction, SignalPurpose, SignalStatus
+from signals.enums import SignalPurpose, SignalStatus
 from signals.making import ForOneLink, make_signal
 from signals.models import LeaderPosition, Signal
 from strategies.enums import CloseType, SubscriptionStatus
@@ -136,7 +136,10 @@ def _was_missed(cycle: Cycle, holding: Holding) -> bool:
         return False
     waits = Signal.objects.filter(source_id=cycle.source_id).waiting().exists()
     leads = LeaderPosition.objects.filter(
-        source_id=cycle.source_id, scope_key="", inst_id=cycle.inst_id, direction=cycle.direction
+        source_id=cycle.source_id,
+        scope_key="",
+        inst_id=cycle.inst_id,
+        direction=cycle.leader_direction,
     )
     quantities = list(leads.values_list("quantity", flat=True))
     return not waits and bool(quantities) and all(quantity == 0 for quantity in quantities)
@@ -161,8 +164,8 @@ def _close(link: Subscription, cycle: Cycle, holding: Holding) -> None:
             account_id=link.account_id,
             purpose=SignalPurpose.LEAVE,
             known_as=names[len(asked)],
-            inst_id=cycle.inst_id,
-            direction=Direction(cycle.direction),
+            inst_id=cycle.leader_inst_id,
+            direction=cycle.leader_direction,
         ),
         actor=None,
         reason=CANCELED,
