@@ -156,7 +156,7 @@ TASKS: Final = {
     "trading.tasks.verify_pending": "all: finds work of every desk, then works by row",
     "trading.tasks.reconcile_accounts": "all: finds work of every desk, then works by row",
     "trading.tasks.forget_old_runs": "all: deletes by age, tells nobody",
-    "trading.tasks.end_followings": "all: finds followings of every desk, then works in each one's scope",
+    "trading.tasks.end_followings": "all: finds followings of every desk, then works by row",
     "trading.tasks.settle_by_hand": "all: finds wishes of every desk, then works by row",
     "trading.tasks.audit_ledger": "all: each desk is audited in its own scope, into its own row",
     "trading.tasks.watch_markets": "all: what a market announces concerns every desk in it",
