@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("trading", "0014_leader_of_a_cycle"),
+        ("trading", "0015_leader_leases"),
     ]
 
     operations = [
