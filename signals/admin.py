@@ -320,7 +320,7 @@ class SignalAdmin(RecordAdmin):
 
     @admin.display(description=_("quantity"))
     def amount(self, row: Signal) -> str:
-        unit = "%" if row.unit == "percent_equity" else ""
+        unit = "" if row.unit == "contracts" else "%"
         return num(row.quantity, unit=unit, why=str(_("The whole position")))
 
     @admin.display(description=_("reference price"))
