@@ -40,6 +40,7 @@ from trading.leases import alive_count, beat_heartbeat, single_flight
 from trading.outgoing import Outgoing
 from trading.pace import pace
 from trading.paper import ensure_opened
+from trading.sync.leaders.linking import find_unkept, forget_old_trades
 from trading.sync.maintenance import watch_markets as watch_announcements
 from trading.sync.reconcile import forget_old_runs as forget_runs
 from trading.sync.reconcile import reconcile_account as reconcile
@@ -167,8 +168,15 @@ def watch_markets() -> None:
 
 
 @shared_task
+def watch_leaders() -> None:
+    """Say of which leaders nothing is heard, when no streams process is there to say it."""
+    find_unkept()
+
+
+@shared_task
 def forget_old_runs() -> None:
     forget_runs()
+    forget_old_trades()
 
 
 @shared_task

@@ -19,8 +19,8 @@ from customers.enums import AccountStatus, KeyStatus
 from customers.models import ExchangeAccount
 from notifications.enums import DestinationStatus, State
 from notifications.models import Destination, Notification
-from signals.enums import SignalStatus, SourceStatus
-from signals.models import Signal, SignalSource
+from signals.enums import LeaderLink, SignalStatus, SourceStatus
+from signals.models import LeaderAccount, Signal, SignalSource
 from trading.admin.limits import applies_to
 from trading.enums import (
     FINAL_STATES,
@@ -71,6 +71,7 @@ def matters() -> list[Matter]:
         *_clocks(),
         *_keys(),
         *_sockets(),
+        *_leaders(),
         *_sources(),
         *_signals(),
         *_held_signals(),
@@ -212,6 +213,22 @@ def _sockets() -> list[Matter]:
     since = min((heard for heard in quiet if heard), default=None)
     url = reverse("admin:trading_streamlease_changelist")
     return [Matter("warn", "cable", title % {"n": len(quiet)}, text, since, url, _("Open sockets"))]
+
+
+def _leaders() -> list[Matter]:
+    unheard = LeaderAccount.objects.filter(link__in=(LeaderLink.STALE, LeaderLink.ERROR))
+    return [
+        Matter(
+            "danger",
+            "sensors",
+            _("Nothing is heard of leader %(name)s") % {"name": leader.source.name},
+            leader.link_reason or _("What it trades is caught up with when it is heard again."),
+            leader.link_since,
+            reverse("admin:signals_leaderaccount_change", args=(leader.pk,)),
+            _("Open leader"),
+        )
+        for leader in unheard.select_related("source").order_by("link_since")[:5]
+    ]
 
 
 def _sources() -> list[Matter]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -21,8 +22,8 @@ from customers.enums import KeyStatus
 from customers.models import ExchangeAccount
 from notifications.enums import DestinationStatus
 from notifications.models import Destination
-from signals.enums import SourceStatus
-from signals.models import SignalSource
+from signals.enums import LeaderLink, SourceStatus
+from signals.models import LeaderAccount, SignalSource
 from trading.enums import BreakerState, OrderState, TradingMode
 from trading.models import Breaker, Order, TradingState
 
@@ -51,6 +52,12 @@ def keys_refused() -> int:
 
 def sources_set_aside() -> int:
     return int(SignalSource.objects.filter(status=SourceStatus.QUARANTINED).count())
+
+
+def leaders_unheard() -> int:
+    unheard = (LeaderLink.STALE, LeaderLink.ERROR)
+    wrong = Q(link__in=unheard) | Q(key_status=KeyStatus.REFUSED)
+    return int(LeaderAccount.objects.filter(wrong).count())
 
 
 def switches_on() -> int:
@@ -110,6 +117,13 @@ GROUPS: Final = (
                 kind="danger",
             ),
             Item(_("Sources"), "rss_feed", "signals.SignalSource", count=sources_set_aside),
+            Item(
+                _("Leader accounts"),
+                "sensors",
+                "signals.LeaderAccount",
+                count=leaders_unheard,
+                kind="danger",
+            ),
             Item(_("Strategies"), "account_tree", "strategies.Strategy"),
             Item(_("Subscriptions"), "link", "strategies.Subscription"),
             Item(_("Instruments"), "candlestick_chart", "trading.Instrument"),

@@ -42,6 +42,7 @@ FURTHER_PAGES = {
     "customers.Customer": ("portal", "paper"),
     "customers.ExchangeAccount": ("key", "paper", "reset"),
     "notifications.Destination": ("test",),
+    "signals.LeaderAccount": ("key",),
     "signals.SignalSource": ("secret", "address"),
     "trading.Order": ("ask", "settle"),
     "trading.Position": ("protect",),

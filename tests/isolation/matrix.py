@@ -28,6 +28,7 @@ FURTHER: Final = {
     "admin/trading/order/<uuid:object_id>/ask/": "admin-object",
     "admin/trading/position/<int:object_id>/protect/": "admin-object",
     "admin/trading/protection/<uuid:object_id>/ask/": "admin-object",
+    "admin/signals/leaderaccount/<int:object_id>/key/": "admin-object",
     "admin/signals/signalsource/<int:object_id>/secret/": "admin-object",
     "admin/signals/signalsource/<int:object_id>/address/": "admin-object",
 }
@@ -159,6 +160,7 @@ TASKS: Final = {
     "trading.tasks.end_followings": "all: finds followings of every desk, then works by row",
     "trading.tasks.settle_by_hand": "all: finds wishes of every desk, then works by row",
     "trading.tasks.audit_ledger": "all: each desk is audited in its own scope, into its own row",
+    "trading.tasks.watch_leaders": "all: finds leaders of every desk, then works by row",
     "trading.tasks.watch_markets": "all: what a market announces concerns every desk in it",
     "trading.tasks.warm_up": "all: reads which markets are in use",
     "trading.tasks.executor_heartbeat": "none: writes a row of the house",
