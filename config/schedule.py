@@ -39,6 +39,7 @@ EXECUTOR_TASKS = (
     "follow_up",
     "reconcile_account",
     "reconcile_accounts",
+    "repair",
     "send_shard",
     "settle_by_hand",
     "sweep_orders",
