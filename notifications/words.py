@@ -114,6 +114,7 @@ ACTIONS: Final[dict[str, Any]] = {
     "order.set_aside": _("An order was set aside: its handling failed again and again"),
     "order.unrecorded": _("An order with an id of ours is not in our records"),
     "order.unknown": _("An order's outcome is unknown"),
+    "position.close_entered": _("A position is closed by hand"),
     "protection.action_refused": _("What was asked of a protection could not be done"),
     "protection.action_unresolved": _("What was asked of a protection is not done after a minute"),
     "protection.canceled": _("A take profit or stop loss has ended with its position"),

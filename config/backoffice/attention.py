@@ -28,8 +28,10 @@ from trading.enums import (
     BreakerState,
     FlattenStep,
     OrderState,
+    RepairState,
     TradingMode,
 )
+from trading.execution import deciding_repairs
 from trading.execution.flatten import leaving
 from trading.models import (
     Breaker,
@@ -37,6 +39,7 @@ from trading.models import (
     FlattenRun,
     LedgerAudit,
     Order,
+    Repair,
     StreamLease,
     TradingState,
 )
@@ -44,7 +47,10 @@ from trading.models import (
 SOCKET_SILENT_AFTER: Final = timedelta(seconds=60)
 CLOCK_COUNTS_FOR: Final = timedelta(minutes=3)
 LOOK_BACK: Final = timedelta(days=7)
-_ASKED: Final = {leaving.ACTION: gettext_lazy("Leave flatten")}
+_ASKED: Final = {
+    leaving.ACTION: gettext_lazy("Leave flatten"),
+    deciding_repairs.REOPEN: gettext_lazy("Open again what was closed by hand"),
+}
 WORST_FIRST: Final = ("unknown", "danger", "warn")
 
 
@@ -74,6 +80,7 @@ def matters() -> list[Matter]:
         *_leaders(),
         *_sources(),
         *_signals(),
+        *_repairs(),
         *_held_signals(),
         *_audits(),
         *_approvals(),
@@ -259,6 +266,23 @@ def _signals() -> list[Matter]:
     text = first.reason_text or _("It could not be copied in five tries.")
     url = _list("signals_signal", "status__exact=quarantined")
     return [Matter("warn", "front_hand", title, text, first.received_at, url, _("Open signals"))]
+
+
+def _repairs() -> list[Matter]:
+    rows = Repair.objects.filter(state=RepairState.PROPOSED).order_by("created_at")
+    waiting = list(rows.select_related("account__customer")[:100])
+    if not waiting:
+        return []
+    count, first = len(waiting), waiting[0]
+    title = ngettext(
+        "%(n)d position is not as it should be", "%(n)d positions are not as they should be", count
+    ) % {"n": count}
+    text = f"{first.account.customer.name}, {first.inst_id}: {first.get_kind_display().lower()}"
+    url = reverse("admin:trading_repair_decide", args=(first.pk,))
+    if count > 1:
+        url = _list("trading_repair", "state__exact=proposed")
+    kind = "danger" if any("link_was" in row.evidence for row in waiting) else "warn"
+    return [Matter(kind, "healing", title, text, first.created_at, url, _("Decide"))]
 
 
 def _held_signals() -> list[Matter]:

@@ -24,8 +24,8 @@ from notifications.enums import DestinationStatus
 from notifications.models import Destination
 from signals.enums import LeaderLink, SourceStatus
 from signals.models import LeaderAccount, SignalSource
-from trading.enums import BreakerState, OrderState, TradingMode
-from trading.models import Breaker, Order, TradingState
+from trading.enums import BreakerState, OrderState, RepairState, TradingMode
+from trading.models import Breaker, Order, Repair, TradingState
 
 ENVIRONMENTS: Final = {"demo": (_("Demo"), "info"), "test": (_("Test"), "info")}
 
@@ -74,6 +74,10 @@ def approvals_open() -> int:
             status=ApprovalStatus.PENDING, expires_at__gt=timezone.now()
         ).count()
     )
+
+
+def repairs_waiting() -> int:
+    return int(Repair.objects.filter(state=RepairState.PROPOSED).count())
 
 
 def destinations_failing() -> int:
@@ -144,6 +148,7 @@ GROUPS: Final = (
             Item(_("Audit trail"), "menu_book", "accounts.AuditEntry"),
             Item(_("Approvals"), "how_to_reg", "accounts.Approval", count=approvals_open),
             Item(_("Quarantined reports"), "report", "trading.QuarantinedReport"),
+            Item(_("Repairs"), "healing", "trading.Repair", count=repairs_waiting, kind="danger"),
             Item(_("Reconcile runs"), "sync_problem", "trading.ReconcileRun"),
             Item(_("Ledger audits"), "balance", "trading.LedgerAudit"),
         ),

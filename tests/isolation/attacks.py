@@ -45,6 +45,7 @@ FURTHER_PAGES = {
     "signals.LeaderAccount": ("key",),
     "signals.SignalSource": ("secret", "address"),
     "trading.Order": ("ask", "settle"),
+    "trading.Repair": ("decide",),
     "trading.Position": ("protect",),
     "trading.Protection": ("ask",),
 }

@@ -93,7 +93,9 @@ def _settle_safely(one: Asked) -> None:
 
 
 def _due(now: datetime, limit: int, market: str) -> list[Order]:
-    """Unknown ones, sent ones whose sender is gone, and placed orders that never rest and nobody saw fill."""
+    """Unknown ones, sent ones whose sender is gone, and those that never rest but were not seen
+    to fill.
+    """
     placed = (OrderState.LIVE, OrderState.PARTIALLY_FILLED)
     rows = Order.objects.filter(market=market) if market else Order.objects.all()
     return list(

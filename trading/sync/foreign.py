@@ -78,6 +78,9 @@ def take_note(
         seen_at=now,
     )
     adopted = adopt_by_hand(account, one, now)
+    if one.is_left_to_customer and explained and adopted:
+        _announce([order.order_id for order in adopted])
+        return None  # it was left to them to close
     row.evidence = {
         "external": f"{one.external:f}",
         "accepted": f"{one.evidence.accepted:f}",

@@ -21,7 +21,15 @@ from signals.models import LeaderPosition
 from signals.standing import opposite
 from strategies.enums import StrategyStatus, SubscriptionStatus
 from trading.comparing import Evidence, Three, classify
-from trading.enums import DecisionOutcome, DriftClass, Leg, OrderState, OrderType, Reason
+from trading.enums import (
+    DecisionOutcome,
+    DriftClass,
+    Leg,
+    OrderCause,
+    OrderState,
+    OrderType,
+    Reason,
+)
 from trading.models import Cycle, Decision, Instrument, Order, Position, Repair
 from trading.models.orders import OPEN_STATES
 from trading.positions_held import rules_of
@@ -34,6 +42,19 @@ SETTLED = timedelta(seconds=2)
 _ASKED_LATELY = timedelta(days=1)
 _RESTING = (OrderState.LIVE, OrderState.PARTIALLY_FILLED)
 _WAITS_AT_EXCHANGE = (OrderType.LIMIT, OrderType.POST_ONLY)
+_BESIDE_TARGET = (
+    DriftClass.ORPHAN,
+    DriftClass.OVER,
+    DriftClass.UNDER,
+    DriftClass.MISSING,
+    DriftClass.WRONG_SIDE,
+)
+_PURPOSES = (
+    OrderCause.TAKE_PROFIT,
+    OrderCause.STOP_LOSS,
+    OrderCause.STAFF,
+    OrderCause.EXTERNAL,
+)
 # Decisions after which there is nothing that should be held more.
 _NO_EXCUSE = (Reason.ALREADY_AT_TARGET, Reason.NOTHING_PENDING, Reason.ALREADY_FLAT)
 
@@ -65,6 +86,13 @@ class Compared:
     external: Decimal
     followed: Followed | None = None
     why: str = ""
+
+    @property
+    def is_left_to_customer(self) -> bool:
+        return (
+            self.followed is not None
+            and self.followed.subscription_status == SubscriptionStatus.STOPPED
+        )
 
     @property
     def row(self) -> dict[str, str]:
@@ -284,11 +312,15 @@ def _spot(accounts: Sequence[ExchangeAccount], names: Collection[str]) -> set[st
 
 
 def _excused(found: Iterable[Compared], targets: Mapping[Key, _Target]) -> list[Compared]:
-    """Less than the target is as it should be where it was decided so."""
+    """Less than the target is as it should be where it was decided so; and what a following
+    left to the customer when it was stopped is theirs to close.
+    """
     excused = []
     for one in found:
         key = (one.account_id, one.inst_id, one.position_side)
-        if one.kind in (DriftClass.UNDER, DriftClass.MISSING) and key in targets:
+        if one.is_left_to_customer and one.kind in _BESIDE_TARGET:
+            excused.append(_with_excuse(one, str(Reason.LINK_PAUSED)))
+        elif one.kind in (DriftClass.UNDER, DriftClass.MISSING) and key in targets:
             why = _excuse(one, targets[key])
             excused.append(_with_excuse(one, why) if why else one)
         else:
@@ -299,6 +331,8 @@ def _excused(found: Iterable[Compared], targets: Mapping[Key, _Target]) -> list[
 def _excuse(one: Compared, target: _Target) -> str:
     if target.closed_to_openings:
         return str(Reason.LINK_PAUSED)
+    if (cause := _on_purpose(target.followed.cycle_id)) is not None:
+        return cause
     last: Any = (
         Decision.objects.filter(
             account_id=one.account_id,
@@ -312,6 +346,14 @@ def _excuse(one: Compared, target: _Target) -> str:
     if last is None or last[0] == DecisionOutcome.COPIED or last[1] in _NO_EXCUSE:
         return ""
     return str(last[1])
+
+
+def _on_purpose(cycle_id: UUID) -> str | None:
+    """What closed a part of it since it was opened last, if that was no signal."""
+    orders = Order.objects.filter(cycle_id=cycle_id).exclude(filled_quantity=0)
+    last = orders.order_by("-lane_at", "-signal_id", "-leg_number").values_list("cause", flat=True)
+    cause = last.first()
+    return str(cause) if cause in _PURPOSES else None
 
 
 def _with_excuse(one: Compared, why: str) -> Compared:

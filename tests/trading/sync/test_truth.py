@@ -62,9 +62,9 @@ def test_a_short_side_grows_by_selling(account: ExchangeAccount) -> None:
     short = position(position_side=PositionSide.SHORT)
     apply_positions(account, [short], complete=True, source=SOURCE)
 
-    assert [(each["position_side"], each["exchange"], each["ours"]) for each in drifts(account)] == [
-        ("short", "3", "3")
-    ]
+    assert [
+        (each["position_side"], each["exchange"], each["ours"]) for each in drifts(account)
+    ] == [("short", "3", "3")]
 
 
 @pytest.mark.database
