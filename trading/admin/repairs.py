@@ -236,7 +236,7 @@ def _answer(request: HttpRequest, repair: Repair, form: DecisionForm) -> HttpRes
 
 
 def _show_refusal(form: DecisionForm, refusal: ValidationError) -> None:
-    named = refusal.message_dict if hasattr(refusal, "error_dict") else {None: refusal.messages}
+    named = refusal.message_dict if hasattr(refusal, "error_dict") else {"": refusal.messages}
     for name, errors in named.items():
         form.add_error(name if name in form.fields else None, errors)
 
