@@ -8,71 +8,259 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0004_two_factor'),
-        ('customers', '0004_used_keys'),
-        ('signals', '0007_leader_accounts'),
-        ('strategies', '0006_terms_of_following'),
-        ('trading', '0016_reasons_of_beginning'),
+        ("accounts", "0004_two_factor"),
+        ("customers", "0004_used_keys"),
+        ("signals", "0007_leader_accounts"),
+        ("strategies", "0006_terms_of_following"),
+        ("trading", "0016_reasons_of_beginning"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='reconcilerun',
-            name='unconfirmed',
-            field=models.PositiveSmallIntegerField(default=0, help_text='Differences that a second reading has to confirm before anything is done.', verbose_name='to be looked at again'),
+            model_name="reconcilerun",
+            name="unconfirmed",
+            field=models.PositiveSmallIntegerField(
+                default=0,
+                help_text="Differences that a second reading has to confirm before anything is done.",
+                verbose_name="to be looked at again",
+            ),
         ),
         migrations.AlterField(
-            model_name='order',
-            name='cause',
-            field=models.CharField(choices=[('signal', 'Signal'), ('take_profit', 'Take profit'), ('stop_loss', 'Stop loss'), ('repair', 'Repair'), ('staff', 'Closed by staff'), ('external', 'By hand at the exchange')], default='signal', max_length=12, verbose_name='cause'),
+            model_name="order",
+            name="cause",
+            field=models.CharField(
+                choices=[
+                    ("signal", "Signal"),
+                    ("take_profit", "Take profit"),
+                    ("stop_loss", "Stop loss"),
+                    ("repair", "Repair"),
+                    ("staff", "Closed by staff"),
+                    ("external", "By hand at the exchange"),
+                ],
+                default="signal",
+                max_length=12,
+                verbose_name="cause",
+            ),
         ),
         migrations.AlterField(
-            model_name='protection',
-            name='triggered_by',
-            field=models.CharField(blank=True, choices=[('signal', 'Signal'), ('take_profit', 'Take profit'), ('stop_loss', 'Stop loss'), ('repair', 'Repair'), ('staff', 'Closed by staff'), ('external', 'By hand at the exchange')], default='', max_length=12, verbose_name='triggered'),
+            model_name="protection",
+            name="triggered_by",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("signal", "Signal"),
+                    ("take_profit", "Take profit"),
+                    ("stop_loss", "Stop loss"),
+                    ("repair", "Repair"),
+                    ("staff", "Closed by staff"),
+                    ("external", "By hand at the exchange"),
+                ],
+                default="",
+                max_length=12,
+                verbose_name="triggered",
+            ),
         ),
         migrations.CreateModel(
-            name='Repair',
+            name="Repair",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('inst_id', models.CharField(max_length=40, verbose_name='instrument')),
-                ('position_side', models.CharField(choices=[('net', 'Net'), ('long', 'Long'), ('short', 'Short')], max_length=8, verbose_name='position side')),
-                ('open_key', models.CharField(editable=False, max_length=96, null=True, unique=True)),
-                ('kind', models.CharField(choices=[('clean', 'As it should be'), ('in_flight', 'Orders are on their way'), ('explained', 'Less, as it was decided'), ('ledger_drift', 'Our books are wrong'), ('orphan', 'Left over'), ('over', 'Too much'), ('under', 'Too little'), ('missing', 'Missing'), ('wrong_side', 'On the wrong side'), ('foreign', 'Not by us')], max_length=16, verbose_name='class')),
-                ('exchange', accounts.fields.ExactDecimalField(decimal_places=18, max_digits=38, verbose_name='at the exchange')),
-                ('ours', accounts.fields.ExactDecimalField(decimal_places=18, max_digits=38, verbose_name='by our orders')),
-                ('target', accounts.fields.ExactDecimalField(decimal_places=18, max_digits=38, verbose_name='target')),
-                ('accepted', accounts.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38, verbose_name="accepted as the customer's own")),
-                ('evidence', models.JSONField(default=dict, verbose_name='evidence')),
-                ('action', models.CharField(choices=[('nothing', 'Take note'), ('close', 'Close it'), ('reduce', 'Reduce it to the target'), ('increase', 'Bring it up to the target'), ('follow', 'Follow on from what is there'), ('end', 'End this following, and close what is ours')], max_length=12, verbose_name='what is to be done')),
-                ('quantity', accounts.fields.ExactDecimalField(decimal_places=18, default=0, max_digits=38, verbose_name='contracts')),
-                ('worst_price', accounts.fields.ExactDecimalField(decimal_places=18, max_digits=38, null=True, verbose_name='at no worse than')),
-                ('automatic', models.BooleanField(default=False, verbose_name='by itself')),
-                ('state', models.CharField(choices=[('proposed', 'Proposed'), ('approved', 'Approved'), ('rejected', 'Rejected'), ('sent', 'Sent'), ('done', 'Done'), ('failed', 'Failed'), ('expired', 'No longer needed')], default='proposed', max_length=12, verbose_name='state')),
-                ('reason', models.CharField(blank=True, max_length=300, verbose_name='reason')),
-                ('result', models.CharField(blank=True, max_length=300, verbose_name='what became of it')),
-                ('version', models.PositiveIntegerField(default=0, editable=False)),
-                ('created_at', models.DateTimeField(verbose_name='found')),
-                ('seen_at', models.DateTimeField(verbose_name='last seen')),
-                ('decided_at', models.DateTimeField(null=True, verbose_name='decided')),
-                ('finished_at', models.DateTimeField(null=True, verbose_name='finished')),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='repairs', to='customers.exchangeaccount', verbose_name='account')),
-                ('cycle', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='repairs', to='trading.cycle', verbose_name='cycle')),
-                ('decided_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='decided by')),
-                ('signal', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='signals.signal', verbose_name='signal')),
-                ('subscription', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='strategies.subscription', verbose_name='subscription')),
-                ('tenant', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("inst_id", models.CharField(max_length=40, verbose_name="instrument")),
+                (
+                    "position_side",
+                    models.CharField(
+                        choices=[("net", "Net"), ("long", "Long"), ("short", "Short")],
+                        max_length=8,
+                        verbose_name="position side",
+                    ),
+                ),
+                (
+                    "open_key",
+                    models.CharField(editable=False, max_length=96, null=True, unique=True),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("clean", "As it should be"),
+                            ("in_flight", "Orders are on their way"),
+                            ("explained", "Less, as it was decided"),
+                            ("ledger_drift", "Our books are wrong"),
+                            ("orphan", "Left over"),
+                            ("over", "Too much"),
+                            ("under", "Too little"),
+                            ("missing", "Missing"),
+                            ("wrong_side", "On the wrong side"),
+                            ("foreign", "Not by us"),
+                        ],
+                        max_length=16,
+                        verbose_name="class",
+                    ),
+                ),
+                (
+                    "exchange",
+                    accounts.fields.ExactDecimalField(
+                        decimal_places=18, max_digits=38, verbose_name="at the exchange"
+                    ),
+                ),
+                (
+                    "ours",
+                    accounts.fields.ExactDecimalField(
+                        decimal_places=18, max_digits=38, verbose_name="by our orders"
+                    ),
+                ),
+                (
+                    "target",
+                    accounts.fields.ExactDecimalField(
+                        decimal_places=18, max_digits=38, verbose_name="target"
+                    ),
+                ),
+                (
+                    "accepted",
+                    accounts.fields.ExactDecimalField(
+                        decimal_places=18,
+                        default=0,
+                        max_digits=38,
+                        verbose_name="accepted as the customer's own",
+                    ),
+                ),
+                ("evidence", models.JSONField(default=dict, verbose_name="evidence")),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[
+                            ("nothing", "Take note"),
+                            ("close", "Close it"),
+                            ("reduce", "Reduce it to the target"),
+                            ("increase", "Bring it up to the target"),
+                            ("follow", "Follow on from what is there"),
+                            ("end", "End this following, and close what is ours"),
+                        ],
+                        max_length=12,
+                        verbose_name="what is to be done",
+                    ),
+                ),
+                (
+                    "quantity",
+                    accounts.fields.ExactDecimalField(
+                        decimal_places=18, default=0, max_digits=38, verbose_name="contracts"
+                    ),
+                ),
+                (
+                    "worst_price",
+                    accounts.fields.ExactDecimalField(
+                        decimal_places=18, max_digits=38, null=True, verbose_name="at no worse than"
+                    ),
+                ),
+                ("automatic", models.BooleanField(default=False, verbose_name="by itself")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("proposed", "Proposed"),
+                            ("approved", "Approved"),
+                            ("rejected", "Rejected"),
+                            ("sent", "Sent"),
+                            ("done", "Done"),
+                            ("failed", "Failed"),
+                            ("expired", "No longer needed"),
+                        ],
+                        default="proposed",
+                        max_length=12,
+                        verbose_name="state",
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=300, verbose_name="reason")),
+                (
+                    "result",
+                    models.CharField(blank=True, max_length=300, verbose_name="what became of it"),
+                ),
+                ("version", models.PositiveIntegerField(default=0, editable=False)),
+                ("created_at", models.DateTimeField(verbose_name="found")),
+                ("seen_at", models.DateTimeField(verbose_name="last seen")),
+                ("decided_at", models.DateTimeField(null=True, verbose_name="decided")),
+                ("finished_at", models.DateTimeField(null=True, verbose_name="finished")),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="repairs",
+                        to="customers.exchangeaccount",
+                        verbose_name="account",
+                    ),
+                ),
+                (
+                    "cycle",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="repairs",
+                        to="trading.cycle",
+                        verbose_name="cycle",
+                    ),
+                ),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="decided by",
+                    ),
+                ),
+                (
+                    "signal",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="signals.signal",
+                        verbose_name="signal",
+                    ),
+                ),
+                (
+                    "subscription",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="strategies.subscription",
+                        verbose_name="subscription",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.tenant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'repair',
-                'verbose_name_plural': 'repairs',
-                'ordering': ('-created_at', '-id'),
-                'abstract': False,
-                'base_manager_name': 'objects',
-                'indexes': [models.Index(fields=['state', 'decided_at'], name='repair_due'), models.Index(fields=['tenant', 'created_at'], name='repair_of_tenant'), models.Index(fields=['account', 'inst_id', 'decided_at'], name='repair_of_holding')],
+                "verbose_name": "repair",
+                "verbose_name_plural": "repairs",
+                "ordering": ("-created_at", "-id"),
+                "abstract": False,
+                "base_manager_name": "objects",
+                "indexes": [
+                    models.Index(fields=["state", "decided_at"], name="repair_due"),
+                    models.Index(fields=["tenant", "created_at"], name="repair_of_tenant"),
+                    models.Index(
+                        fields=["account", "inst_id", "decided_at"], name="repair_of_holding"
+                    ),
+                ],
             },
         ),
     ]
