@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
         ("customers", "0004_used_keys"),
         ("signals", "0007_leader_accounts"),
         ("strategies", "0006_terms_of_following"),
-        ("trading", "0016_reasons_of_beginning"),
+        ("trading", "0017_reasons_of_terms"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
