@@ -15,7 +15,7 @@ CALM = {
     "BREAKER_FEWEST_SENDS": "1000000",
     "LIMIT_ACCOUNT_SENDS": "1000",
 }
-ROOMS = ("kills", "executors", "outages", "wires", "lies", "switches", "strangers")
+ROOMS = ("kills", "executors", "outages", "wires", "lies", "switches", "strangers", "leaders")
 
 
 @dataclass(frozen=True, slots=True)

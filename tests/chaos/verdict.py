@@ -49,9 +49,10 @@ def judge(desks: Sequence[Desk], control: str, disturbed_at: Sequence[float]) ->
     orders = _orders(desks)
     # What a socket missed while its process was dead is read again by the periodic reconciling.
     foreign = tuple(desk.foreign for desk in desks if desk.foreign)
-    _eventually(lambda: _differing_fills(orders, ledger(control), foreign))
+    keys = {key for desk in desks for key in desk.keys.values()}
+    _eventually(lambda: _differing_fills(orders, _of(keys, ledger(control)), foreign))
     # Accounts that are excused may go on meanwhile: both sides are read at the same time.
-    orders, entries = _orders(desks), ledger(control)
+    orders, entries = _orders(desks), _of(keys, ledger(control))
     excused = {account for desk in desks for account in desk.excused}
     _count_orders(verdict, orders, _without(entries, foreign), excused)
     verdict.add("fills", _differing_fills(orders, entries, foreign))
@@ -82,6 +83,11 @@ def ledger(control: str, since: int = 0) -> Entries:
         if not page:
             return entries
         entries += page
+
+
+def _of(keys: set[str], entries: Entries) -> Entries:
+    """What concerns the followers: a leader's own trades are nobody's orders."""
+    return [e for e in entries if e.get("account") in keys]
 
 
 def _without(entries: Entries, foreign: tuple[str, ...]) -> Entries:

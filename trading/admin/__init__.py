@@ -14,7 +14,6 @@ from trading.admin import (
     processes,
     protections,
     reconcile,
-    repairs,
 )
 
 __all__ = [
@@ -29,5 +28,4 @@ __all__ = [
     "processes",
     "protections",
     "reconcile",
-    "repairs",
 ]

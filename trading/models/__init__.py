@@ -15,7 +15,6 @@ from trading.models.orders import ExternalOrder, Fill, Order, OrderAttempt, Orde
 from trading.models.positions import Balance, EquitySnapshot, Position
 from trading.models.protections import Protection
 from trading.models.reconcile import QuarantinedReport, ReconcileRun
-from trading.models.repairs import Repair
 from trading.models.settlements import Settlement
 
 __all__ = [
@@ -47,7 +46,6 @@ __all__ = [
     "Protection",
     "QuarantinedReport",
     "ReconcileRun",
-    "Repair",
     "Settlement",
     "SocketLease",
     "StreamLease",

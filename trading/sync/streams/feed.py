@@ -118,9 +118,7 @@ class AccountFeed:
             return
         waited = asyncio.get_running_loop().time() - self._oldest
         try:
-            write = rows.write_news
-            if await self._threads.insist(write, self.watched, events, waited):
-                self._reconciler.ask(self.watched.account_id, "external")
+            await self._threads.insist(rows.write_news, self.watched, events, waited)
         except Exception as error:
             logger.exception("News of account %s could not be applied", self.watched.account_id)
             await self._threads.insist(rows.set_news_aside, self.watched, events, error)

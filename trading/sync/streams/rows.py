@@ -114,11 +114,10 @@ def begin_socket(watched: Watched) -> Credentials:
         return keys_of(account, purpose="streams")
 
 
-def write_news(watched: Watched, events: Sequence[StreamEvent], waited_s: float) -> bool:
-    """Write news down; True when it tells of orders that are not ours."""
+def write_news(watched: Watched, events: Sequence[StreamEvent], waited_s: float) -> None:
     with tenant_scope(watched.tenant_id):
         account = ExchangeAccount.objects.get(pk=watched.account_id)
-        return apply_events(account, events, waited_s=waited_s).external > 0
+        apply_events(account, events, waited_s=waited_s)
 
 
 def set_news_aside(watched: Watched, events: Sequence[StreamEvent], error: Exception) -> None:

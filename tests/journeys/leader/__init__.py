@@ -1,0 +1,1 @@
+"""A leader trades a whole day at the simulator, and fifty accounts follow in their own ways."""

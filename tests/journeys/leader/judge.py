@@ -1,0 +1,127 @@
+"""Three numbers for every follower and instrument: the exchange's, our books', the target."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from accounts.tenancy import tenant_scope
+from signals.models import LeaderPosition, Signal
+from tests.journeys.leader.crowd import Crowd
+from trading.models import Cycle, Decision, Fill, Instrument, Order
+
+if TYPE_CHECKING:
+    from tests.chaos.stage import Stage
+
+Where = tuple[int, str]  # account, instrument
+ZERO = Decimal(0)
+
+
+def standing(stage: Stage, crowd: Crowd) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+    """What the leader holds at the exchange, and what we followed it to; signed, by instrument."""
+    there = {i: q for (_, i), q in _held(stage.control, {0: crowd.leader_key}).items() if q}
+    known: dict[str, Decimal] = defaultdict(Decimal)
+    with tenant_scope(crowd.tenant):
+        rows = LeaderPosition.objects.filter(source=crowd.source)
+        for inst_id, direction, quantity in rows.values_list("inst_id", "direction", "quantity"):
+            known[inst_id] += quantity if direction == "long" else -quantity
+    return there, {inst_id: quantity for inst_id, quantity in known.items() if quantity}
+
+
+def judge(stage: Stage, crowd: Crowd) -> None:
+    """Tell the stage what does not agree."""
+    there, known = standing(stage, crowd)
+    if there != known:
+        stage.breaks("the leader's position", there, known)
+    held, books = _held(stage.control, crowd.keys), _books(crowd)
+    targets, resting = _targets(crowd, known), _resting(crowd)
+    for key in sorted(held.keys() | books.keys() | targets.keys()):
+        x, d, t = (each.get(key, ZERO) for each in (held, books, targets))
+        if x != d:
+            stage.breaks("our books are not the exchange's", (*key, x, d))
+        if x != t and not _explained(key, t - x, resting):
+            stage.breaks("neither the target nor explained", (*key, x, t))
+        if x and t and (x > 0) != (t > 0):
+            stage.breaks("on the wrong side", (*key, x, t))
+    _judge_decisions(stage, crowd)
+    stage.notes |= {
+        "leader": {inst_id: f"{quantity:f}" for inst_id, quantity in there.items()},
+        "positions": sum(1 for quantity in held.values() if quantity),
+        "followers in position": len({account for (account, _), q in held.items() if q}),
+    }
+
+
+def _held(control: Callable[..., Any], keys: dict[int, str]) -> dict[Where, Decimal]:
+    held: dict[Where, Decimal] = defaultdict(Decimal)
+    for account, key in keys.items():
+        for row in control("GET", f"/accounts/{key}")["positions"]:
+            held[account, row["inst_id"]] += Decimal(row["qty"])
+    return held
+
+
+def _books(crowd: Crowd) -> dict[Where, Decimal]:
+    books: dict[Where, Decimal] = defaultdict(Decimal)
+    with tenant_scope(crowd.tenant):
+        rows = Fill.objects.values_list("account_id", "inst_id", "side", "quantity")
+        for account, inst_id, side, quantity in rows:
+            books[account, inst_id] += quantity if side == "buy" else -quantity
+    return books
+
+
+def _targets(crowd: Crowd, leader: dict[str, Decimal]) -> dict[Where, Decimal]:
+    """`floor_lot(F_base * L / L_base)` of every running cycle, worked out once more here."""
+    targets: dict[Where, Decimal] = defaultdict(Decimal)
+    with tenant_scope(crowd.tenant):
+        lots = dict(Instrument.objects.values_list("inst_id", "lot_size"))
+        least = dict(Instrument.objects.values_list("inst_id", "min_size"))
+        for cycle in Cycle.objects.filter(ended_at__isnull=True):
+            position = abs(leader.get(cycle.inst_id, ZERO))
+            if cycle.leader_base <= 0:
+                continue
+            lot = lots[cycle.inst_id]
+            exact = cycle.follower_base * position / cycle.leader_base
+            target = exact // lot * lot
+            if target < least[cycle.inst_id]:
+                continue
+            sign = 1 if cycle.direction == "long" else -1
+            targets[cycle.account_id, cycle.inst_id] += sign * target
+    return targets
+
+
+def _resting(crowd: Crowd) -> dict[Where, Decimal]:
+    resting: dict[Where, Decimal] = defaultdict(Decimal)
+    with tenant_scope(crowd.tenant):
+        rows = Order.objects.open().values_list("account_id", "inst_id", "side", "quantity")
+        for account, inst_id, side, quantity in rows:
+            resting[account, inst_id] += quantity if side == "buy" else -quantity
+    return resting
+
+
+def _explained(key: Where, missing: Decimal, resting: dict[Where, Decimal]) -> bool:
+    """What a limit copier waits for at its price is still to come."""
+    waits = resting.get(key, ZERO)
+    return waits != 0 and abs(missing) <= abs(waits) and (missing > 0) == (waits > 0)
+
+
+def _judge_decisions(stage: Stage, crowd: Crowd) -> None:
+    """One for every follower and signal, and a reason for each that was not copied."""
+    with tenant_scope(crowd.tenant):
+        signals = {str(row.pk): row for row in Signal.objects.filter(source=crowd.source)}
+        made: dict[str, int] = defaultdict(int)
+        reasons: dict[str, int] = defaultdict(int)
+        for signal, outcome, reason in Decision.objects.values_list(
+            "signal_id", "outcome", "reason"
+        ):
+            made[str(signal)] += 1
+            reasons[f"{outcome} {reason}".strip()] += 1
+            if outcome != "copied" and not reason:
+                stage.breaks("not copied, and no reason", signal)
+    for pk, signal in signals.items():
+        if signal.status == "copied" and made[pk] != len(crowd.keys):
+            stage.breaks("decisions of a signal", (pk, made[pk], len(crowd.keys)))
+        if signal.status != "copied":
+            stage.breaks("a signal that was not copied", (pk, signal.status, signal.reason))
+    stage.notes["decisions"] = dict(reasons)
+    stage.notes["signals"] = len(signals)
