@@ -35,7 +35,7 @@ def take_up(sender: Any = None, **_: Any) -> None:
     if not _forks(sender):
         _learn_what_is_open()
     beats = ("executor_heartbeat", "worker_heartbeat")
-    for task in (*beats, "sweep_orders", "verify_pending"):
+    for task in (*beats, "sweep_orders", "reconcile_accounts", "verify_pending"):
         app.send_task(f"trading.tasks.{task}", expires=30)
 
 

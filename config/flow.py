@@ -41,10 +41,11 @@ from trading.events import (
     orders_changed,
     orders_finished,
     orders_ready,
+    repairs_asked,
     settlements_asked,
     signal_decided,
 )
-from trading.execution import settling
+from trading.execution import deciding_repairs, settling
 from trading.execution.flatten import leaving
 from trading.faults import faultpoint
 from trading.marketbook import StoredMarketBook
@@ -63,6 +64,8 @@ def connect() -> None:
     approvals.on_approved(settling.NOT_PLACED, settling.confirm_not_placed)
     use_copied_positions(HeldByCycles())
     subscription_ending.connect(end_following, dispatch_uid="end_following")
+    approvals.on_approved(deciding_repairs.REOPEN, deciding_repairs.reopen)
+    repairs_asked.connect(repair, dispatch_uid="repair")
     settlements_asked.connect(settle_by_hand, dispatch_uid="settle_by_hand")
     tenant_created.connect(give_sources, dispatch_uid="give_sources")
     exchange_account_changed.connect(verify, dispatch_uid="verify")
@@ -154,6 +157,11 @@ def show_signal(signal_id: Any, **_: Any) -> None:
 def settle_by_hand(**_: Any) -> None:
     """A person decided about a stuck order: an executor carries it out."""
     nudge(tasks.settle_by_hand)
+
+
+def repair(**_: Any) -> None:
+    """A difference may be put right: an executor writes the orders and sends them."""
+    nudge(tasks.repair)
 
 
 def act(**_: Any) -> None:

@@ -23,6 +23,7 @@ BEAT_SCHEDULE = {
     "close signals that nobody approved": _every(5, "signals.tasks.expire_held"),
     "forget old nonces": _every(60, "signals.tasks.prune_nonces"),
     "audit the books": _every(86_400, "trading.tasks.audit_ledger"),
+    "watch leaders": _every(15, "trading.tasks.watch_leaders"),
     "watch the exchange": _every(60, "trading.tasks.watch_markets"),
     "forget old reconcile runs": _every(3600, "trading.tasks.forget_old_runs"),
 }
@@ -38,6 +39,7 @@ EXECUTOR_TASKS = (
     "follow_up",
     "reconcile_account",
     "reconcile_accounts",
+    "repair",
     "send_shard",
     "settle_by_hand",
     "sweep_orders",

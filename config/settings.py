@@ -337,6 +337,10 @@ MARKETS = {
 
 ORDER_TTL_MARKET_S = env.int("ORDER_TTL_MARKET_S", default=3)
 ORDER_TTL_LIMIT_S = env.int("ORDER_TTL_LIMIT_S", default=10)
+# A position that is too small is brought up without asking only while the leader's is young, and
+# at no worse than its average entry by so much.
+REPAIR_WINDOW_S = env.int("REPAIR_WINDOW_S", default=300)
+REPAIR_MAX_SLIPPAGE = Decimal(env.str("REPAIR_MAX_SLIPPAGE", default="0.005"))
 LEASE_MARGIN_S = env.int("LEASE_MARGIN_S", default=5)
 SKEW_S = env.int("SKEW_S", default=1)
 GRACE_S = env.int("GRACE_S", default=3)

@@ -49,7 +49,7 @@ _KEYS = {
 }
 
 
-def key_badge(account: ExchangeAccount) -> str:
+def key_badge(account: Any) -> str:
     kind, icon = _KEYS[KeyStatus(account.key_status)]
     return badge(kind, icon, account.get_key_status_display())
 
@@ -59,12 +59,12 @@ def state_badge(status: str, label: Any) -> str:
     return badge(kind, icon, label)
 
 
-def market_badge(account: ExchangeAccount) -> str:
+def market_badge(account: Any) -> str:
     """Money that is not real is marked wherever the account is shown."""
     label = account.get_market_display()
     if account.market in {Market.SIMULATOR, Market.DEMO}:
         return badge("paper", "science", label)
-    return label
+    return str(label)
 
 
 @admin.register(Customer)
@@ -145,8 +145,8 @@ class CustomerAdmin(ServiceAdmin):
         return apply_to_rows(self, request, queryset, lambda row: run(customer=row))
 
 
-class ExchangeAccountForm(ServiceForm):
-    """The three key fields are write-only: left blank, the stored key stays."""
+class KeyForm(ServiceForm):
+    """For a row with a key. The three fields are write-only: left blank, the stored key stays."""
 
     field_of: ClassVar[dict[str, str]] = KEY_FIELDS
 
@@ -176,7 +176,7 @@ class ExchangeAccountForm(ServiceForm):
 class ExchangeAccountAdmin(ServiceAdmin):
     change_ability = Ability.MANAGE_KEYS
     allowed_lookups = ("customer",)
-    form = ExchangeAccountForm
+    form = KeyForm
 
     list_display = (
         "label_shown", "customer_link", "market_shown", "key_shown", "key_end", "state", "mode",

@@ -22,9 +22,19 @@ from customers.admin import apply_to_rows, note_change
 from customers.enums import Market
 from signals import services
 from signals.admin_decisions import APPROVING, REJECTING, decide
+from signals.admin_leaders import LeaderAccountAdmin
 from signals.enums import ApprovalRule, Dialect, SignalStatus, SourceKind, SourceStatus
 from signals.models import LeaderPosition, Signal, SignalNonce, SignalSource
 from signals.parsing import example
+
+__all__ = [
+    "LeaderAccountAdmin",
+    "LeaderPositionAdmin",
+    "SignalAdmin",
+    "SignalSourceAdmin",
+    "signal_badge",
+    "source_badge",
+]
 
 _SOURCES = {
     SourceStatus.ENABLED: ("ok", "play_arrow"),
@@ -320,7 +330,7 @@ class SignalAdmin(RecordAdmin):
 
     @admin.display(description=_("quantity"))
     def amount(self, row: Signal) -> str:
-        unit = "%" if row.unit == "percent_equity" else ""
+        unit = "" if row.unit == "contracts" else "%"
         return num(row.quantity, unit=unit, why=str(_("The whole position")))
 
     @admin.display(description=_("reference price"))

@@ -84,6 +84,7 @@ class QuantityMode(TextChoices):
     NOTIONAL = "notional", _("Notional")
     PERCENT = "percent", _("Percent of the position")
     PERCENT_EQUITY = "percent_equity", _("Percent of equity")
+    PERCENT_AVAILABLE = "pct_available", _("Percent of the available balance")
 
 
 class SignalPurpose(TextChoices):
@@ -100,6 +101,7 @@ class Unit(TextChoices):
 
     CONTRACTS = "contracts", _("Contracts")
     PERCENT_EQUITY = "percent_equity", _("Percent of equity")
+    PERCENT_AVAILABLE = "pct_available", _("Percent of the available balance")
 
 
 class SignalStatus(TextChoices):

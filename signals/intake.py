@@ -21,7 +21,7 @@ from signals.enums import (
 from signals.holding import hold
 from signals.looked_up import once
 from signals.models import LeaderPosition, Signal, SignalSource
-from signals.parsing import ParsedSignal, ParseError, Quantity, name_in
+from signals.parsing import LeaderNumbers, ParsedSignal, ParseError, Quantity, name_in
 from signals.ports import InstrumentFacts, market_book
 from signals.protection import check_protection, is_protected
 from signals.quantities import in_unit, needs_price
@@ -159,8 +159,15 @@ def dedupe_hash_of(parsed: ParsedSignal) -> str:
             for name, price in (("tp", parsed.take_profit), ("sl", parsed.stop_loss))
             if price is not None
         ),
+        *_told_of_leader(parsed.leader),
     )
     return hash_identity("content:" + "|".join(map(str, said)))
+
+
+def _told_of_leader(leader: LeaderNumbers) -> list[str]:
+    """What was said of the leader; nothing where nothing was, as it always was."""
+    equity, mode = leader.equity, leader.margin_mode
+    return [f"eq={_written(equity)}"] * (equity is not None) + [f"mm={mode}"] * (mode is not None)
 
 
 def _signal(call: Call, parsed: ParsedSignal) -> Signal:

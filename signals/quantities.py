@@ -34,6 +34,8 @@ def in_unit(
     """
     if quantity.mode == QuantityMode.PERCENT_EQUITY:
         return quantity.value, Unit.PERCENT_EQUITY
+    if quantity.mode == QuantityMode.PERCENT_AVAILABLE:
+        return quantity.value, Unit.PERCENT_AVAILABLE
     if quantity.mode == QuantityMode.PERCENT:
         return quantity.value, None
     contracts = _contracts(quantity, instrument, price)

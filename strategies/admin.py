@@ -19,6 +19,7 @@ from accounts.forms import TenantModelForm
 from accounts.roles import Ability
 from customers.admin import apply_to_rows
 from strategies import services
+from strategies.admin_lifecycle import EndingFilter, LifecycleActions, state_of, with_held
 from strategies.enums import SizingMode, StrategyStatus, SubscriptionStatus
 from strategies.models import Strategy, StrategySource, Subscription
 
@@ -29,13 +30,11 @@ PROTECTION_FIELDS = (
 _STATES = {
     "active": ("ok", "play_arrow"),
     "paused": ("warn", "pause"),
-    "close_only": ("warn", "arrow_downward"),
-    "stopped": ("idle", "stop"),
     "archived": ("idle", "inventory_2"),
 }
 
 
-def state_badge(row: Strategy | Subscription) -> str:
+def state_badge(row: Strategy) -> str:
     kind, icon = _STATES[row.status]
     return badge(kind, icon, row.get_status_display())
 
@@ -89,7 +88,7 @@ class StrategyAdmin(TenantModelAdmin):
     search_fields = ("name",)
     ordering = ("name",)
     fieldsets = (
-        (None, {"fields": ("name", "status", "instruments")}),
+        (None, {"fields": ("name", "instruments")}),
         (
             _("Sizing"),
             {
@@ -121,7 +120,7 @@ class StrategyAdmin(TenantModelAdmin):
         (_("Take profit and stop loss"), {"fields": PROTECTION_FIELDS}),
     )
     inlines = (SourceInline,)
-    actions = ("activate", "pause")
+    actions = ("activate", "pause", "archive")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         active = Q(subscriptions__status=SubscriptionStatus.ACTIVE)
@@ -174,6 +173,10 @@ class StrategyAdmin(TenantModelAdmin):
     def pause(self, request: HttpRequest, queryset: Any) -> Any:
         return self._set(request, queryset, StrategyStatus.PAUSED)
 
+    @admin.action(description=_("Archive"), permissions=["manage_strategies"])
+    def archive(self, request: HttpRequest, queryset: Any) -> Any:
+        return self._set(request, queryset, StrategyStatus.ARCHIVED)
+
     def _set(self, request: HttpRequest, queryset: Any, status: StrategyStatus) -> Any:
         queryset = Strategy.objects.filter(pk__in=queryset.order_by().values("pk"))
         reason = confirmed(request)
@@ -199,13 +202,13 @@ class StrategySourceAdmin(TenantModelAdmin):
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(TenantModelAdmin):
+class SubscriptionAdmin(LifecycleActions, TenantModelAdmin):
     change_ability = Ability.MANAGE_STRATEGIES
     compressed_fields = False
     allowed_lookups = ("strategy", "account", "account__customer")
 
     list_display = ("customer", "strategy_link", "state", "ratio", "amount", "leverage", "orders")
-    list_filter = ("status", "strategy")
+    list_filter = ("status", EndingFilter, "strategy")
     list_select_related = ("strategy", "account__customer")
     search_fields = ("account__customer__name", "account__label", "strategy__name")
     search_help_text = _("Customer, account or strategy")
@@ -213,20 +216,21 @@ class SubscriptionAdmin(TenantModelAdmin):
     list_per_page = 50
     autocomplete_fields = ("strategy", "account")
     fieldsets = (
-        (None, {"fields": (("strategy", "account"), "status")}),
+        (None, {"fields": (("strategy", "account"), "copy_existing")}),
         (
             _("Instead of the strategy's terms"),
             {"fields": (("follow_ratio", "fixed_notional", "max_leverage"), "max_slippage")},
         ),
         (_("Take profit and stop loss"), {"fields": PROTECTION_FIELDS}),
     )
-    actions = ("resume", "pause", "close_only", "stop")
+    actions = ("resume", "pause", "close_only", "stop", "stop_and_close", "stop_and_leave")
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("strategy", "account__customer")
+        rows = super().get_queryset(request).select_related("strategy", "account__customer")
+        return with_held(rows)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("strategy", "account") if obj else ()
+        return ("strategy", "account", "copy_existing") if obj else ()
 
     @admin.display(description=_("customer"), ordering="account__customer__name")
     def customer(self, row: Subscription) -> str:
@@ -238,7 +242,7 @@ class SubscriptionAdmin(TenantModelAdmin):
 
     @admin.display(description=_("status"), ordering="status")
     def state(self, row: Subscription) -> str:
-        return state_badge(row)
+        return state_of(row)
 
     @admin.display(description=_("ratio"))
     def ratio(self, row: Subscription) -> str:
@@ -256,39 +260,9 @@ class SubscriptionAdmin(TenantModelAdmin):
     def orders(self, row: Subscription) -> str:
         return list_of("trading_order", f"subscription={row.pk}", _("Orders"))
 
-    @admin.action(description=_("Follow"), permissions=["manage_strategies"])
-    def resume(self, request: HttpRequest, queryset: Any) -> Any:
-        return self._set(request, queryset, SubscriptionStatus.ACTIVE)
-
-    @admin.action(description=_("Pause"), permissions=["manage_strategies"])
-    def pause(self, request: HttpRequest, queryset: Any) -> Any:
-        return self._set(request, queryset, SubscriptionStatus.PAUSED)
-
-    @admin.action(description=_("Follow closes only"), permissions=["manage_strategies"])
-    def close_only(self, request: HttpRequest, queryset: Any) -> Any:
-        return self._set(request, queryset, SubscriptionStatus.CLOSE_ONLY)
-
-    @admin.action(description=_("Stop"), permissions=["manage_strategies"])
-    def stop(self, request: HttpRequest, queryset: Any) -> Any:
-        return self._set(request, queryset, SubscriptionStatus.STOPPED)
-
-    def _set(self, request: HttpRequest, queryset: Any, status: SubscriptionStatus) -> Any:
-        reason = confirmed(request)
-        if reason is None:
-            title = _("Set %(count)d subscriptions to %(verb)s") % {
-                "count": queryset.count(),
-                "verb": str(status.label).lower(),
-            }
-            text = _CONSEQUENCES[status.value]
-            return confirm(self, request, queryset, title=title, consequences=[text], button=title)
-        terms: Any = {"status": status, "actor": request.user, "reason": reason}
-        run = partial(services.set_subscription_status, **terms)
-        return apply_to_rows(self, request, queryset, lambda row: run(subscription=row))
-
 
 _CONSEQUENCES = {
     "active": _("Signals are copied again from now on."),
-    "paused": _("Nothing is copied, not even closes. Positions stay open."),
-    "close_only": _("Nothing new is opened. Closes and reductions go on."),
-    "stopped": _("The strategy is no longer followed. Positions stay open."),
+    "paused": _("Nothing new is opened. What is held is closed with the leader."),
+    "archived": _("Nobody follows it any more: its subscriptions are stopped."),
 }

@@ -53,6 +53,7 @@ __all__ = [
     "change_subscription",
     "close_only_subscription",
     "create_strategy",
+    "follow",
     "pause_subscription",
     "resume_subscription",
     "set_strategy_status",
@@ -217,6 +218,16 @@ def subscribe(
     )
     copy_existing(link, actor=actor)
     return link
+
+
+@transaction.atomic
+def follow(*, subscription: Subscription, actor: User | None, reason: str = "") -> Subscription:
+    """Resume a following; one that was stopped begins again, on the terms that it had."""
+    link = Subscription.objects.select_related("strategy", "account").get(pk=subscription.pk)
+    if link.status != SubscriptionStatus.STOPPED:
+        return resume_subscription(subscription=link, actor=actor, reason=reason)
+    terms: Any = {name: getattr(link, name) for name in SubscriptionTerms.__annotations__}
+    return subscribe(strategy=link.strategy, account=link.account, actor=actor, **terms)
 
 
 @transaction.atomic

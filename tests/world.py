@@ -44,6 +44,7 @@ from trading.models import (
     Protection,
     QuarantinedReport,
     ReconcileRun,
+    Repair,
     StreamLease,
 )
 from trading.switch import set_limit, set_mode
@@ -228,6 +229,16 @@ def _safety(world: World, canary: str) -> None:
         account=account, cause="reconnect", started_at=now, finished_at=now, ok=False,
         error=f"HTTP 504 {canary}".strip(),
     ).save()  # fmt: skip
+    for kind, target, action, side in (
+        ("foreign", 3, "follow", "net"), ("under", 5, "increase", "long"),
+    ):  # fmt: skip
+        Repair(
+            account=account, inst_id=order.inst_id, position_side=side,
+            open_key=f"{account.pk}|{order.inst_id}|{kind}", kind=kind, exchange=Decimal(0),
+            ours=Decimal(3), target=Decimal(target), action=action, quantity=Decimal(2),
+            evidence={"explained": True, "external": "-3", "leader": "30", "readings": 2},
+            reason=canary, created_at=now, seen_at=now,
+        ).save()  # fmt: skip
     LedgerAudit(
         is_clean=False, accounts=3, orders=40, fills=55, signals=9, finding_count=1,
         counts={"I5": 1}, findings=[

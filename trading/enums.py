@@ -81,11 +81,16 @@ class EventSource(TextChoices):
 
 
 class OrderCause(TextChoices):
-    """What an order comes from: a decision of ours, or a protection that was triggered."""
+    """What an order comes from: a decision of ours, a protection that was triggered, a repair,
+    or a hand: our staff's here, or the customer's own at the exchange.
+    """
 
     SIGNAL = "signal", _("Signal")
     TAKE_PROFIT = "take_profit", _("Take profit")
     STOP_LOSS = "stop_loss", _("Stop loss")
+    REPAIR = "repair", _("Repair")
+    STAFF = "staff", _("Closed by staff")
+    EXTERNAL = "external", _("By hand at the exchange")
 
 
 class ActionKind(TextChoices):
@@ -127,6 +132,44 @@ class SettlementState(TextChoices):
     WAITING = "waiting", pgettext_lazy("action", "Waiting")
     DONE = "done", _("Done")
     REFUSED = "refused", _("Not done")
+
+
+class DriftClass(TextChoices):
+    """What the exchange, our own orders and the target of following say together."""
+
+    CLEAN = "clean", _("As it should be")
+    IN_FLIGHT = "in_flight", _("Orders are on their way")
+    EXPLAINED = "explained", _("Less, as it was decided")
+    LEDGER_DRIFT = "ledger_drift", _("Our books are wrong")
+    ORPHAN = "orphan", _("Left over")
+    OVER = "over", _("Too much")
+    UNDER = "under", _("Too little")
+    MISSING = "missing", _("Missing")
+    WRONG_SIDE = "wrong_side", _("On the wrong side")
+    FOREIGN = "foreign", _("Not by us")
+
+
+class RepairAction(TextChoices):
+    """What puts a difference right."""
+
+    NOTHING = "nothing", _("Take note")
+    CLOSE = "close", _("Close it")
+    REDUCE = "reduce", _("Reduce it to the target")
+    INCREASE = "increase", _("Bring it up to the target")
+    FOLLOW = "follow", _("Follow on from what is there")
+    END = "end", _("End this following, and close what is ours")
+
+
+class RepairState(TextChoices):
+    """How far a repair is; the table of its steps is in `trading.repairs`."""
+
+    PROPOSED = "proposed", _("Proposed")
+    APPROVED = "approved", _("Approved")
+    REJECTED = "rejected", _("Rejected")
+    SENT = "sent", _("Sent")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+    EXPIRED = "expired", _("No longer needed")
 
 
 class DecisionOutcome(TextChoices):
@@ -238,6 +281,11 @@ class Reason(TextChoices):
     FLATTEN_OVER = "FLATTEN_OVER", _("The flatten it belonged to is over")
     NOT_IN_CYCLE = "NOT_IN_CYCLE", _("This position was not copied")
     EQUITY_UNKNOWN = "EQUITY_UNKNOWN", _("Equity is not known")
+    LEADER_EQUITY_UNKNOWN = "LEADER_EQUITY_UNKNOWN", _("Leader's equity or leverage is not known")
+    STOP_LOSS_MISSING = "STOP_LOSS_MISSING", _("No stop loss to size by")
+    ALLOCATION_FULL = "ALLOCATION_FULL", _("Allocated capital is used up")
+    EXPOSURE_ABOVE_LIMIT = "EXPOSURE_ABOVE_LIMIT", _("All positions together above the limit")
+    MGN_MODE_CONFLICT = "MGN_MODE_CONFLICT", _("Held in the other margin mode")
     PRICE_UNKNOWN = "PRICE_UNKNOWN", _("No fresh price")
     INSTRUMENT_UNKNOWN = "INSTRUMENT_UNKNOWN", _("Instrument not known in this market")
     INSTRUMENT_SUSPENDED = "INSTRUMENT_SUSPENDED", _("Instrument is not trading")

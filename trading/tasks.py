@@ -33,6 +33,7 @@ from trading.execution.flatten import flatten_now
 from trading.execution.lanes import successors
 from trading.execution.memory import settle_memory
 from trading.execution.protecting import keep_protections_of
+from trading.execution.repairing import carry_out_repairs, finish_repairs
 from trading.execution.sweep import finish_proofs
 from trading.leader_keys import verify_leader as verify_leader_key
 from trading.leader_keys import verify_pending_leaders
@@ -40,6 +41,7 @@ from trading.leases import alive_count, beat_heartbeat, single_flight
 from trading.outgoing import Outgoing
 from trading.pace import pace
 from trading.paper import ensure_opened
+from trading.sync.leaders.linking import find_unkept, forget_old_trades
 from trading.sync.maintenance import watch_markets as watch_announcements
 from trading.sync.reconcile import forget_old_runs as forget_runs
 from trading.sync.reconcile import reconcile_account as reconcile
@@ -86,6 +88,16 @@ def act() -> None:
 
 
 @shared_task
+def repair() -> None:
+    """Differences that may be put right: write their orders and send them."""
+    with all_tenants("repairs of every desk are due alike"):
+        finish_repairs()
+        order_ids = carry_out_repairs()
+    if order_ids:
+        send_orders(order_ids)
+
+
+@shared_task
 def sweep_orders() -> None:
     """Find what was left undone anywhere on the way from signal to final order.
 
@@ -110,6 +122,7 @@ def _sweep_unfinished() -> None:
     _without_stopping(settle_left_over, "cycles")
     _without_stopping(end_these, "followings that are being stopped")
     _without_stopping(finish_proofs, "proofs")
+    _without_stopping(repair, "repairs")
 
 
 def _without_stopping(job: Callable[[], object], what: str) -> None:
@@ -167,8 +180,15 @@ def watch_markets() -> None:
 
 
 @shared_task
+def watch_leaders() -> None:
+    """Say of which leaders nothing is heard, when no streams process is there to say it."""
+    find_unkept()
+
+
+@shared_task
 def forget_old_runs() -> None:
     forget_runs()
+    forget_old_trades()
 
 
 @shared_task

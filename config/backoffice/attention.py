@@ -19,8 +19,8 @@ from customers.enums import AccountStatus, KeyStatus
 from customers.models import ExchangeAccount
 from notifications.enums import DestinationStatus, State
 from notifications.models import Destination, Notification
-from signals.enums import SignalStatus, SourceStatus
-from signals.models import Signal, SignalSource
+from signals.enums import LeaderLink, SignalStatus, SourceStatus
+from signals.models import LeaderAccount, Signal, SignalSource
 from trading.admin.limits import applies_to
 from trading.enums import (
     FINAL_STATES,
@@ -28,8 +28,10 @@ from trading.enums import (
     BreakerState,
     FlattenStep,
     OrderState,
+    RepairState,
     TradingMode,
 )
+from trading.execution import deciding_repairs
 from trading.execution.flatten import leaving
 from trading.models import (
     Breaker,
@@ -37,6 +39,7 @@ from trading.models import (
     FlattenRun,
     LedgerAudit,
     Order,
+    Repair,
     StreamLease,
     TradingState,
 )
@@ -44,7 +47,10 @@ from trading.models import (
 SOCKET_SILENT_AFTER: Final = timedelta(seconds=60)
 CLOCK_COUNTS_FOR: Final = timedelta(minutes=3)
 LOOK_BACK: Final = timedelta(days=7)
-_ASKED: Final = {leaving.ACTION: gettext_lazy("Leave flatten")}
+_ASKED: Final = {
+    leaving.ACTION: gettext_lazy("Leave flatten"),
+    deciding_repairs.REOPEN: gettext_lazy("Open again what was closed by hand"),
+}
 WORST_FIRST: Final = ("unknown", "danger", "warn")
 
 
@@ -71,8 +77,10 @@ def matters() -> list[Matter]:
         *_clocks(),
         *_keys(),
         *_sockets(),
+        *_leaders(),
         *_sources(),
         *_signals(),
+        *_repairs(),
         *_held_signals(),
         *_audits(),
         *_approvals(),
@@ -214,6 +222,22 @@ def _sockets() -> list[Matter]:
     return [Matter("warn", "cable", title % {"n": len(quiet)}, text, since, url, _("Open sockets"))]
 
 
+def _leaders() -> list[Matter]:
+    unheard = LeaderAccount.objects.filter(link__in=(LeaderLink.STALE, LeaderLink.ERROR))
+    return [
+        Matter(
+            "danger",
+            "sensors",
+            _("Nothing is heard of leader %(name)s") % {"name": leader.source.name},
+            leader.link_reason or _("What it trades is caught up with when it is heard again."),
+            leader.link_since,
+            reverse("admin:signals_leaderaccount_change", args=(leader.pk,)),
+            _("Open leader"),
+        )
+        for leader in unheard.select_related("source").order_by("link_since")[:5]
+    ]
+
+
 def _sources() -> list[Matter]:
     rows = SignalSource.objects.filter(status=SourceStatus.QUARANTINED).order_by("updated_at")
     return [
@@ -242,6 +266,23 @@ def _signals() -> list[Matter]:
     text = first.reason_text or _("It could not be copied in five tries.")
     url = _list("signals_signal", "status__exact=quarantined")
     return [Matter("warn", "front_hand", title, text, first.received_at, url, _("Open signals"))]
+
+
+def _repairs() -> list[Matter]:
+    rows = Repair.objects.filter(state=RepairState.PROPOSED).order_by("created_at")
+    waiting = list(rows.select_related("account__customer")[:100])
+    if not waiting:
+        return []
+    count, first = len(waiting), waiting[0]
+    title = ngettext(
+        "%(n)d position is not as it should be", "%(n)d positions are not as they should be", count
+    ) % {"n": count}
+    text = f"{first.account.customer.name}, {first.inst_id}: {first.get_kind_display().lower()}"
+    url = reverse("admin:trading_repair_decide", args=(first.pk,))
+    if count > 1:
+        url = _list("trading_repair", "state__exact=proposed")
+    kind = "danger" if any("link_was" in row.evidence for row in waiting) else "warn"
+    return [Matter(kind, "healing", title, text, first.created_at, url, _("Decide"))]
 
 
 def _held_signals() -> list[Matter]:

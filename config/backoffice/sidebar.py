@@ -9,6 +9,7 @@ from typing import Any, Final
 from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -21,10 +22,10 @@ from customers.enums import KeyStatus
 from customers.models import ExchangeAccount
 from notifications.enums import DestinationStatus
 from notifications.models import Destination
-from signals.enums import SourceStatus
-from signals.models import SignalSource
-from trading.enums import BreakerState, OrderState, TradingMode
-from trading.models import Breaker, Order, TradingState
+from signals.enums import LeaderLink, SourceStatus
+from signals.models import LeaderAccount, SignalSource
+from trading.enums import BreakerState, OrderState, RepairState, TradingMode
+from trading.models import Breaker, Order, Repair, TradingState
 
 ENVIRONMENTS: Final = {"demo": (_("Demo"), "info"), "test": (_("Test"), "info")}
 
@@ -53,6 +54,12 @@ def sources_set_aside() -> int:
     return int(SignalSource.objects.filter(status=SourceStatus.QUARANTINED).count())
 
 
+def leaders_unheard() -> int:
+    unheard = (LeaderLink.STALE, LeaderLink.ERROR)
+    wrong = Q(link__in=unheard) | Q(key_status=KeyStatus.REFUSED)
+    return int(LeaderAccount.objects.filter(wrong).count())
+
+
 def switches_on() -> int:
     return int(TradingState.objects.exclude(mode=TradingMode.ACTIVE).count())
 
@@ -67,6 +74,10 @@ def approvals_open() -> int:
             status=ApprovalStatus.PENDING, expires_at__gt=timezone.now()
         ).count()
     )
+
+
+def repairs_waiting() -> int:
+    return int(Repair.objects.filter(state=RepairState.PROPOSED).count())
 
 
 def destinations_failing() -> int:
@@ -110,6 +121,13 @@ GROUPS: Final = (
                 kind="danger",
             ),
             Item(_("Sources"), "rss_feed", "signals.SignalSource", count=sources_set_aside),
+            Item(
+                _("Leader accounts"),
+                "sensors",
+                "signals.LeaderAccount",
+                count=leaders_unheard,
+                kind="danger",
+            ),
             Item(_("Strategies"), "account_tree", "strategies.Strategy"),
             Item(_("Subscriptions"), "link", "strategies.Subscription"),
             Item(_("Instruments"), "candlestick_chart", "trading.Instrument"),
@@ -130,6 +148,7 @@ GROUPS: Final = (
             Item(_("Audit trail"), "menu_book", "accounts.AuditEntry"),
             Item(_("Approvals"), "how_to_reg", "accounts.Approval", count=approvals_open),
             Item(_("Quarantined reports"), "report", "trading.QuarantinedReport"),
+            Item(_("Repairs"), "healing", "trading.Repair", count=repairs_waiting, kind="danger"),
             Item(_("Reconcile runs"), "sync_problem", "trading.ReconcileRun"),
             Item(_("Ledger audits"), "balance", "trading.LedgerAudit"),
         ),

@@ -7,7 +7,7 @@ from typing import ClassVar
 from rest_framework import serializers
 
 from accounts.api.serializers import DeskInput, DeskSerializer, Figure
-from signals.enums import Direction, Intent, QuantityMode, SignalStatus
+from signals.enums import Direction, Intent, LeaderMarginMode, QuantityMode, SignalStatus
 from signals.models import Signal, SignalSource
 from signals.parsing.copydesk import MAX_TTL_SECONDS
 from signals.parsing.fields import MAX_ID_LETTERS, MAX_INSTRUMENT_LETTERS
@@ -76,6 +76,12 @@ class SignalInput(DeskInput):
     )
     reference_price = Figure(required=False)
     leverage = Figure(required=False)
+    leader_equity = Figure(
+        required=False, help_text="USDT. Strategies that size in proportion to equity need it."
+    )
+    margin_mode = serializers.ChoiceField(
+        choices=LeaderMarginMode.choices, required=False, help_text="How the leader margins it."
+    )
     take_profit = Figure(
         required=False, help_text="A price; for `open`, `add`, `flip` and `target`, not on spot."
     )

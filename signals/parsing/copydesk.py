@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from signals.enums import Direction, Intent, QuantityMode
+from signals.enums import Direction, Intent, LeaderMarginMode, QuantityMode
 from signals.parsing import fields, strict_json
-from signals.parsing.normal import ParsedSignal, ParseError, Quantity
+from signals.parsing.normal import LeaderNumbers, ParsedSignal, ParseError, Quantity
 
 MAX_LEVERAGE = 1000
 MAX_TTL_SECONDS = 3600
@@ -37,6 +37,8 @@ FIELDS = frozenset(
         "quantity",
         "reference_price",
         "leverage",
+        "leader_equity",
+        "margin_mode",
         "ttl_seconds",
         *PROTECTIONS,
     }
@@ -62,8 +64,9 @@ def read(payload: fields.Fields) -> ParsedSignal:
     external_id, time = payload.get("id"), payload.get("time")
     if external_id is None and time is None:
         raise ParseError("id", "id or time is required")
-    price, lever, ttl = (
-        payload.get(name) for name in ("reference_price", "leverage", "ttl_seconds")
+    price, lever, ttl, equity, margin_mode = (
+        payload.get(name)
+        for name in ("reference_price", "leverage", "ttl_seconds", "leader_equity", "margin_mode")
     )
     intent = fields.choice(fields.required(payload, "intent"), "intent", Intent)
     stop_loss, take_profit = (_protection(payload, name, intent) for name in PROTECTIONS)
@@ -76,6 +79,10 @@ def read(payload: fields.Fields) -> ParsedSignal:
         quantity=None if intent in WITHOUT_QUANTITY else _quantity(payload, intent),
         reference_price=None if price is None else fields.positive(price, "reference_price"),
         leverage=None if lever is None else leverage(lever, "leverage"),
+        leader=LeaderNumbers(
+            equity=None if equity is None else fields.positive(equity, "leader_equity"),
+            margin_mode=_margin_mode(margin_mode),
+        ),
         take_profit=take_profit,
         stop_loss=stop_loss,
         ttl=None if ttl is None else _ttl(ttl),
@@ -121,6 +128,10 @@ def _protection(payload: fields.Fields, name: str, intent: Intent) -> Decimal | 
     if intent not in PROTECTED:
         raise ParseError(name, "valid for open, add, flip and target only")
     return fields.positive(price, name)
+
+
+def _margin_mode(value: object) -> LeaderMarginMode | None:
+    return None if value is None else fields.choice(value, "margin_mode", LeaderMarginMode)
 
 
 def _ttl(value: object) -> timedelta:

@@ -81,10 +81,14 @@ def only_market(payload: fields.Fields, name: str, prefix: str = "") -> None:
         raise ParseError(prefix + name, ONLY_MARKET)
 
 
+PERCENTAGES = frozenset(
+    {QuantityMode.PERCENT, QuantityMode.PERCENT_EQUITY, QuantityMode.PERCENT_AVAILABLE}
+)
+
+
 def quantity(value: object, path: str, mode: QuantityMode) -> Quantity:
     number = fields.positive(value, path)
-    percent = mode in (QuantityMode.PERCENT, QuantityMode.PERCENT_EQUITY)
-    if percent and number > MAX_PERCENT:
+    if mode in PERCENTAGES and number > MAX_PERCENT:
         raise ParseError(path, f"must not be above {MAX_PERCENT}")
     return Quantity(mode, number)
 

@@ -25,7 +25,7 @@ UNITS: Mapping[str, QuantityMode] = {
     "": QuantityMode.BASE,
     "q": QuantityMode.NOTIONAL,
     "%": QuantityMode.PERCENT_EQUITY,
-    "a%": QuantityMode.PERCENT_EQUITY,
+    "a%": QuantityMode.PERCENT_AVAILABLE,
     "p%": QuantityMode.PERCENT,
 }
 NAMES = {

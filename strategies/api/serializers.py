@@ -8,16 +8,16 @@ from typing import Any, Final
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from accounts.api.serializers import DeskInput, DeskSerializer, Figure, RowField
+from accounts.api.serializers import DeskInput, DeskSerializer, Figure, ReasonInput, RowField
 from customers.models import Customer, ExchangeAccount
-from strategies.enums import ProtectionBasis
+from strategies.enums import CloseType, CopyExisting, ProtectionBasis
 from strategies.models import Strategy, Subscription
 
 PROTECTION: Final = (
     "take_profit_ratio", "stop_loss_ratio", "protection_basis", "mirror_protection",
 )  # fmt: skip
 TERMS: Final = (
-    "follow_ratio", "fixed_notional", "max_leverage", "max_slippage", *PROTECTION,
+    "follow_ratio", "fixed_notional", "max_leverage", "max_slippage", "copy_existing", *PROTECTION,
 )  # fmt: skip
 
 
@@ -58,7 +58,8 @@ class SubscriptionSerializer(DeskSerializer):
         model = Subscription
         fields = (
             "id", "strategy_id", "strategy_name", "customer_id", "customer_name", "account_id",
-            "account_label", "status", "follow_ratio", "fixed_notional", "max_leverage",
+            "account_label", "status", "ending", "ending_at", "started_at", "copy_existing",
+            "is_shadow", "follow_ratio", "fixed_notional", "max_leverage",
             "max_slippage", *PROTECTION, "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = fields
@@ -82,6 +83,7 @@ class BindInput(DeskInput):
         choices=ProtectionBasis.choices, required=False, allow_blank=True
     )
     mirror_protection = serializers.BooleanField(required=False, allow_null=True, default=None)
+    copy_existing = serializers.ChoiceField(choices=CopyExisting.choices, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         named = {"customer_id", "account_id"} & set(attrs)
@@ -89,6 +91,14 @@ class BindInput(DeskInput):
             reason = _("Name either a customer or one of its accounts.")
             raise serializers.ValidationError(dict.fromkeys(("customer_id", "account_id"), reason))
         return attrs
+
+
+class StopInput(ReasonInput):
+    """How it ends, and why."""
+
+    close = serializers.ChoiceField(
+        choices=CloseType.choices, required=False, default=CloseType.COPY_CLOSE
+    )
 
 
 class Bound(serializers.Serializer[Any]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -22,10 +23,11 @@ from strategies.api.serializers import (
     TERMS,
     BindInput,
     Bound,
+    StopInput,
     StrategySerializer,
     SubscriptionSerializer,
 )
-from strategies.enums import StrategyStatus
+from strategies.enums import CloseType, StrategyStatus
 from strategies.models import Strategy, Subscription
 
 MANAGE = Need(ApiScope.TRADE, Ability.MANAGE_STRATEGIES)
@@ -92,12 +94,13 @@ class SubscriptionViewSet(ListModelMixin, RetrieveModelMixin, DeskViewSet):
     queryset = Subscription.objects.select_related("strategy", "account__customer")
     serializer_class = SubscriptionSerializer
     filterset_class = SubscriptionFilters
-    needs = {"pause": MANAGE, "resume": MANAGE}
+    needs = {"pause": MANAGE, "resume": MANAGE, "close_only": MANAGE, "stop": MANAGE}
 
     @extend_schema(request=ReasonInput, responses={200: SubscriptionSerializer})
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, **kwargs: Any) -> Response:
-        """Copy nothing, not even closes, until resumed. Repeating it changes nothing."""
+        """Open nothing until resumed; what is held is still closed with the leader. Repeating it
+        changes nothing."""
         return self._told(services.pause_subscription)
 
     @extend_schema(request=ReasonInput, responses={200: SubscriptionSerializer})
@@ -105,6 +108,22 @@ class SubscriptionViewSet(ListModelMixin, RetrieveModelMixin, DeskViewSet):
     def resume(self, request: Request, **kwargs: Any) -> Response:
         """Copy again. Repeating it changes nothing; one that stopped must be bound anew."""
         return self._told(services.resume_subscription)
+
+    @extend_schema(request=ReasonInput, responses={200: SubscriptionSerializer})
+    @action(detail=True, methods=["post"], url_path="close-only")
+    def close_only(self, request: Request, **kwargs: Any) -> Response:
+        """Follow closes and reductions and open nothing, until resumed or stopped."""
+        return self._told(services.close_only_subscription)
+
+    @extend_schema(request=StopInput, responses={200: SubscriptionSerializer})
+    @action(detail=True, methods=["post"])
+    def stop(self, request: Request, **kwargs: Any) -> Response:
+        """End the following. `close` says what becomes of what it holds: `copy_close` follows
+        closes until it is flat, `market_close` closes it now, `manual_close` leaves it to a
+        person. It is `stopped` when nothing is held, or at once where a person takes over; until
+        then `close_only`, with `ending` saying how it ends. Repeating it changes nothing."""
+        close = CloseType(self.given(StopInput)["close"])
+        return self._told(partial(services.stop_subscription, close=close))
 
     def _told(self, change: Any) -> Response:
         link = self.get_object()

@@ -250,3 +250,27 @@ def test_archived_rows_are_not_bound(programs: Programs) -> None:
         Strategy.objects.filter(pk=strategy.pk).update(status=StrategyStatus.ARCHIVED)
     response = programs.integrator.post(address, {"customer_id": str(customer.uid)})
     assert told(response)[2] == [("strategy", "The strategy is archived.")]
+
+
+@pytest.mark.parametrize("close", ["copy_close", "market_close", "manual_close"])
+def test_stopping_says_how_it_ends(programs: Programs, close: str) -> None:
+    address = f"subscriptions/{programs.world.subscriptions[1].uid}"
+
+    answer = programs.integrator.post(f"{address}/stop", {"close": close, "reason": "over"})
+
+    assert answer.status_code == 200
+    data = answer.json()["data"]
+    assert data["ending"] == close
+    assert data["status"] == "stopped", "it holds nothing"
+    refused = programs.integrator.post(f"{address}/stop", {"close": "at once"})
+    assert fields_of(refused) == ["close"]
+
+
+def test_close_only_is_set_and_resumed(programs: Programs) -> None:
+    address = f"subscriptions/{programs.world.subscriptions[1].uid}"
+
+    told_ = programs.integrator.post(f"{address}/close-only", {"reason": "quiet"})
+
+    assert told_.json()["data"]["status"] == "close_only"
+    assert programs.integrator.post(f"{address}/resume").json()["data"]["status"] == "active"
+    assert len(diary(programs, "subscription.close_only")) == 1

@@ -237,13 +237,48 @@ def test_a_strategy_is_made_with_its_source(desk: Tenant) -> None:
 def test_a_subscription_is_made(desk: Tenant) -> None:
     strategy = make.make_strategy(tenant=desk)
     account = make.make_account(make.make_customer(desk))
-    form = {"strategy": strategy.pk, "account": account.pk, "status": "active"}
+    form = {"strategy": strategy.pk, "account": account.pk, "copy_existing": "no"}
 
     assert (
         signed_in(desk).post(reverse("admin:strategies_subscription_add"), form).status_code == 302
     )
     with tenant_scope(desk):
-        assert Subscription.objects.get().account == account
+        link = Subscription.objects.get()
+    assert (link.account_id, link.status) == (account.pk, "active")
+    assert link.started_at is not None
+
+
+@pytest.mark.parametrize(
+    ("action", "was", "becomes"),
+    [
+        ("pause", "active", ("paused", "")),
+        ("resume", "paused", ("active", "")),
+        ("resume", "stopped", ("active", "")),
+        ("close_only", "active", ("close_only", "")),
+        ("stop", "active", ("stopped", "copy_close")),
+        ("stop_and_close", "paused", ("stopped", "market_close")),
+        ("stop_and_leave", "close_only", ("stopped", "manual_close")),
+    ],
+)
+def test_a_subscription_is_moved_after_asking(
+    desk: Tenant, action: str, was: str, becomes: tuple[str, str]
+) -> None:
+    link = make.subscribe(make.make_strategy(tenant=desk), status=was)
+    page = reverse("admin:strategies_subscription_changelist")
+    form = {"action": action, "_selected_action": link.pk}
+    client = signed_in(desk)
+
+    asked = client.post(page, form)
+    with tenant_scope(desk):
+        assert Subscription.objects.get().status == was
+    client.post(page, form | {"confirmed": "1", "reason": "as agreed"})
+
+    assert asked.status_code == 200
+    with tenant_scope(desk):
+        moved = Subscription.objects.get()
+        entry = AuditEntry.objects.filter(action__startswith="subscription.").latest("at")
+    assert (moved.status, moved.ending) == becomes
+    assert entry.actor_id is not None
 
 
 def test_archiving_asks_first_then_goes_through_the_service(desk: Tenant) -> None:

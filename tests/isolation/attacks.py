@@ -42,8 +42,10 @@ FURTHER_PAGES = {
     "customers.Customer": ("portal", "paper"),
     "customers.ExchangeAccount": ("key", "paper", "reset"),
     "notifications.Destination": ("test",),
+    "signals.LeaderAccount": ("key",),
     "signals.SignalSource": ("secret", "address"),
     "trading.Order": ("ask", "settle"),
+    "trading.Repair": ("decide",),
     "trading.Position": ("protect",),
     "trading.Protection": ("ask",),
 }

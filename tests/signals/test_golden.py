@@ -22,7 +22,7 @@ def written(value: Any) -> Any:
     """The normal form as its file has it: what is empty is left out."""
     if isinstance(value, dict):
         kept = {name: written(one) for name, one in value.items()}
-        return {name: one for name, one in kept.items() if one not in (None, "")}
+        return {name: one for name, one in kept.items() if one not in (None, "", {})}
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, datetime):

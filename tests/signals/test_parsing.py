@@ -224,7 +224,7 @@ def test_decimals_are_exact(written: str, value: str) -> None:
             "mode",
             {"quantity": {"mode": "lots", "value": 1}},
             "quantity.mode",
-            "must be one of contracts, base, notional, percent, percent_equity",
+            "must be one of contracts, base, notional, percent, percent_equity, pct_available",
         ),
         (
             "open by percent",

@@ -14,6 +14,7 @@ from trading.admin import (
     processes,
     protections,
     reconcile,
+    repairs,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "processes",
     "protections",
     "reconcile",
+    "repairs",
 ]

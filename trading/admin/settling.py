@@ -41,7 +41,7 @@ from trading.models import (
     ReconcileRun,
     Settlement,
 )
-from trading.sync.drift import find_drifts
+from trading.sync.truth import find_drifts
 
 MOST_SHOWN = 100
 _NEEDS = {

@@ -17,7 +17,7 @@ from accounts.tenancy import all_tenants
 from signals.enums import Direction, SignalPurpose
 from signals.models import LeaderPosition, Signal
 from signals.standing import opposite
-from trading.enums import Leg, ProtectionState
+from trading.enums import Leg, OrderCause, ProtectionState
 from trading.leases import db_now
 from trading.models import Cycle, Instrument, Order, Protection
 from trading.positions_held import NOTHING, Holding, read_holdings
@@ -137,9 +137,10 @@ def _is_over(cycle: _Cycle, holding: Holding, dust: Decimal) -> bool:
 
 
 def _is_stopped_out(cycle: _Cycle) -> bool:
-    """A protection closed it: what the leader does next with this position is not followed."""
+    """A protection or our staff closed it: what the leader does next with it is not followed."""
     triggered = Protection.objects.filter(cycle_id=cycle.pk, state=ProtectionState.TRIGGERED)
-    return bool(triggered.exists())
+    by_staff = Order.objects.filter(cycle_id=cycle.pk, cause=OrderCause.STAFF)
+    return bool(triggered.exists() or by_staff.exists())
 
 
 def _is_left(cycle: _Cycle) -> bool:

@@ -33,6 +33,7 @@ AGAIN_S = 2.2
 PAUSE_S = 0.2
 SLOWEST = timedelta(seconds=15)
 UNSEEN_FILL = timedelta(seconds=3)
+NEVER_RESTS = (OrderType.MARKET, OrderType.IOC, OrderType.FOK)
 ALERT_AFTER = timedelta(seconds=60)
 MANUAL_AFTER = timedelta(minutes=10)
 MAX_OPEN_ATTEMPTS = 3
@@ -92,7 +93,9 @@ def _settle_safely(one: Asked) -> None:
 
 
 def _due(now: datetime, limit: int, market: str) -> list[Order]:
-    """Unknown ones, sent ones whose sender is gone, and placed market orders nobody saw fill."""
+    """Unknown ones, sent ones whose sender is gone, and those that never rest but were not seen
+    to fill.
+    """
     placed = (OrderState.LIVE, OrderState.PARTIALLY_FILLED)
     rows = Order.objects.filter(market=market) if market else Order.objects.all()
     return list(
@@ -100,7 +103,7 @@ def _due(now: datetime, limit: int, market: str) -> list[Order]:
             Q(state__in=(OrderState.UNKNOWN, OrderState.SENDING))
             | Q(
                 state__in=placed,
-                order_type=OrderType.MARKET,
+                order_type__in=NEVER_RESTS,
                 sent_at__lt=now - UNSEEN_FILL,
             )
         )

@@ -38,6 +38,10 @@ BARRED: Final[Mapping[str, Texts]] = {
         _("You hold %(inst_id)s in the other direction, and this account can hold only one."),
         _("You hold the other direction, and this account can hold only one."),
     ),
+    R.MGN_MODE_CONFLICT: (
+        _("You hold %(inst_id)s in the other margin mode. A second position is not opened."),
+        _("You hold this in the other margin mode. A second position is not opened."),
+    ),
     R.SHORT_NOT_POSSIBLE: (
         _("%(inst_id)s is a spot pair. What is not owned cannot be sold."),
         _("This is a spot pair. What is not owned cannot be sold."),
@@ -65,7 +69,16 @@ BARRED: Final[Mapping[str, Texts]] = {
 
 UNKNOWN: Final[Mapping[str, Texts]] = {
     R.EQUITY_UNKNOWN: (
-        _("The signal is a share of your equity, and OKX has not told us your equity yet."),
+        _(
+            "Your size depends on your equity, and OKX has not told us your equity in the last "
+            "minute."
+        ),
+    ),
+    R.LEADER_EQUITY_UNKNOWN: (
+        _("Your size depends on the leader's equity and leverage, and they were not told."),
+    ),
+    R.STOP_LOSS_MISSING: (
+        _("Your size depends on where the stop loss is, and the signal had none."),
     ),
     R.PRICE_UNKNOWN: (
         _(
@@ -138,6 +151,20 @@ LIMITS: Final[Mapping[str, Texts]] = {
         ),
         _("Today's total is %(used)s. Your daily limit of %(limit_money)s is used up."),
         _("Your daily limit is used up. Closes and reductions go on."),
+    ),
+    R.ALLOCATION_FULL: (
+        _(
+            "The capital allocated to this strategy is %(limit_money)s, and %(used)s of it is "
+            "margin of open positions."
+        ),
+        _("The capital allocated to this strategy is used up."),
+    ),
+    R.EXPOSURE_ABOVE_LIMIT: (
+        _(
+            "All your positions together may be worth %(limit_money)s. They are worth "
+            "%(used)s already."
+        ),
+        _("All your positions together are worth as much as they may be."),
     ),
     R.OPEN_POSITIONS_ABOVE_LIMIT: (
         _("With this order you would have %(positions)s open positions. Your limit is %(limit)s."),
@@ -277,6 +304,18 @@ CAPPED_BY: Final[Mapping[str, Texts]] = {
         _(
             "Copied with %(part)s of %(lots)s: %(used)s of your daily limit of "
             "%(limit_money)s were used."
+        ),
+    ),
+    R.ALLOCATION_FULL: (
+        _(
+            "Copied with %(part)s of %(lots)s: %(used)s of your allocated %(limit_money)s "
+            "were used."
+        ),
+    ),
+    R.EXPOSURE_ABOVE_LIMIT: (
+        _(
+            "Copied with %(part)s of %(lots)s: all your positions together may be worth "
+            "%(limit_money)s."
         ),
     ),
     R.ABOVE_MAX: (_("Copied with %(part)s of %(lots)s: OKX takes at most %(max)s in one order."),),

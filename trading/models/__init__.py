@@ -15,6 +15,7 @@ from trading.models.orders import ExternalOrder, Fill, Order, OrderAttempt, Orde
 from trading.models.positions import Balance, EquitySnapshot, Position
 from trading.models.protections import Protection
 from trading.models.reconcile import QuarantinedReport, ReconcileRun
+from trading.models.repairs import Repair
 from trading.models.settlements import Settlement
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "Protection",
     "QuarantinedReport",
     "ReconcileRun",
+    "Repair",
     "Settlement",
     "SocketLease",
     "StreamLease",

@@ -24,6 +24,11 @@ class ReconcileRun(TenantModel):
     ok = models.BooleanField(_("read in full"), default=False)
     changes = models.PositiveIntegerField(_("corrections"), default=0)
     drifts = models.JSONField(_("differences"), default=list)
+    unconfirmed = models.PositiveSmallIntegerField(
+        _("to be looked at again"),
+        default=0,
+        help_text=_("Differences that a second reading has to confirm before anything is done."),
+    )
     error = models.CharField(_("error"), max_length=300, blank=True)
 
     class Meta(TenantModel.Meta):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trading.sizing.exact import ceil_lot, floor_lot
+from trading.sizing.opening import affordable_share
 from trading.sizing.plans import (
     plan_add,
     plan_close,
@@ -13,17 +14,33 @@ from trading.sizing.plans import (
     split,
     target_quantity,
 )
-from trading.sizing.terms import Caps, CycleBase, SizingRequest, SizingResult, SizingTerms
-from trading.sizing.units import InstrumentRules, PriceUnknownError, contracts_from, notional
+from trading.sizing.terms import (
+    Caps,
+    CycleBase,
+    LeaderNumbers,
+    SizingRequest,
+    SizingResult,
+    SizingTerms,
+)
+from trading.sizing.units import (
+    InstrumentRules,
+    PriceUnknownError,
+    Traded,
+    contracts_from,
+    notional,
+)
 
 __all__ = [
     "Caps",
     "CycleBase",
     "InstrumentRules",
+    "LeaderNumbers",
     "PriceUnknownError",
     "SizingRequest",
     "SizingResult",
     "SizingTerms",
+    "Traded",
+    "affordable_share",
     "ceil_lot",
     "contracts_from",
     "floor_lot",

@@ -38,9 +38,14 @@ def _limits(request: SizingRequest, held: Decimal) -> Iterator[tuple[str, Reason
     room = caps.max_position_notional
     if room is not None:
         room = EXACT.subtract(room, product(held, notional_of_one(rules, request.price)))
+    allocation = caps.remaining_allocation
+    if allocation is not None and request.leverage is not None:
+        allocation = product(allocation, request.leverage)
     in_notional = (
         ("order_notional", Reason.ORDER_NOTIONAL_ABOVE_LIMIT, caps.max_order_notional),
+        ("allocation", Reason.ALLOCATION_FULL, allocation),
         ("daily_notional", Reason.DAILY_LIMIT, caps.remaining_daily_notional),
+        ("exposure", Reason.EXPOSURE_ABOVE_LIMIT, caps.remaining_exposure),
         ("position_notional", Reason.POSITION_NOTIONAL_ABOVE_LIMIT, room),
     )
     for name, reason, value in in_notional:

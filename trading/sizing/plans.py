@@ -9,19 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from signals.enums import Unit
-from strategies.enums import MinSizePolicy, SizingMode
+from strategies.enums import FIXED_AMOUNTS, MinSizePolicy
 from trading.enums import Leg, Reason
 from trading.sizing.caps import Bounded, apply_caps
 from trading.sizing.exact import EXACT, ZERO, ceil_lot, ceil_ratio, floor_lot, floor_ratio, product
+from trading.sizing.opening import CannotSizeError, opening_quantity
 from trading.sizing.terms import CycleBase, SizingRequest, SizingResult, Steps
-from trading.sizing.units import InstrumentRules, PriceUnknownError, notional_of_one
-
-PERCENT = Decimal(100)
-
-
-class _EquityUnknownError(ValueError):
-    """The opening is a share of an equity nobody knows."""
+from trading.sizing.units import InstrumentRules, PriceUnknownError
 
 
 def target_quantity(base: CycleBase, leader_after: Decimal, rules: InstrumentRules) -> Decimal:
@@ -40,12 +34,12 @@ def plan_open(request: SizingRequest) -> SizingResult:
     if request.leader_after <= 0:
         return _nothing(Reason.ALREADY_FLAT)
     try:
-        base = CycleBase(_opening_quantity(request), request.leader_after)
+        base = CycleBase(opening_quantity(request), request.leader_after)
         result = _sized(replace(request, base=base), base.follower_base)
     except PriceUnknownError:
         return _nothing(Reason.PRICE_UNKNOWN)
-    except _EquityUnknownError:
-        return _nothing(Reason.EQUITY_UNKNOWN)
+    except CannotSizeError as error:
+        return _nothing(error.reason)
     if result.quantity == 0:
         return result if result.reason == Reason.BELOW_MIN else replace(result, base=None)
     return result
@@ -57,6 +51,13 @@ def plan_add(request: SizingRequest) -> SizingResult:
     if base is None or base.follower_base <= 0:
         return _nothing(Reason.NOT_IN_CYCLE)
     expected = _expected(request)
+    again = request.terms.per_signal and request.terms.mode in FIXED_AMOUNTS
+    if again and request.leader_after > request.leader_before:
+        try:
+            base = _once_more(request, base)
+        except PriceUnknownError:
+            return _nothing(Reason.PRICE_UNKNOWN)
+        request = replace(request, base=base)
     target = target_quantity(base, request.leader_after, request.rules)
     steps: Steps = (("expected", expected), ("target", target))
     if expected > 0 and target <= expected:
@@ -68,7 +69,7 @@ def plan_add(request: SizingRequest) -> SizingResult:
         result = _sized(request, wanted)
     except PriceUnknownError:
         return _nothing(Reason.PRICE_UNKNOWN, steps)
-    stored = result.base if result.capped else None
+    stored = result.base if result.capped or again else None
     return replace(result, base=stored, steps=steps + result.steps)
 
 
@@ -163,20 +164,11 @@ def _expected(request: SizingRequest) -> Decimal:
     return EXACT.add(request.follower_position, request.follower_pending)
 
 
-def _opening_quantity(request: SizingRequest) -> Decimal:
-    """F_base of a cycle that opens, in contracts, not rounded to a lot."""
-    terms = request.terms
-    if terms.mode == SizingMode.FIXED_NOTIONAL:
-        if terms.amount is None:
-            raise ValueError("FIXED_NOTIONAL needs an amount")
-        return ceil_ratio(terms.amount, notional_of_one(request.rules, request.price))
-    if request.unit == Unit.CONTRACTS:
-        return ceil_ratio(product(terms.ratio, request.leader_after), Decimal(1))
-    if request.equity is None:
-        raise _EquityUnknownError
-    one = notional_of_one(request.rules, request.price)
-    share = product(terms.ratio, request.leader_after, max(request.equity, ZERO))
-    return ceil_ratio(share, product(one, PERCENT))
+def _once_more(request: SizingRequest, base: CycleBase) -> CycleBase:
+    """The pair after the fixed amount was added to what the leader's position stood for."""
+    followed = product(base.follower_base, request.leader_before)
+    before = ceil_ratio(followed, base.leader_base) if base.leader_base > 0 else ZERO
+    return CycleBase(EXACT.add(before, opening_quantity(request)), request.leader_after)
 
 
 def _sized(request: SizingRequest, wanted: Decimal) -> SizingResult:

@@ -37,6 +37,14 @@ class InstrumentRules:
         return self.max_limit_size if limit_order else self.max_market_size
 
 
+@dataclass(frozen=True, slots=True)
+class Traded:
+    """What the leader trades, and its price there."""
+
+    rules: InstrumentRules
+    price: Decimal | None
+
+
 def notional_of_one(rules: InstrumentRules, price: Decimal | None) -> Decimal:
     """Quote value of one contract; an inverse one needs no price, else `PriceUnknownError`."""
     if rules.inverse:
@@ -66,6 +74,20 @@ def contracts_from(
     if rules.inverse:
         return ceil_ratio(product(value, _known(price)), rules.contract_value)
     return ceil_ratio(value, _contract_value(rules))
+
+
+def in_own_contracts(
+    own: InstrumentRules, own_price: Decimal | None, theirs: Traded | None
+) -> tuple[Decimal, Decimal]:
+    """(own, theirs): so much of one of theirs is in one of ours, as theirs / own.
+
+    By coins where both are counted in them, since the two prices differ by a little.
+    """
+    if theirs is None:
+        return Decimal(1), Decimal(1)
+    if not own.inverse and not theirs.rules.inverse:
+        return _contract_value(own), _contract_value(theirs.rules)
+    return notional_of_one(own, own_price), notional_of_one(theirs.rules, theirs.price)
 
 
 def _contract_value(rules: InstrumentRules) -> Decimal:

@@ -7,6 +7,7 @@ only the sender's proof may say that one was never placed.
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,27 +19,32 @@ from accounts.tenancy import all_tenants, tenant_scope
 from customers.credentials import NoKey
 from customers.models import ExchangeAccount
 from trading.endpoints import NoMarket, client_of, keys_of
-from trading.enums import EventSource, OrderState
+from trading.enums import DriftClass, EventSource, OrderState
 from trading.exchange.errors import ExchangeError
 from trading.exchange.runner import exchange_loop
-from trading.leases import db_now, job_lease
+from trading.leases import db_now, give_back_job, take_job
 from trading.models import Order, ReconcileRun
 from trading.sync.apply.balance import write_balance
 from trading.sync.apply.claim import Applied, Contended, announce, claimed
 from trading.sync.apply.fills import write_fill_history
 from trading.sync.apply.orders import write_orders
 from trading.sync.apply.positions import write_positions
-from trading.sync.drift import find_drifts
+from trading.sync.proposing import propose
 from trading.sync.reading import MAX_LOOKUPS, Question, Reading, read_accounts
+from trading.sync.truth import Compared, compare
 
 logger = logging.getLogger(__name__)
 
 READ_S = 12  # for one account
-DUE_AFTER = timedelta(seconds=30)
-AGAIN_AFTER = timedelta(seconds=10)
+_DUE_S = 30
+DUE_AFTER = timedelta(seconds=_DUE_S)
+# What was found once is looked at again before anything is done about it.
+CONFIRM_AFTER = timedelta(seconds=8)
+TICK_S = 10  # between two rounds
 PER_TICK = 40
 AT_ONCE = 8
-_LEASE_S = 60  # what a round takes when no account answers
+_JOB = "reconcile"
+_LEASE_S = 15  # a little more than a few accounts take when none of them answers
 # An order touched a moment ago is still being talked about elsewhere.
 QUIET = timedelta(seconds=5)
 OVERLAP = timedelta(minutes=2)
@@ -77,17 +83,32 @@ def reconcile_accounts(account_ids: Sequence[int], *, cause: str) -> list[Reconc
     return _reconcile([_begin(account, cause) for account in accounts])
 
 
-def reconcile_due(*, limit: int = PER_TICK) -> int:
+def reconcile_due() -> int:
     """Reconcile the accounts whose last good run is too old, the oldest first; how many.
 
-    One process at a time; the others return 0 at once.
+    One process at a time; the others return 0 at once. The claim is renewed for every few
+    accounts, so that who dies holds up the others for seconds only.
     """
-    with job_lease("reconcile", _LEASE_S) as held:
-        if not held:
+    owner, done = uuid.uuid4(), 0
+    try:
+        if not take_job(_JOB, owner, _LEASE_S):
             return 0
         with all_tenants("reconcile: accounts of every desk are due"):
-            due = list(_due(db_now())[:limit])
-        return len(_reconcile([_begin(account, "due") for account in due]))
+            due = list(_due(db_now())[: _per_tick()])
+        for start in range(0, len(due), AT_ONCE):
+            if start and not take_job(_JOB, owner, _LEASE_S):
+                break
+            some = due[start : start + AT_ONCE]
+            done += len(_reconcile([_begin(account, "due") for account in some]))
+    finally:
+        give_back_job(_JOB, owner)
+    return done
+
+
+def _per_tick() -> int:
+    """All accounts within the time they are due in, and never less than a few."""
+    share = -(-ExchangeAccount.objects.streamed().count() * TICK_S // _DUE_S)
+    return max(int(share), PER_TICK)
 
 
 def forget_old_runs() -> int:
@@ -105,9 +126,14 @@ def _due(now: datetime) -> QuerySet[ExchangeAccount]:
         .annotate(
             good_at=Subquery(runs.filter(ok=True).values("started_at")[:1]),
             tried_at=Subquery(runs.values("started_at")[:1]),
+            unconfirmed=Subquery(runs.filter(ok=True).values("unconfirmed")[:1]),
         )
-        .filter(Q(good_at__isnull=True) | Q(good_at__lt=now - DUE_AFTER))
-        .filter(Q(tried_at__isnull=True) | Q(tried_at__lt=now - AGAIN_AFTER))
+        .filter(
+            Q(good_at__isnull=True)
+            | Q(good_at__lt=now - DUE_AFTER)
+            | Q(unconfirmed__gt=0, good_at__lt=now - CONFIRM_AFTER)
+        )
+        .filter(Q(tried_at__isnull=True) | Q(tried_at__lt=now - CONFIRM_AFTER))
         .order_by("tried_at", "pk")
     )
     return accounts
@@ -124,7 +150,7 @@ def _begin(account: ExchangeAccount, cause: str) -> _Job:
         except (NoKey, NoMarket) as error:
             _fail(run, error)
             return _Job(account, run, None)
-        since = now - REACH if last is None else max(last.started_at - OVERLAP, now - REACH)
+        since = _since(last, now)
         question = Question(
             client=client,
             credentials=keys,
@@ -132,6 +158,13 @@ def _begin(account: ExchangeAccount, cause: str) -> _Job:
             lookups=_lookups(account, now),
         )
     return _Job(account, run, question)
+
+
+def _since(last: ReconcileRun | None, now: datetime) -> datetime:
+    """From when fills are read: all there are where our books are wrong, for some are missing."""
+    if last is None or any(row["class"] == DriftClass.LEDGER_DRIFT for row in last.drifts):
+        return now - REACH
+    return max(last.started_at - OVERLAP, now - REACH)
 
 
 def _lookups(account: ExchangeAccount, now: datetime) -> tuple[tuple[str, str], ...]:
@@ -179,7 +212,11 @@ def _finish(job: _Job, reading: Reading) -> None:
         )
         applied += write_balance(account, reading.balance, source=_SOURCE, complete=True, now=now)
         announce(account, applied)
-        _save(run, applied, reading, now, find_drifts(account))
+        # Half a reading proves nothing: what it did not say is unknown, never flat.
+        whole = reading.unanswered == 0
+        compared = compare([account], run.started_at)
+        unconfirmed = propose(account, compared, now) if whole else 0
+        _save(run, applied, reading, now, compared, unconfirmed)
 
 
 def _save(
@@ -187,14 +224,16 @@ def _save(
     applied: Applied,
     reading: Reading,
     now: datetime,
-    drifts: list[dict[str, str]],
+    compared: Sequence[Compared],
+    unconfirmed: int,
 ) -> None:
     run.ok = reading.unanswered == 0
     run.error = "" if run.ok else f"{reading.unanswered} orders could not be looked up"
     run.changes = applied.writes
-    run.drifts = drifts
+    run.drifts = [one.row for one in compared if one.kind != DriftClass.CLEAN]
+    run.unconfirmed = unconfirmed
     run.finished_at = now
-    run.save(update_fields=["ok", "error", "changes", "drifts", "finished_at"])
+    run.save(update_fields=["ok", "error", "changes", "drifts", "unconfirmed", "finished_at"])
 
 
 def _fail(run: ReconcileRun, error: Exception) -> None:

@@ -22,8 +22,8 @@ from trading.execution import acting, judging, protecting, sweep
 from trading.execution.protecting import keep_protections
 from trading.models import Cycle, ExternalOrder, Order, Position, Protection, ReconcileRun
 from trading.sync.apply import apply_orders
-from trading.sync.drift import find_drifts
 from trading.sync.reconcile import reconcile_account
+from trading.sync.truth import find_drifts
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database_long, pytest.mark.simulator]
 D = Decimal

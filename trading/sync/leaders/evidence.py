@@ -6,7 +6,7 @@ reading alone may be the exchange's own lag, and closing everybody for it is the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -66,7 +66,7 @@ class Evidence:
             self.hints[place._replace(direction=other(place.direction))] = (Decimal(0), now)
 
     def believed(
-        self, differences: Iterable[Difference], read: Mapping[Place, Held], now: datetime
+        self, differences: Sequence[Difference], read: Mapping[Place, Held], now: datetime
     ) -> list[Difference]:
         """Those that are certain by this reading, given all before. Forgets what is gone."""
         found, seen = [], {}
@@ -80,7 +80,9 @@ class Evidence:
             if self._is_certain(difference, before, read, now):
                 found.append(difference)
         self.seen = seen
-        return found
+        waiting = {d.inst_id for d in differences if d.theirs < d.ours and d not in found}
+        # What turned is closed before the other side is opened.
+        return [d for d in found if d.theirs < d.ours or d.inst_id not in waiting]
 
     def _is_certain(
         self, difference: Difference, seen: _Seen, read: Mapping[Place, Held], now: datetime

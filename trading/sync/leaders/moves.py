@@ -134,8 +134,11 @@ class Book:
         if trade.margin_mode is not None:
             return trade.margin_mode
         fill = trade.fill
-        direction = closes(fill) or direction_of(fill.side)
-        candidates = [direction] if closes(fill) else [other(direction_of(fill.side)), direction]
+        if fill.position_side is PositionSide.NET:
+            toward = direction_of(fill.side)
+            candidates = [other(toward), toward]
+        else:
+            candidates = [Direction(fill.position_side.value)]
         for each in candidates:
             for place in self.places(fill.inst_id, each):
                 if self.of(place).quantity > 0:

@@ -118,7 +118,9 @@ class AccountFeed:
             return
         waited = asyncio.get_running_loop().time() - self._oldest
         try:
-            await self._threads.insist(rows.write_news, self.watched, events, waited)
+            write = rows.write_news
+            if await self._threads.insist(write, self.watched, events, waited):
+                self._reconciler.ask(self.watched.account_id, "external")
         except Exception as error:
             logger.exception("News of account %s could not be applied", self.watched.account_id)
             await self._threads.insist(rows.set_news_aside, self.watched, events, error)

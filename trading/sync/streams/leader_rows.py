@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import transaction
 
-from accounts import audit
-from accounts.enums import AuditLevel
 from accounts.tenancy import all_tenants, tenant_scope
 from signals.enums import LeaderLink
 from signals.models import LeaderAccount
@@ -17,9 +14,7 @@ from trading.endpoints import keys_of
 from trading.exchange.types import Credentials
 from trading.leases import alive_count, claim_streams, db_now, fair_capacity, release_streams
 from trading.models import LeaderLease
-
-GOOD = frozenset({LeaderLink.CONNECTED, LeaderLink.POLLING})
-BAD = frozenset({LeaderLink.STALE, LeaderLink.ERROR})
+from trading.sync.leaders.linking import change_link
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,30 +67,6 @@ def mark_leader(watched: WatchedLeader, link: LeaderLink, reason: str = "") -> N
         leader = LeaderAccount.objects.select_related("source").get(pk=watched.leader_id)
         if leader.key_version == watched.key_version:
             change_link(leader, link, reason)
-
-
-def change_link(leader: LeaderAccount, link: LeaderLink, reason: str) -> None:
-    """In a transaction that holds the row. Repeating it changes nothing."""
-    before = LeaderLink(leader.link)
-    if before == link and leader.link_reason == reason[:200]:
-        return
-    now = db_now()
-    values: dict[str, Any] = {"link": link, "link_reason": reason[:200]}
-    if before != link:
-        values["link_since"] = now
-    if reason:
-        values |= {"last_error": reason[:300], "last_error_at": now}
-    LeaderAccount.objects.filter(pk=leader.pk).update(**values)
-    if link == before or not (link in BAD or (before in BAD and link in GOOD)):
-        return
-    audit.record(
-        action=f"leader.{'heard' if link in GOOD else link.value}",
-        obj=leader,
-        before={"link": before.value},
-        after={"link": link.value},
-        level=AuditLevel.NOTICE if link in GOOD else AuditLevel.WARNING,
-        reason=reason[:300],
-    )
 
 
 def note_error(watched: WatchedLeader, words: str) -> None:

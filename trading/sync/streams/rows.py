@@ -114,10 +114,11 @@ def begin_socket(watched: Watched) -> Credentials:
         return keys_of(account, purpose="streams")
 
 
-def write_news(watched: Watched, events: Sequence[StreamEvent], waited_s: float) -> None:
+def write_news(watched: Watched, events: Sequence[StreamEvent], waited_s: float) -> bool:
+    """Write news down; True when it tells of orders that are not ours."""
     with tenant_scope(watched.tenant_id):
         account = ExchangeAccount.objects.get(pk=watched.account_id)
-        apply_events(account, events, waited_s=waited_s)
+        return apply_events(account, events, waited_s=waited_s).external > 0
 
 
 def set_news_aside(watched: Watched, events: Sequence[StreamEvent], error: Exception) -> None:

@@ -1,0 +1,220 @@
+"""Orders of the customer's own hand that took from a cycle of ours: written into that cycle."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.conf import settings
+
+from accounts.fields import hash_identity
+from customers.models import ExchangeAccount
+from signals.enums import Direction, Intent, QuantityMode, SignalStatus
+from signals.models import Signal
+from signals.services import system_source
+from trading.enums import (
+    DecisionOutcome,
+    EventSource,
+    Leg,
+    OrderCause,
+    OrderState,
+    OrderType,
+    PositionSide,
+    Side,
+)
+from trading.exchange import types as said
+from trading.models import Cycle, Decision, ExternalOrder, Fill, Order, OrderEvent
+from trading.orders import client_order_id, lane_key
+from trading.positions_held import NOTHING, read_holdings
+
+if TYPE_CHECKING:
+    from trading.sync.truth import Compared
+
+_ENDED = (said.OrderState.FILLED.value, said.OrderState.CANCELED.value)
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """An order of the exchange that is now one of a cycle's."""
+
+    order_id: UUID
+    exchange_order_id: str
+    quantity: Decimal
+
+    @property
+    def told(self) -> dict[str, str]:
+        return {"exchange_order_id": self.exchange_order_id, "quantity": f"{self.quantity:f}"}
+
+
+def adopt_by_hand(account: ExchangeAccount, one: Compared, now: datetime) -> list[ByHand]:
+    """Take over what closed the cycle's position in whole or in part. Needs the claim.
+
+    Only orders that have ended, that reduce, and that the cycle can hold: what crossed zero or
+    added to the position stays the customer's. Repeating it finds nothing more.
+    """
+    if one.followed is None:
+        return []
+    cycle = Cycle.objects.select_related("subscription").get(pk=one.followed.cycle_id)
+    held = read_holdings([cycle.pk]).get(cycle.pk, NOTHING).filled
+    closing = Side.SELL if cycle.direction == Direction.LONG else Side.BUY
+    adopted = []
+    for name, fills in _candidates(account, one, closing, cycle.opened_at).items():
+        quantity = sum((fill.quantity for fill in fills), Decimal(0))
+        if quantity > held:
+            continue
+        leg = Leg.CLOSE if quantity == held else Leg.REDUCE
+        adopted.append(_adopt(account, cycle, fills, (leg, quantity), now))
+        held -= quantity
+        _take_fills(account, name, fills, adopted[-1].order_id)
+    return adopted
+
+
+def _candidates(
+    account: ExchangeAccount, one: Compared, side: Side, since: datetime
+) -> dict[str, list[Fill]]:
+    """Fills that are nobody's, by their order, the oldest first, of orders that have ended."""
+    ended = set(
+        ExternalOrder.objects.filter(
+            account=account, inst_id=one.inst_id, side=side, state__in=_ENDED
+        ).values_list("exchange_order_id", flat=True)
+    )
+    known = set(
+        ExternalOrder.objects.filter(account=account, inst_id=one.inst_id).values_list(
+            "exchange_order_id", flat=True
+        )
+    )
+    rows = Fill.objects.filter(
+        account=account,
+        inst_id=one.inst_id,
+        position_side=one.position_side,
+        side=side,
+        order__isnull=True,
+        filled_at__gte=since,
+    ).order_by("filled_at", "id")
+    found: dict[str, list[Fill]] = defaultdict(list)
+    for row in rows:
+        # Of what only the history of fills told us, no order was ever seen open.
+        if row.exchange_order_id in ended or row.exchange_order_id not in known:
+            found[row.exchange_order_id].append(row)
+    return dict(found)
+
+
+def _adopt(
+    account: ExchangeAccount,
+    cycle: Cycle,
+    fills: list[Fill],
+    what: tuple[Leg, Decimal],
+    now: datetime,
+) -> ByHand:
+    leg, quantity = what
+    first, last = fills[0], fills[-1]
+    signal = _signal(account, cycle, first, quantity, now)
+    decision = Decision(
+        signal=signal,
+        subscription=cycle.subscription,
+        account=account,
+        link_uid=account.uid,
+        outcome=DecisionOutcome.COPIED,
+        numbers={"quantity": f"{quantity:f}"},
+        decided_at=now,
+    )
+    decision.save(force_insert=True)
+    value = sum((fill.quantity * fill.price for fill in fills), Decimal(0))
+    order = Order(
+        tenant_id=account.tenant_id,
+        signal_at=signal.signal_at,
+        signal=signal,
+        decision=decision,
+        subscription=cycle.subscription,
+        account=account,
+        cycle=cycle,
+        cause=OrderCause.EXTERNAL,
+        link_uid=account.uid,
+        leg=leg,
+        client_order_id=client_order_id(
+            deployment_code=settings.DEPLOYMENT_CODE,
+            key=settings.ORDER_ID_KEY.encode(),
+            link_uid=account.uid,
+            signal_id=signal.id,
+            leg=0,
+            slice_=0,
+        ),
+        exchange_order_id=first.exchange_order_id,
+        lane_key=lane_key(account.pk, first.inst_id, PositionSide(first.position_side)),
+        lane_at=first.filled_at,
+        market=account.market,
+        inst_id=first.inst_id,
+        side=first.side,
+        position_side=first.position_side,
+        order_type=OrderType.MARKET,
+        margin_mode=_margin_mode(cycle),
+        quantity=quantity,
+        filled_quantity=quantity,
+        average_price=value / quantity,
+        fee=sum((fill.fee for fill in fills), Decimal(0)),
+        fee_currency=first.fee_currency,
+        realized_pnl=sum((fill.realized_pnl for fill in fills), Decimal(0)),
+        state=OrderState.FILLED,
+        attempt=1,
+        created_at=now,
+        sent_at=first.filled_at,
+        acked_at=first.filled_at,
+        exchange_updated_at=last.filled_at,
+        finished_at=now,
+    )
+    order.save(force_insert=True)
+    OrderEvent(
+        tenant_id=order.tenant_id,
+        order_id=order.id,
+        signal_at=order.signal_at,
+        at=now,
+        source=EventSource.REST,
+        to_state=order.state,
+        note=str(OrderCause.EXTERNAL.label),
+    ).save(force_insert=True)
+    return ByHand(order.id, first.exchange_order_id, quantity)
+
+
+def _take_fills(
+    account: ExchangeAccount, exchange_order_id: str, fills: list[Fill], order_id: UUID
+) -> None:
+    ids = [fill.id for fill in fills]
+    Fill.objects.filter(
+        id__in=ids, account=account, exchange_order_id=exchange_order_id, order__isnull=True
+    ).update(order_id=order_id)
+
+
+def _margin_mode(cycle: Cycle) -> str:
+    last = Order.objects.filter(cycle_id=cycle.pk).order_by("-lane_at").first()
+    return last.margin_mode if last else "cross"
+
+
+def _signal(
+    account: ExchangeAccount, cycle: Cycle, fill: Fill, quantity: Decimal, now: datetime
+) -> Signal:
+    """Every order has a signal; this one is the system's own, and there is nothing to copy."""
+    identity = f"by-hand {account.pk} {fill.exchange_order_id}"
+    signal = Signal(
+        source=system_source(account.tenant),
+        external_id=identity,
+        dedupe_hash=hash_identity(f"id:{identity}"),
+        inst_id=fill.inst_id,
+        intent=Intent.CLOSE,
+        direction=cycle.direction,
+        quantity_mode=QuantityMode.CONTRACTS,
+        quantity_value=quantity,
+        quantity=quantity,
+        account=account,
+        status=SignalStatus.COPIED,
+        raw=json.dumps({"cause": OrderCause.EXTERNAL, "order": fill.exchange_order_id}),
+        signal_at=fill.filled_at,
+        received_at=now,
+        copied_at=now,
+    )
+    signal.save(force_insert=True)
+    return signal
