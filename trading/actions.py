@@ -25,6 +25,7 @@ from trading.enums import (
 from trading.events import actions_asked
 from trading.leases import db_now
 from trading.models import Action, Instrument, MarketPrice, Order
+from trading.orders import why_canceled
 from trading.risk import effective_limits
 from trading.switch import Covered, read_switchboard
 from trading.transition import Change, retried, transition
@@ -179,7 +180,7 @@ def step(action: Action, to: ActionState, result: str = "", **columns: Any) -> b
 def end_unsent(order: Order, action: Action, now: datetime) -> bool:
     """Cancel here what the exchange never saw; False when it left meanwhile."""
     by_staff = action.entered_by_id is not None
-    reason = Reason.CANCELED_BY_STAFF if by_staff else Reason.CANCELED_BY_SIGNAL
+    reason = Reason.CANCELED_BY_STAFF if by_staff else why_canceled(order.reason)
     source = EventSource.STAFF if by_staff else EventSource.ENGINE
     change = Change(order, OrderState.CANCELED, {"reason": reason}, action.reason)
     if not transition([change], source=source, at=now):

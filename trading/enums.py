@@ -362,3 +362,24 @@ class Reason(TextChoices):
     LEADER_REDUCED = "LEADER_REDUCED", _("Canceled: the leader reduced")
     LATE_FILL_CLOSED = "LATE_FILL_CLOSED", _("Closes what filled after the leader had closed")
     POISON = "POISON", _("Set aside after repeated failures")
+
+
+# Why a waiting order is to be canceled, as it is noted with the wish.
+WISHES = frozenset(
+    {
+        Reason.CANCELED_BY_SIGNAL,
+        Reason.LEADER_CLOSED,
+        Reason.LEADER_REDUCED,
+        Reason.LEADER_LOST,
+        Reason.LIMIT_TTL,
+        Reason.SOURCE_DISABLED,
+        Reason.CUSTOMER_DISABLED,
+        Reason.ACCOUNT_DISABLED,
+        Reason.LINK_PAUSED,
+        Reason.CLOSE_ONLY,
+        Reason.STRATEGY_PAUSED,
+        Reason.TRADING_HALTED,
+        Reason.REDUCE_ONLY,
+        Reason.FLATTENING,
+    }
+)

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
-from trading.enums import FINAL_STATES, OrderState, PositionSide
+from trading.enums import FINAL_STATES, WISHES, OrderState, PositionSide, Reason
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: no i, l, o, u
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
@@ -177,6 +177,11 @@ def merge_report(current: OrderFacts, report: OrderFacts) -> OrderFacts:
             for facts in (current, report)
         ),
     )
+
+
+def why_canceled(noted: str) -> Reason:
+    """Why an order was canceled that we wished to be, from what was noted on it."""
+    return Reason(noted) if noted in WISHES else Reason.CANCELED_BY_SIGNAL
 
 
 class OrderWord(TextChoices):

@@ -91,6 +91,8 @@ class Outgoing:
     leverage: Decimal | None
     quantity: Decimal
     price: Decimal | None
+    reference_price: Decimal | None
+    max_slippage: Decimal | None
     notional: Decimal | None
     leader_after: Decimal | None
     take_profit: Decimal | None

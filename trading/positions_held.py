@@ -8,7 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from accounts.rows import fetch
-from trading.enums import FINAL_STATES, Leg, OrderState
+from trading.enums import FINAL_STATES, Leg, OrderState, OrderType
 from trading.models import Cycle, Instrument, Order
 from trading.outgoing import OutgoingCycle
 from trading.sizing import CycleBase, InstrumentRules
@@ -16,6 +16,7 @@ from trading.sizing import CycleBase, InstrumentRules
 ZERO = Decimal(0)
 INCREASES = frozenset({Leg.OPEN, Leg.ADD})
 UNSENT = frozenset({OrderState.NEW, OrderState.READY})
+RESTING_TYPES = frozenset({OrderType.LIMIT, OrderType.POST_ONLY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,23 @@ class OrderPart:
     quantity: Decimal
     filled: Decimal
     fee_in_kind: Decimal
+    order_type: OrderType = OrderType.MARKET
+    price: Decimal | None = None
+    cancel_requested: bool = False
+
+    @property
+    def rests(self) -> bool:
+        """An opening that waits at the exchange for its price, or is on its way to."""
+        return self.sign > 0 and self.order_type in RESTING_TYPES and not self.is_final
+
+    @property
+    def is_leaving(self) -> bool:
+        """It waits and is being canceled: what fills of it meanwhile was not meant to."""
+        return self.rests and self.cancel_requested
+
+    @property
+    def unfilled(self) -> Decimal:
+        return self.quantity - self.filled
 
     @property
     def is_unsent(self) -> bool:
@@ -49,7 +67,10 @@ class OrderPart:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """Contracts of one cycle: filled, and signed what may still fill."""
+    """Contracts of one cycle: filled, and signed what may still fill.
+
+    What is being canceled is not counted as pending.
+    """
 
     filled: Decimal = ZERO
     pending: Decimal = ZERO
@@ -58,6 +79,16 @@ class Holding:
     @property
     def is_quiet(self) -> bool:
         return all(part.is_final for part in self.parts)
+
+    @property
+    def waits(self) -> bool:
+        """Openings of it rest at the exchange, also those that are being canceled."""
+        return any(part.rests for part in self.parts)
+
+    @property
+    def leaving(self) -> Decimal:
+        """What is being canceled, and might still fill."""
+        return sum((part.unfilled for part in self.parts if part.is_leaving), ZERO)
 
 
 NOTHING = Holding()
@@ -89,9 +120,12 @@ def read_holdings(
             "filled_quantity",
             "fee",
             "fee_currency",
+            "order_type",
+            "price",
+            "cancel_requested",
         )
     )
-    for cycle, inst_id, order, signal, leg, state, quantity, filled, fee, paid_in in rows:
+    for cycle, inst_id, order, signal, leg, state, quantity, filled, fee, paid_in, *terms in rows:
         part = OrderPart(
             id=order,
             signal_id=signal,
@@ -100,6 +134,9 @@ def read_holdings(
             quantity=quantity,
             filled=filled,
             fee_in_kind=fee if bases and paid_in == bases.get(inst_id) else ZERO,
+            order_type=OrderType(terms[0]),
+            price=terms[1],
+            cancel_requested=terms[2],
         )
         parts.setdefault(cycle, []).append(part)
     return {cycle: holding_of(found) for cycle, found in parts.items()}
@@ -109,7 +146,9 @@ def holding_of(parts: Iterable[OrderPart]) -> Holding:
     """Add up a cycle's orders. A fee in kind is negative when charged."""
     listed = tuple(parts)
     filled = sum((p.sign * p.filled + p.fee_in_kind for p in listed), ZERO)
-    pending = sum((p.sign * (p.quantity - p.filled) for p in listed if not p.is_final), ZERO)
+    pending = sum(
+        (p.sign * p.unfilled for p in listed if not p.is_final and not p.is_leaving), ZERO
+    )
     return Holding(max(filled, ZERO), pending, listed)
 
 

@@ -26,6 +26,7 @@ from trading.endpoints import endpoint_of_market
 from trading.exchange.runner import client_for, exchange_loop
 from trading.execution import Flight, send_orders, starting, sweep
 from trading.execution.acting import act_due
+from trading.execution.cancel import ask_wished
 from trading.execution.carrying_out import carry_out_settlements
 from trading.execution.clock import clock_is_right
 from trading.execution.departing import INLINE, MarkNew
@@ -84,6 +85,7 @@ def follow_up(order_ids: Sequence[str]) -> None:
 def act() -> None:
     """Somebody asked for a cancel, a change or a protection."""
     with all_tenants("actions of every desk are due alike"):
+        ask_wished()
         act_due()
 
 

@@ -46,6 +46,10 @@ class StrategyQuerySet(TenantQuerySet["Strategy"]):
     def active(self) -> StrategyQuerySet:
         return self.filter(status=StrategyStatus.ACTIVE)
 
+    def waiting_for(self, source_id: int) -> StrategyQuerySet:
+        """Those whose openings of this source's signals wait at a discount."""
+        return self.filter(source_links__source=source_id, open_orders=OpenOrders.LIMIT)
+
     def visible_to(self, user: User) -> StrategyQuerySet:
         if may(user, Ability.READ_ROWS):
             return self

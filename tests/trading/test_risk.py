@@ -235,6 +235,13 @@ REFUSALS: list[tuple[Check, dict[str, Any], DecisionOutcome, Reason, frozenset[L
         INCREASES,
     ),
     (
+        risk.price_has_slipped,
+        {"mark": D("100.51"), "asked": PriceNumbers(reference=D(100), max_slippage=D("0.005"))},
+        SKIPPED,
+        Reason.SLIPPAGE,
+        INCREASES,
+    ),
+    (
         risk.spread_is_too_wide,
         {"spread": D("0.0101"), "limits": limit(LimitKind.SPREAD, "0.01")},
         DENIED,

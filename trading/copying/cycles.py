@@ -173,7 +173,8 @@ def _rebase(cycle: _Cycle, holding: Holding) -> int:
     if not holding.parts or not holding.is_quiet:
         return 0
     last = holding.parts[-1]
-    if last.sign < 0 or last.filled >= last.quantity or holding.filled <= 0:
+    latest = [p for p in holding.parts if p.signal_id == last.signal_id and p.sign > 0]
+    if last.sign < 0 or holding.filled <= 0 or all(p.unfilled <= 0 for p in latest):
         return 0
     order = Order.objects.only("leader_after").get(pk=last.id)
     base = rebase_after_fill(_base(cycle), holding.filled, order.leader_after or Decimal(0))

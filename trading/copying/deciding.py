@@ -11,7 +11,7 @@ from typing import Any
 from signals.enums import Direction, Intent
 from signals.models import Signal
 from trading.copying.leader import LeaderMove
-from trading.copying.legs import has_nothing, is_replaced, legs_of
+from trading.copying.legs import closes_only, has_nothing, is_replaced, legs_of
 from trading.copying.likeness import likeness
 from trading.copying.planning import OrderDraft, Planned, plan
 from trading.copying.reading import Facts
@@ -38,6 +38,16 @@ class Draft:
     ended: tuple[Direction, ...] = ()
     released: tuple[Direction, ...] = ()
     canceled: tuple[Direction, ...] = ()
+    # Waiting orders to cancel besides, by their place in what the cycle holds.
+    cut: Mapping[Direction, tuple[int, ...]] = field(default_factory=dict)
+    # The leader left while orders still wait; and came back before they were gone.
+    closing: tuple[Direction, ...] = ()
+    reopened: tuple[Direction, ...] = ()
+
+    @property
+    def waiting(self) -> int:
+        """How many orders of it will wait at the exchange."""
+        return sum(len(o.quantities) for o in self.orders if o.asking.ladder is not None)
 
     def for_another(self, facts: Facts) -> Draft:
         """The same for a follower who is alike."""
@@ -91,6 +101,8 @@ def _draft(move: LeaderMove, facts: Facts, planned: list[Planned]) -> Draft:
             reason = held[0]
         elif last.order is None:
             reason = last.verdict.reason
+        elif closes_only(move, facts):
+            reason = Reason.FLIP_CLOSE_ONLY
     closing = [p for p in planned if p.leg.leg == Leg.CLOSE]
     flipping = move.intent == Intent.FLIP and len(planned) > 1
     if flipping and len(orders) == 2:  # noqa: PLR2004 - the close and the open
@@ -107,6 +119,9 @@ def _draft(move: LeaderMove, facts: Facts, planned: list[Planned]) -> Draft:
         ended=_over(move, facts, planned),
         released=_released(facts, new_cycle),
         canceled=tuple(p.leg.direction for p in closing if p.leg.direction in facts.cycles),
+        cut={p.leg.direction: p.cut for p in planned if p.cut},
+        closing=_still_waiting(facts, closing),
+        reopened=_still_waiting(facts, [p for p in planned if p.order and p.leg.leg == Leg.ADD]),
     )
 
 
@@ -136,6 +151,12 @@ def _over(move: LeaderMove, facts: Facts, planned: list[Planned]) -> tuple[Direc
         if closed or (one.leg.leg == Leg.OPEN and is_replaced(running, move)):
             over.append(one.leg.direction)
     return tuple(over)
+
+
+def _still_waiting(facts: Facts, planned: list[Planned]) -> tuple[Direction, ...]:
+    """The directions among these in which orders rest at the exchange."""
+    directions = (one.leg.direction for one in planned)
+    return tuple(d for d in directions if d in facts.cycles and facts.cycles[d].holding.waits)
 
 
 def _released(facts: Facts, new_cycle: CycleBase | None) -> tuple[Direction, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from signals.enums import Direction, Intent
+from strategies.enums import FlipPolicy
 from trading.copying.leader import LeaderMove, opposite
 from trading.copying.reading import Facts, Running
 from trading.enums import Leg
@@ -31,6 +32,8 @@ def legs_of(move: LeaderMove, facts: Facts) -> list[LegStep]:
         other = opposite(move.direction)
         if other in facts.cycles:
             legs.append(LegStep(Leg.CLOSE, other, move.opposite_before, ZERO))
+            if closes_only(move, facts):
+                return legs
     if move.after == 0:
         legs.append(LegStep(Leg.CLOSE, move.direction, move.before, ZERO))
     elif move.after > move.before or move.intent in (Intent.OPEN, Intent.ADD):
@@ -42,6 +45,14 @@ def legs_of(move: LeaderMove, facts: Facts) -> list[LegStep]:
     return legs
 
 
+def closes_only(move: LeaderMove, facts: Facts) -> bool:
+    """Of a reversal the follower only closes what he holds, where the strategy says so."""
+    if move.intent != Intent.FLIP or facts.link.prices.flip_policy != FlipPolicy.CLOSE_ONLY:
+        return False
+    other = facts.cycles.get(opposite(move.direction))
+    return other is not None and not has_nothing(other)
+
+
 def is_replaced(running: Running, move: LeaderMove) -> bool:
     """The leader was flat and nothing of the old cycle is left: what comes is a new one."""
     return move.before == 0 and has_nothing(running)
@@ -49,7 +60,8 @@ def is_replaced(running: Running, move: LeaderMove) -> bool:
 
 def has_nothing(running: Running) -> bool:
     """Nothing is held, nor can it become so."""
-    return running.holding.filled + running.holding.pending <= 0
+    holding = running.holding
+    return holding.filled + holding.pending + holding.leaving <= 0
 
 
 def concerns(leg: LegStep, move: LeaderMove, running: Running | None) -> bool:

@@ -46,6 +46,10 @@ def likeness(facts: Facts, inst_id: str) -> Hashable:
 def _held(facts: Facts, direction: Direction) -> tuple[Hashable, ...]:
     running = facts.cycles[direction]
     parts = tuple(
-        (p.leg, p.state, p.quantity, p.filled, p.fee_in_kind) for p in running.holding.parts
+        (
+            *(p.leg, p.state, p.quantity, p.filled, p.fee_in_kind),
+            *(p.order_type, p.price, p.cancel_requested),
+        )
+        for p in running.holding.parts
     )
     return running.cycle.follower_base, running.cycle.leader_base, parts

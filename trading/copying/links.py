@@ -13,8 +13,10 @@ from accounts.rows import fetch
 from customers.models import ExchangeAccount
 from signals.models import Signal
 from strategies.enums import (
+    FlipPolicy,
     MarginMode,
     MinSizePolicy,
+    OpenOrders,
     OverMaxPolicy,
     SizingMode,
     StrategyStatus,
@@ -23,6 +25,7 @@ from strategies.enums import (
 from strategies.matching import match
 from strategies.models import Strategy, Subscription
 from strategies.protection import ProtectionTerms, protection_of
+from trading.copying.price_terms import AT_MARKET, LadderTerms, PriceTerms
 from trading.outgoing import OutgoingAccount, OutgoingCustomer
 from trading.sizing import SizingTerms
 from trading.switch import Covered
@@ -30,7 +33,16 @@ from trading.switch import Covered
 MANUAL_MAX_AGE = timedelta(seconds=60)
 
 
-_OWN = ("pk", "uid", "follow_ratio", "fixed_notional", "max_leverage", "status", "strategy_id")
+_OWN = (
+    "pk",
+    "uid",
+    "follow_ratio",
+    "fixed_notional",
+    "max_leverage",
+    "max_slippage",
+    "status",
+    "strategy_id",
+)
 _PROTECTION = (
     "take_profit_ratio", "stop_loss_ratio", "protection_basis", "mirror_protection",
 )  # fmt: skip
@@ -53,6 +65,7 @@ class Link(NamedTuple):
     subscription_id: int | None
     strategy_id: int | None
     terms: SizingTerms
+    prices: PriceTerms
     margin_mode: MarginMode
     max_age: timedelta
     allowed: bool
@@ -121,6 +134,7 @@ def _manual(row: Sequence[Any]) -> Link:
         subscription_id=None,
         strategy_id=None,
         terms=SizingTerms(mode=SizingMode.FIXED_RATIO, ratio=Decimal(1)),
+        prices=AT_MARKET,
         margin_mode=MarginMode.CROSS,
         max_age=MANUAL_MAX_AGE,
         allowed=True,
@@ -146,10 +160,11 @@ class _Terms:
         )
         self._terms: dict[tuple[Decimal | None, Decimal | None], SizingTerms] = {}
         self._protections: dict[tuple[Any, ...], ProtectionTerms] = {}
+        self._prices: dict[Decimal | None, PriceTerms] = {}
         self._statuses = {status.value: status for status in SubscriptionStatus}
 
     def link(self, row: Sequence[Any]) -> Link:
-        pk, uid, ratio, amount, max_leverage, status, strategy_id = row[: len(_OWN)]
+        pk, uid, ratio, amount, max_leverage, slippage, status, strategy_id = row[: len(_OWN)]
         account, caps = _account(row[_OF_ACCOUNT:])
         return Link(
             uid,
@@ -157,6 +172,7 @@ class _Terms:
             pk,
             strategy_id,
             self._sizing(ratio, amount),
+            self._price_terms(slippage),
             *self._same,
             self._statuses[status],
             (
@@ -183,6 +199,24 @@ class _Terms:
                 amount=strategy.fixed_notional if amount is None else amount,
                 min_policy=MinSizePolicy(strategy.min_size_policy),
                 over_max_policy=OverMaxPolicy(strategy.over_max_policy),
+            )
+        return found
+
+    def _price_terms(self, slippage: Decimal | None) -> PriceTerms:
+        found = self._prices.get(slippage)
+        if found is None:
+            strategy = self._strategy
+            found = self._prices[slippage] = PriceTerms(
+                open_orders=OpenOrders(strategy.open_orders),
+                max_slippage=strategy.max_slippage if slippage is None else slippage,
+                flip_policy=FlipPolicy(strategy.flip_policy),
+                ladder=LadderTerms(
+                    discount_min=strategy.discount_min,
+                    discount_max=strategy.discount_max,
+                    rungs=strategy.rungs,
+                    max_orders=strategy.max_orders,
+                    post_only=strategy.post_only,
+                ),
             )
         return found
 

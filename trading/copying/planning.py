@@ -12,13 +12,16 @@ from customers.enums import AccountStatus, CustomerStatus, KeyStatus
 from signals.enums import Direction, Intent
 from signals.models import Signal
 from trading.copying.existing import worse_price
+from trading.copying.ladder import too_far
 from trading.copying.leader import LeaderMove, opposite
 from trading.copying.legs import LegStep, concerns
+from trading.copying.prices import AT_MARKET, Asking, asking
 from trading.copying.reading import Facts, MarketFacts
 from trading.enums import DecisionOutcome, Leg, LimitKind, Reason, Side
 from trading.positions_held import NOTHING, Holding, base_of
 from trading.risk import (
     INCREASES,
+    PASSED,
     LimitValue,
     Numbers,
     OrderNumbers,
@@ -41,6 +44,7 @@ from trading.sizing import (
     plan_open,
     plan_reduce,
     split,
+    target_quantity,
 )
 from trading.switch import limits_of_account
 
@@ -60,6 +64,13 @@ class OrderDraft:
     leader_after: Decimal
     in_cycle: Direction | None
     waits_for_close: bool = False
+    asking: Asking = AT_MARKET
+    # Of each slice; empty where the market's is taken.
+    prices: tuple[Decimal | None, ...] = ()
+
+    def asked(self, slice_number: int) -> Decimal | None:
+        """The price of one slice."""
+        return self.prices[slice_number] if self.prices else self.asking.price
 
 
 # What stands in the way of a reduction for a time only: a late close beats a lost one.
@@ -83,6 +94,8 @@ class Planned:
     order: OrderDraft | None = None
     leverage_cap: str = ""
     behind: Numbers = ()
+    # Waiting orders of the running cycle that are taken back, by their place in its holding.
+    cut: tuple[int, ...] = ()
 
 
 # Which limit a size met; the answer of sizing names the reason only.
@@ -101,10 +114,11 @@ def plan(signal: Signal, leg: LegStep, move: LeaderMove, facts: Facts, now: date
     if not concerns(leg, move, facts.cycles.get(leg.direction)):
         return Planned(leg, RiskVerdict(DecisionOutcome.SKIPPED, Reason.NOT_IN_CYCLE))
     leverage, label = _leverage(signal, facts)
-    context = _context(signal, leg, move, facts, now, leverage)
+    asks = asking(signal, leg, facts)
+    context = replace(_context(signal, leg, move, facts, now, leverage), asked=asks.numbers)
     verdict = check(leg.leg, context)
     if verdict.passed and facts.market is not None:
-        verdict = worse_price(signal, leg, facts.market) or verdict
+        verdict = worse_price(signal, leg, facts.market) or _has_room(leg, facts)
     if facts.market is None or not (verdict.passed or _is_held(leg, verdict)):
         return Planned(leg, verdict)
     result = _size(leg, move, facts, context)
@@ -114,8 +128,38 @@ def plan(signal: Signal, leg: LegStep, move: LeaderMove, facts: Facts, now: date
         return Planned(leg, sized, behind=behind)
     if result.quantity == 0:
         return Planned(leg, _nothing_to_do(result), result, behind=behind)
-    order = _order(leg, facts, result, leverage)
-    return Planned(leg, verdict, result, order, label, behind)
+    order = _order(leg, facts, result, leverage, asks)
+    planned = Planned(leg, verdict, result, order, label, behind, _cut(leg, facts))
+    return planned if order.quantities else _without_a_price(planned)
+
+
+def _without_a_price(planned: Planned) -> Planned:
+    """A discount that leaves less than a tick of the price."""
+    refused = RiskVerdict(DecisionOutcome.DENIED, Reason.PRICE_OUTSIDE_COLLAR)
+    return Planned(planned.leg, refused, behind=planned.behind)
+
+
+def _has_room(leg: LegStep, facts: Facts) -> RiskVerdict:
+    """Limit copies: no more may wait than the strategy says, and none waits in line for it."""
+    prices, waiting = facts.link.prices, facts.waiting_orders
+    most = prices.ladder.max_orders
+    if leg.leg not in INCREASES or not prices.waits or waiting < most:
+        return PASSED
+    numbers = (("waiting_orders", Decimal(waiting)), ("limit", Decimal(most)))
+    return RiskVerdict(DecisionOutcome.SKIPPED, Reason.LIMIT_MAX_ORDERS, numbers)
+
+
+def _cut(leg: LegStep, facts: Facts) -> tuple[int, ...]:
+    """The waiting orders that would take a reduced position past its target."""
+    running, market = facts.cycles.get(leg.direction), facts.market
+    if leg.leg != Leg.REDUCE or running is None or market is None or not running.holding.waits:
+        return ()
+    holding = running.holding
+    target = target_quantity(base_of(running.cycle), leg.after, market.rules)
+    if target < market.rules.min_size:
+        target = ZERO
+    expected = holding.filled + holding.pending
+    return too_far(holding.parts, expected, target, buys=leg.direction == Direction.LONG)
 
 
 def _sized(leg: LegStep, facts: Facts, result: SizingResult, context: RiskContext) -> RiskContext:
@@ -140,7 +184,7 @@ def _behind(result: SizingResult, market: MarketFacts, context: RiskContext) -> 
         return (("min_size", rules.min_size),)
     if not result.capped:
         return ()
-    most = rules.max_size(limit_order=False)
+    most = rules.max_size(limit_order=context.asked.price is not None)
     if result.reason == Reason.ABOVE_MAX and most is not None:
         return (("max_size", most),)
     told: list[tuple[str, Decimal]] = []
@@ -293,15 +337,23 @@ def _request(leg: LegStep, move: LeaderMove, facts: Facts, context: RiskContext)
         equity=facts.equity,
         caps=_caps(context),
         unit=move.unit,
+        limit_order=context.asked.price is not None,
     )
 
 
 def _pending(leg: LegStep, holding: Holding) -> Decimal:
-    """A close supersedes what was not sent yet, so it does not count on it."""
-    if leg.leg != Leg.CLOSE:
+    """A close supersedes what was not sent yet, so it does not count on it.
+
+    A reduction counts on what is being canceled: it may fill, and is then reduced as well.
+    """
+    if leg.leg in INCREASES:
         return holding.pending
-    return holding.pending - sum(
-        (part.sign * part.quantity for part in holding.parts if part.is_unsent), ZERO
+    if leg.leg != Leg.CLOSE:
+        return holding.pending + holding.leaving
+    return (
+        holding.pending
+        + holding.leaving
+        - sum((part.sign * part.quantity for part in holding.parts if part.is_unsent), ZERO)
     )
 
 
@@ -327,15 +379,21 @@ def _nothing_to_do(result: SizingResult) -> RiskVerdict:
 
 
 def _order(
-    leg: LegStep, facts: Facts, result: SizingResult, leverage: Decimal | None
+    leg: LegStep, facts: Facts, result: SizingResult, leverage: Decimal | None, asks: Asking
 ) -> OrderDraft:
     market = facts.market
     assert market is not None  # noqa: S101 - it was sized with these rules
     value = notional(market.rules, result.quantity, market.mark) if market.mark else None
+    rungs = asks.rungs(result.quantity, market.rules)
+    quantities = tuple(rung.quantity for rung in rungs)
+    if asks.ladder is None:
+        quantities = split(result.quantity, market.rules, limit_order=asks.is_limit)
     return OrderDraft(
         leg=leg.leg,
         direction=leg.direction,
-        quantities=split(result.quantity, market.rules),
+        quantities=quantities,
+        asking=asks,
+        prices=tuple(rung.price for rung in rungs),
         price=market.mark,
         notional=value,
         leverage=leverage,

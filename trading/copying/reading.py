@@ -29,8 +29,9 @@ from trading.models import (
     Order,
     Position,
 )
+from trading.models.orders import OPEN_STATES
 from trading.outgoing import OutgoingCycle
-from trading.positions_held import NOTHING, Holding, read_holdings, rules_of
+from trading.positions_held import NOTHING, RESTING_TYPES, Holding, read_holdings, rules_of
 from trading.repeats import NO_REPEATS, Repeats, read_repeats
 from trading.sizing import InstrumentRules
 from trading.switch import Switchboard, limits_of_account, read_switchboard
@@ -71,6 +72,8 @@ class Facts(NamedTuple):
     guards: Guards
     desk_notional: Decimal
     repeats: Repeats
+    # Orders of the customer that this source made and that wait, where that is limited.
+    waiting_orders: int = 0
 
     @property
     def is_net(self) -> bool:
@@ -154,6 +157,7 @@ def read_facts(
     desks = _read_desks(signal, set(markets), switchboard)
     watched = [link.account.pk for link in links if link.refuses_repeats]
     repeats = read_repeats(watched, signal.inst_id, but_signal=signal.pk, now=now)
+    waiting = _read_waiting(signal, links)
     return [
         Facts(
             link=link,
@@ -169,6 +173,7 @@ def read_facts(
             guards=frame.guards,
             desk_notional=desks.get(link.account.market, Decimal(0)),
             repeats=repeats if link.refuses_repeats else NO_REPEATS,
+            waiting_orders=waiting.get(link.account.customer_id, 0),
         )
         for link in links
     ]
@@ -253,6 +258,26 @@ def _read_taken_keys(
         owner = link_uid if source == signal.source_id else None
         taken.setdefault(account, []).append((str(key), owner))
     return taken
+
+
+def _read_waiting(signal: Signal, links: Sequence[Link]) -> dict[int, int]:
+    """Per customer, of those who copy by limit orders: asked only where somebody does."""
+    customers = {link.account.customer_id for link in links if link.prices.waits}
+    if not customers:
+        return {}
+    rows = (
+        Order.objects.filter(
+            cycle__source_id=signal.source_id,
+            account__customer_id__in=customers,
+            state__in=OPEN_STATES,
+            order_type__in=RESTING_TYPES,
+            leg__in=(Leg.OPEN, Leg.ADD),
+        )
+        .order_by()
+        .values_list("account__customer_id")
+        .annotate(count=Count("pk"))
+    )
+    return dict(rows)
 
 
 def _read_open_positions(accounts: Sequence[int], inst_id: str) -> dict[int, int]:

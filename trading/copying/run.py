@@ -6,6 +6,7 @@ import logging
 import random
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from accounts.enums import AuditLevel
 from accounts.tenancy import all_tenants, tenant_scope
 from signals.enums import Direction, SignalPurpose, SignalReason, SignalStatus, SourceStatus
 from signals.models import Signal, SignalSource
+from strategies.models import Strategy
 from trading.copying.cycles import settle_links
 from trading.copying.deciding import Deciding, Draft
 from trading.copying.leader import LeaderMove, leader_move, write_leader
@@ -219,6 +221,8 @@ def _side_by_side(
 
 def _adds_up(signal: Signal, orders: int) -> bool:
     """Might a limit meet what several chunks open together? Each must see the one before then."""
+    if signal.account_id is None and Strategy.objects.waiting_for(signal.source_id).exists():
+        return True
     board = read_switchboard(signal.tenant_id)
     limits = [limit for own in board.limits.values() for limit in own]
     if any(limit.kind == LimitKind.DESK_NOTIONAL for limit in limits):
@@ -295,14 +299,23 @@ def _again(signal: Signal, links: Sequence[Link]) -> list[Link]:
 
 
 def _decide_all(signal: Signal, deciding: Deciding, facts: Sequence[Facts]) -> list[Draft]:
-    """One after the other where two follow with one account: the second finds its place taken."""
+    """One after the other where two follow with one account: the second finds its place taken.
+
+    And where orders of one customer wait at several accounts: they are counted together.
+    """
     accounts = {one.link.account.pk for one in facts}
-    if len(accounts) == len(facts):
+    if len(accounts) == len(facts) and not any(one.link.prices.waits for one in facts):
         return [_decided(signal, deciding, one) for one in facts]
-    drafts, begun = [], set[str]()
+    drafts, begun, waiting = [], set[str](), Counter[int]()
     for one in facts:
         keys = {one.active_key(signal.inst_id, direction) for direction in Direction}
-        draft = _decided(signal, deciding, one._replace(taken=one.taken | (keys & begun)))
+        customer = one.link.account.customer_id
+        known = one._replace(
+            taken=one.taken | (keys & begun),
+            waiting_orders=one.waiting_orders + waiting[customer],
+        )
+        draft = _decided(signal, deciding, known)
+        waiting[customer] += draft.waiting
         if draft.new_cycle is not None:
             begun |= keys if one.is_net else {one.active_key(signal.inst_id, deciding.direction)}
         drafts.append(draft)

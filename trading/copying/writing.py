@@ -19,6 +19,7 @@ from customers.enums import PositionMode
 from signals.enums import Direction, Intent
 from signals.models import Signal
 from trading.attached import attached
+from trading.canceling import wish_canceled
 from trading.copying.deciding import Draft
 from trading.copying.leader import LeaderMove
 from trading.copying.links import Link
@@ -29,7 +30,6 @@ from trading.enums import (
     EventSource,
     Leg,
     OrderState,
-    OrderType,
     PositionSide,
     Reason,
     Side,
@@ -43,7 +43,7 @@ from trading.outgoing import (
     OutgoingStrategy,
     OutgoingSubscription,
 )
-from trading.positions_held import UNSENT
+from trading.positions_held import RESTING_TYPES, UNSENT, OrderPart
 from trading.protections import protections_of, towards_market
 from trading.transition import Change, transition
 
@@ -238,6 +238,7 @@ class _Writing:
                     "leg_number": leg_number,
                     "slice_number": slice_number,
                     "quantity": quantity,
+                    "price": leg.asked(slice_number),
                     "notional": notional,
                 }
                 yield _Slot(leg, common | own)
@@ -309,13 +310,7 @@ class _Writing:
 
 def _take_back(move: LeaderMove, drafts: Sequence[Draft], now: datetime) -> None:
     """Openings that were not sent yet are taken back; what rests at the exchange is canceled."""
-    parts = [
-        part
-        for draft in drafts
-        for direction in draft.canceled
-        for part in draft.facts.cycles[direction].holding.parts
-        if part.sign > 0 and not part.is_final
-    ]
+    parts = [part for draft in drafts for part in _unwanted(draft)]
     if not parts:
         return
     to, reason = TAKEN_BACK.get(move.intent, SUPERSEDED)
@@ -330,9 +325,27 @@ def _take_back(move: LeaderMove, drafts: Sequence[Draft], now: datetime) -> None
     )
     if len(taken) < len(unsent):
         raise Outrun
-    resting = [o.id for o in found if not o.is_final and o.order_type != OrderType.MARKET]
+    resting = [o.id for o in found if not o.is_final and o.order_type in RESTING_TYPES]
     if resting:
-        Order.objects.filter(id__in=resting).update(cancel_requested=True)
+        wish_canceled(Order.objects.filter(id__in=resting), _why_canceled(move))
+
+
+def _why_canceled(move: LeaderMove) -> Reason:
+    if move.intent == Intent.CANCEL:
+        return Reason.CANCELED_BY_SIGNAL
+    left = move.intent == Intent.FLIP or move.after == 0
+    return Reason.LEADER_CLOSED if left else Reason.LEADER_REDUCED
+
+
+def _unwanted(draft: Draft) -> Iterator[OrderPart]:
+    """What of a follower's openings may not fill any more."""
+    for direction in draft.canceled:
+        for part in draft.facts.cycles[direction].holding.parts:
+            if part.sign > 0 and not part.is_final:
+                yield part
+    for direction, places in draft.cut.items():
+        for place in places:
+            yield draft.facts.cycles[direction].holding.parts[place]
 
 
 def _end(drafts: Sequence[Draft], now: datetime) -> None:
@@ -342,6 +355,12 @@ def _end(drafts: Sequence[Draft], now: datetime) -> None:
     released = [_key(draft, direction) for draft in drafts for direction in draft.released]
     if released:
         Cycle.objects.filter(pk__in=released).update(active_key=None)
+    closing = [_key(draft, direction) for draft in drafts for direction in draft.closing]
+    if closing:
+        Cycle.objects.filter(pk__in=closing, closing_at=None).update(closing_at=now)
+    reopened = [_key(draft, direction) for draft in drafts for direction in draft.reopened]
+    if reopened:
+        Cycle.objects.filter(pk__in=reopened).update(closing_at=None)
     rebased = [
         (_key(draft, direction), base.follower_base, base.leader_base)
         for draft in drafts
@@ -375,10 +394,11 @@ def _terms(signal: Signal, facts: Facts, leg: OrderDraft) -> dict[str, Any]:
         "side": side,
         "position_side": position_side,
         "reduce_only": reduce_only,
-        "order_type": OrderType.MARKET,
+        "order_type": leg.asking.order_type,
         "margin_mode": "cash" if spot else link.margin_mode,
         "leverage": leg.leverage if opens else None,
-        "reference_price": signal.reference_price or leg.price,
+        "reference_price": leg.asking.reference or signal.reference_price or leg.price,
+        "max_slippage": leg.asking.max_slippage,
         "notional": leg.notional,
         "leader_after": leg.leader_after,
         "take_profit": profit,

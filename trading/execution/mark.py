@@ -17,9 +17,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from accounts import audit
 from accounts.bulk_rows import Rows, Template
-from accounts.enums import AuditLevel
 from accounts.fields import uuid7
 from accounts.models import Tenant
 from customers.enums import AccountStatus, CustomerStatus, KeyStatus
@@ -27,21 +25,23 @@ from strategies.enums import StrategyStatus, SubscriptionStatus
 from trading.departing import Attempt, Marked
 from trading.endpoints import endpoint_of
 from trading.enums import (
-    FINAL_STATES,
     EventSource,
     Leg,
     LimitKind,
     OrderState,
     OrderType,
     Reason,
+    Side,
     TradingMode,
 )
 from trading.execution.clock import clock_of
-from trading.execution.lanes import ready_heads
+from trading.execution.flips import dropped, flat_after, is_late, tell_dropped
+from trading.execution.lanes import RESTING_TYPES, ready_heads
 from trading.faults import faultpoint
 from trading.guards import Guards, read_guards
 from trading.leases import db_now
 from trading.models import Instrument, MarketPrice, Order, OrderAttempt
+from trading.orders import why_canceled
 from trading.outgoing import Outgoing, may_be_handed, renew
 from trading.positions_held import NOTHING, Holding, base_of, read_holdings, rules_of
 from trading.protections import lingering
@@ -66,10 +66,10 @@ from trading.transition import Change, retried, transition
 from trading.usage import Usage, read_usage
 
 RETRY_HALTED = timedelta(seconds=1)
+CANCEL_PATIENCE = timedelta(seconds=60)
 RETRY_PACED = timedelta(milliseconds=200)
 # What stands in the way for a moment only: the order keeps its place until it expires.
 WAITS = {Reason.TRADING_HALTED: RETRY_HALTED, Reason.SENDS_ABOVE_LIMIT: RETRY_PACED}
-FLIP_TIMEOUT = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def mark(orders: Sequence[Order | Outgoing], locked: Mapping[UUID, str]) -> list
             attempts.append(attempt)
             seen.usage.take(order)
     written = transition(changes, source=EventSource.ENGINE, at=now)
-    _alert(written)
+    tell_dropped(written)
     taken = {one.order.id: one.order for one in written if one.to == OrderState.SENDING}
     made = [attempt for attempt in attempts if attempt.order_id in taken]
     write_attempts(made, seen.now, {i: order.tenant_id for i, order in taken.items()})
@@ -133,18 +133,6 @@ def not_refused(orders: Iterable[Outgoing]) -> set[UUID]:
     return {order.id for order in listed if refusal(order, seen, None) is None}
 
 
-def _alert(written: Iterable[Change]) -> None:
-    for change in written:
-        if change.columns.get("reason") == Reason.FLIP_OPEN_DROPPED:
-            audit.record(
-                action="order.flip_open_dropped",
-                obj=Order.objects.get(pk=change.order.id),
-                level=AuditLevel.WARNING,
-                reason=str(Reason.FLIP_OPEN_DROPPED.label),
-                tenant=change.order.tenant_id,
-            )
-
-
 def _look(heads: Sequence[Outgoing], now: datetime) -> Seen:
     inst_ids = {order.inst_id for order in heads}
     markets = {order.market for order in heads}
@@ -157,14 +145,13 @@ def _look(heads: Sequence[Outgoing], now: datetime) -> Seen:
     bases = {i.inst_id: i.base_currency for i in instruments.values() if i.is_spot}
     cycles = {order.cycle_id for order in heads if order.cycle_id and not order.opens}
     awaited = {order.waits_for for order in heads if order.waits_for}
-    closes = Order.objects.filter(id__in=awaited).select_related("cycle")
     return Seen(
         now=now,
         boards=boards,
         instruments=instruments,
         mark_times={(p.market, p.inst_id): p.mark_at for p in prices},
         holdings=read_holdings(cycles, bases),
-        close_ended=_flat_after(closes, bases),
+        close_ended=flat_after(awaited, bases),
         guards=read_guards(prices=prices, now=now),
         lingering=lingering(heads),
         usage=usage_of(heads, boards, now),
@@ -183,17 +170,6 @@ def usage_of(heads: Sequence[Outgoing], boards: Mapping[int, Switchboard], now: 
     return read_usage(heads, kinds, days, now)
 
 
-def _flat_after(closes: Iterable[Order], bases: Mapping[str, str]) -> dict[UUID, bool]:
-    """Of closes that an opening waits for: is their position really gone?"""
-    listed = list(closes)
-    held = read_holdings({c.cycle_id for c in listed if c.cycle_id}, bases)
-    return {
-        c.id: c.state in FINAL_STATES
-        and (not c.cycle_id or held.get(c.cycle_id, NOTHING).filled == 0)
-        for c in listed
-    }
-
-
 def _judge(order: Outgoing, seen: Seen, locked: str | None) -> tuple[Change | None, Attempt | None]:
     """Mark it, put it off (no change of state), or end it with its reason."""
     refused = refusal(order, seen, locked)
@@ -201,6 +177,8 @@ def _judge(order: Outgoing, seen: Seen, locked: str | None) -> tuple[Change | No
         return refused, None
     quantity = _quantity(order, seen)
     if quantity <= 0:
+        if _may_still_fill(order, seen):
+            return Change(order, OrderState.READY, {"not_before": seen.now + RETRY_HALTED}), None
         return _end(order, OrderState.DENIED, _why_nothing(order, seen)), None
     attempt = Attempt(uuid7(), order.signal_at, order.id, order.attempt + 1, deadline_of(order))
     columns = {
@@ -221,7 +199,7 @@ def _judge(order: Outgoing, seen: Seen, locked: str | None) -> tuple[Change | No
 def refusal(order: Outgoing, seen: Seen, locked: str | None) -> Change | None:
     """Why the order may not leave now, as the step that this means; None when it may."""
     if order.cancel_requested:
-        return _end(order, OrderState.CANCELED, Reason.CANCELED_BY_SIGNAL)
+        return _end(order, OrderState.CANCELED, why_canceled(order.reason))
     if order.opens and order.expires_at is not None and seen.now > order.expires_at:
         return _end(order, OrderState.EXPIRED, Reason.EXPIRED)
     if locked is not None:
@@ -253,8 +231,8 @@ def _in_figures(verdict: RiskVerdict) -> str:
 
 def _drop_flip(order: Outgoing, now: datetime) -> Change:
     """The close ended without the position being gone: wait for the last fills, not for ever."""
-    if now - order.created_at > FLIP_TIMEOUT:
-        return _end(order, OrderState.DENIED, Reason.FLIP_OPEN_DROPPED)
+    if is_late(order, now):
+        return dropped(order)
     return Change(order, OrderState.READY, {"not_before": now + RETRY_HALTED})
 
 
@@ -293,13 +271,28 @@ def _context(order: Outgoing, seen: Seen) -> RiskContext:
         # A limit that was lowered since: what the order alone would already break.
         leverage=order.leverage,
         order=OrderNumbers(order.quantity, notional, held + notional, _proportional(order)),
-        asked=PriceNumbers(price=order.price),
+        asked=_asked(order),
         leg_number=order.leg_number,
         limits=_limits(order, board, covered, seen),
         **seen.usage.context(order),
         **seen.guards.context(
             account_id=order.account_id, market=order.market, inst_id=order.inst_id
         ),
+    )
+
+
+def _asked(order: Outgoing) -> PriceNumbers:
+    """What the order asks of the market, as it was decided."""
+    reference, discount = order.reference_price, Decimal(0)
+    waits = order.order_type in RESTING_TYPES and order.subscription_id is not None
+    if waits and reference and order.price is not None:
+        discount = abs(order.price - reference) / reference
+    return PriceNumbers(
+        price=order.price,
+        discount=discount,
+        reference=reference,
+        max_slippage=order.max_slippage,
+        buys=order.side == Side.BUY,
     )
 
 
@@ -346,6 +339,12 @@ def _quantity(order: Outgoing, seen: Seen) -> Decimal:
     most = order.quantity if len(several) > 1 else left
     largest = rules.max_size(limit_order=order.order_type != OrderType.MARKET)
     return min(left, most, left if largest is None else largest)
+
+
+def _may_still_fill(order: Outgoing, seen: Seen) -> bool:
+    """Waiting orders of its position are being canceled: what fills of them it closes as well."""
+    held = seen.holdings.get(order.cycle_id, NOTHING) if order.cycle_id else NOTHING
+    return held.leaving > 0 and seen.now - order.created_at < CANCEL_PATIENCE
 
 
 def _why_nothing(order: Outgoing, seen: Seen) -> Reason:

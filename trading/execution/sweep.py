@@ -15,6 +15,7 @@ from trading.execution.acting import act_due
 from trading.execution.cancel import ask_wished
 from trading.execution.carrying_out import carry_out_settlements
 from trading.execution.flatten import flatten_some
+from trading.execution.flips import drop_late_flips
 from trading.execution.lanes import LANE_ORDER, lane_heads
 from trading.execution.probing import probe_due
 from trading.execution.protecting import keep_protections
@@ -106,6 +107,7 @@ STEPS: tuple[tuple[str, Callable[[], int]], ...] = (
     ("protected", keep_protections),
     ("wished", ask_wished),
     ("acted", act_due),
+    ("reversed", drop_late_flips),
     ("expired", expire_overdue),
     ("flattened", flatten_some),
     ("opened", watch_lately),

@@ -58,6 +58,10 @@ def explain_order(order: Order) -> str:
     return told
 
 
+# These say themselves how much was filled.
+TELLS_PART = (Reason.UNDERFILLED, Reason.UNDERFILLED_SLIPPAGE)
+
+
 def _told(order: Order) -> str:
     state = OrderState(order.state)
     values = _figures(order)
@@ -77,7 +81,7 @@ def _ended(order: Order, values: dict[str, str]) -> str:
     said = [first_that_fits(REASONS.get(order.reason, ()), values) or _why_unknown(order)]
     if order.exchange_message and order.state in (_S.REJECTED, _S.CANCELED):
         said.append(_("OKX wrote: “%(message)s”.") % {"message": order.exchange_message})
-    if order.filled_quantity > 0 and order.reason != Reason.UNDERFILLED:
+    if order.filled_quantity > 0 and order.reason not in TELLS_PART:
         said.append(first_that_fits(BOUGHT if order.side == Side.BUY else SOLD, values))
     return " ".join(said)
 

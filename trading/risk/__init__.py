@@ -22,6 +22,7 @@ from trading.risk.amounts import (
     too_many_positions_are_open,
 )
 from trading.risk.prices import (
+    price_has_slipped,
     price_is_outside_collar,
     price_is_stale,
     signal_is_too_old,
@@ -108,6 +109,7 @@ CHECKS: tuple[Check, ...] = (
     instrument_is_suspended,
     signal_is_too_old,
     price_is_stale,
+    price_has_slipped,
     spread_is_too_wide,
     price_is_outside_collar,
     position_mode_conflicts,

@@ -37,6 +37,17 @@ def price_is_stale(leg: Leg, ctx: RiskContext) -> RiskVerdict | None:
     return denied(Reason.PRICE_UNKNOWN, _seconds("mark_age", ctx.mark_age, ctx.max_mark_age))
 
 
+def price_has_slipped(leg: Leg, ctx: RiskContext) -> RiskVerdict | None:
+    """Only to the follower's disadvantage: nobody is kept from a better price."""
+    asked = ctx.asked
+    if leg not in INCREASES or asked.max_slippage is None or not asked.reference or not ctx.mark:
+        return None
+    worse = ctx.mark - asked.reference if asked.buys else asked.reference - ctx.mark
+    if worse <= asked.max_slippage * asked.reference:
+        return None
+    return skipped(Reason.SLIPPAGE, pair("slippage", worse / asked.reference, asked.max_slippage))
+
+
 def spread_is_too_wide(leg: Leg, ctx: RiskContext) -> RiskVerdict | None:
     # A limit order says what it pays; only a market order takes whatever the book holds.
     if leg not in INCREASES or ctx.asked.price is not None:
@@ -48,6 +59,8 @@ def price_is_outside_collar(leg: Leg, ctx: RiskContext) -> RiskVerdict | None:
     asked = ctx.asked
     if leg not in INCREASES or asked.price is None or not ctx.mark:
         return None
+    if asked.max_slippage is not None:
+        return None  # a bound, not a wish: the guard has measured it by the leader's price
     limit = ctx.limits.get(LimitKind.STOP_COLLAR if asked.is_stop else LimitKind.PRICE_COLLAR)
     if limit is None:
         return None

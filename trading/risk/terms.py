@@ -43,12 +43,16 @@ class OrderNumbers:
 class PriceNumbers:
     """What an order asks for beside the market. `price` None: whatever the market gives.
 
-    `discount` is what a limit copy keeps from the leader's price on purpose.
+    `discount` is what a limit copy keeps from the leader's price on purpose. `reference` is that
+    price, and `max_slippage` how much worse than it the market may be; None: however much.
     """
 
     price: Decimal | None = None
     is_stop: bool = False
     discount: Decimal = Decimal(0)
+    reference: Decimal | None = None
+    max_slippage: Decimal | None = None
+    buys: bool = True
 
 
 @dataclass(frozen=True, slots=True)

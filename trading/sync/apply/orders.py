@@ -11,11 +11,11 @@ from typing import Any
 
 from customers.models import ExchangeAccount
 from trading.actions import RESTING_TYPES
-from trading.enums import ActionKind, EventSource, OrderState, Reason
+from trading.enums import ActionKind, EventSource, OrderState, OrderType, Reason
 from trading.exchange.types import OrderReport
 from trading.exchange.types import OrderState as ExchangeState
 from trading.models import Action, Order
-from trading.orders import RANK, OrderFacts, merge_report
+from trading.orders import RANK, OrderFacts, merge_report, why_canceled
 from trading.sync.apply.claim import (
     Applied,
     Contended,
@@ -192,6 +192,8 @@ def _told(order: Order, report: OrderReport) -> dict[str, Any]:
 def _why_canceled(order: Order, report: OrderReport) -> str:
     if order.cancel_requested:
         return _who_asked(order)
+    if order.order_type == OrderType.IOC:
+        return Reason.UNDERFILLED_SLIPPAGE
     if report.filled_quantity > 0:
         return Reason.UNDERFILLED
     return Reason.EXCHANGE_CANCELED
@@ -199,7 +201,9 @@ def _why_canceled(order: Order, report: OrderReport) -> str:
 
 def _who_asked(order: Order) -> str:
     by_staff = Action.objects.filter(order=order, kind=ActionKind.CANCEL, entered_by__isnull=False)
-    return Reason.CANCELED_BY_STAFF if by_staff.exists() else Reason.CANCELED_BY_SIGNAL
+    if by_staff.exists():
+        return Reason.CANCELED_BY_STAFF
+    return why_canceled(order.reason)
 
 
 def _note(report: OrderReport) -> str:
