@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from signals.enums import Direction
+from signals.enums import Direction, SignalPurpose
 from signals.models import Signal
 from strategies.enums import OpenOrders
 from trading.copying.ladder import Rung, discounts, ladder, rung_price
@@ -53,6 +53,7 @@ class Asking:
             max_slippage=self.max_slippage,
             discount=self.discount,
             buys=self.buys,
+            is_bound=self.order_type == OrderType.IOC,
         )
 
 
@@ -102,6 +103,8 @@ def worst_price(
 
 def _leaders_price(signal: Signal, leg: LegStep, facts: Facts) -> Decimal | None:
     """What the leader paid: for the whole position where the follower has nothing of it yet."""
+    if signal.purpose == SignalPurpose.EXISTING:
+        return None  # whatever it costs by now
     running = facts.cycles.get(leg.direction)
     if leg.leg == Leg.ADD and running is not None and has_nothing(running):
         entry: Decimal | None = signal.leader_entry or signal.reference_price

@@ -283,16 +283,18 @@ def _context(order: Outgoing, seen: Seen) -> RiskContext:
 
 def _asked(order: Outgoing) -> PriceNumbers:
     """What the order asks of the market, as it was decided."""
-    reference, discount = order.reference_price, Decimal(0)
+    reference, buys, discount = order.reference_price, order.side == Side.BUY, Decimal(0)
     waits = order.order_type in RESTING_TYPES and order.subscription_id is not None
     if waits and reference and order.price is not None:
-        discount = abs(order.price - reference) / reference
+        better = reference - order.price if buys else order.price - reference
+        discount = max(better / reference, discount)
     return PriceNumbers(
         price=order.price,
         discount=discount,
         reference=reference,
         max_slippage=order.max_slippage,
-        buys=order.side == Side.BUY,
+        buys=buys,
+        is_bound=order.order_type == OrderType.IOC,
     )
 
 

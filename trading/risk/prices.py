@@ -59,8 +59,8 @@ def price_is_outside_collar(leg: Leg, ctx: RiskContext) -> RiskVerdict | None:
     asked = ctx.asked
     if leg not in INCREASES or asked.price is None or not ctx.mark:
         return None
-    if asked.max_slippage is not None:
-        return None  # a bound, not a wish: the guard has measured it by the leader's price
+    if asked.is_bound:
+        return None  # not a wish: the guard has measured it by the leader's price
     limit = ctx.limits.get(LimitKind.STOP_COLLAR if asked.is_stop else LimitKind.PRICE_COLLAR)
     if limit is None:
         return None

@@ -45,6 +45,7 @@ class PriceNumbers:
 
     `discount` is what a limit copy keeps from the leader's price on purpose. `reference` is that
     price, and `max_slippage` how much worse than it the market may be; None: however much.
+    `is_bound`: the price is only how far an order that is filled at once may go.
     """
 
     price: Decimal | None = None
@@ -53,6 +54,7 @@ class PriceNumbers:
     reference: Decimal | None = None
     max_slippage: Decimal | None = None
     buys: bool = True
+    is_bound: bool = False
 
 
 @dataclass(frozen=True, slots=True)

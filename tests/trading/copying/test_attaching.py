@@ -73,5 +73,7 @@ def test_prices_stand_on_the_tick_that_is_reached_earlier(desk: Desk) -> None:
     assert prices(desk.hear("open", "10")) == [(D("60740.7"), D("59259.3"))]
     make.make_instrument("ETH-USDT-SWAP", tick_size=D("0.01"))
     make.set_price("ETH-USDT-SWAP", 3400)
-    short = desk.hear("open", "10", inst_id="ETH-USDT-SWAP", direction="short")
+    short = desk.hear(
+        "open", "10", inst_id="ETH-USDT-SWAP", direction="short", reference_price=D(3400)
+    )
     assert prices(short) == [(D("3358.03"), D("3441.97"))]

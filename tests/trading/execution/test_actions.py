@@ -329,7 +329,7 @@ def test_what_cannot_be_asked_stores_nothing(bench: Bench, trader: User) -> None
     order = resting(bench, link)
     (market,) = bench.open()
     bench.send([market])
-    bench.sweep_for(0.1)
+    bench.sweep_until(lambda: bench.now(market).is_final)
 
     refused = []
     for ask, terms in (

@@ -14,8 +14,8 @@ from tests.trading.copying.desk import Desk, d, make_desk
 from tests.trading.execution.bench import LOOKUP, Bench, diary
 from trading import tasks
 from trading.copying.cycles import settle_cycles
+from trading.execution import flips, sweep
 from trading.execution import mark as marking
-from trading.execution import sweep
 from trading.execution.keys import keys_of
 from trading.execution.lanes import successors
 from trading.execution.record import record
@@ -116,7 +116,7 @@ def test_a_reversal_opens_only_after_its_close_has_filled(bench: Bench, mode: st
 def test_a_reversal_whose_close_leaves_a_position_is_dropped(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(marking, "FLIP_TIMEOUT", timedelta(milliseconds=300))
+    monkeypatch.setattr(flips, "TIMEOUT", timedelta(milliseconds=300))
     link = bench.follower(pos_mode="long_short")
     bench.send(bench.open())
     bench.finish()
@@ -229,3 +229,26 @@ def test_desks_are_sent_together_and_stay_apart(bench: Bench) -> None:
             bench.desk.tenant.pk,
             other.tenant.pk,
         }
+
+
+def test_a_reversal_is_dropped_in_time_though_nobody_knows_what_became_of_its_close(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = bench.follower()
+    bench.send(bench.open())
+    bench.finish()
+    bench.fault("drop_after_accept", link)
+    bench.fault("code:50026", link, times=1000, **LOOKUP)
+    close, turn = bench.desk.hear("flip", "20", direction="short")
+    bench.send([close, turn])
+    bench.sweep_for(0.2)
+    assert (bench.now(close).state, bench.now(turn).state) == ("unknown", "ready")
+
+    monkeypatch.setattr(flips, "TIMEOUT", timedelta(milliseconds=100))
+    bench.sweep_until(lambda: bench.now(turn).state == "denied")
+
+    assert (bench.now(close).state, bench.now(turn).reason) == ("unknown", "FLIP_OPEN_DROPPED")
+    assert len(diary("order.flip_open_dropped")) == 1
+    bench.ask("DELETE", "/faults")
+    bench.finish()
+    assert bench.accepted(close, turn) == [1, 0]
