@@ -47,6 +47,11 @@ class Venue:
     def fault(self, fault: str, **match: Any) -> None:
         self.tell("/faults", fault=fault, match=match, times=1)
 
+    def clear_faults(self) -> None:
+        request = urllib.request.Request(self.control + "/faults", method="DELETE")
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            assert answer.status == 200
+
     def price(self, price: int) -> None:
         self.tell("/prices", **{BTC: str(price)})
 
