@@ -78,13 +78,18 @@ def write_leader(signal: Signal, move: LeaderMove, at: datetime) -> None:
     """Store where the leader is now. Runs in the transaction that finishes the signal."""
     if move.intent == Intent.CANCEL or signal.link_uid is not None:
         return
-    _store(signal, move.direction, move.after, move.unit, at)
+    _store(signal, move.direction, move.after, move.unit, at, signal.leader_entry)
     if move.intent == Intent.FLIP and move.opposite_before > 0:
         _store(signal, opposite(move.direction), ZERO, move.unit, at)
 
 
 def _store(
-    signal: Signal, direction: Direction, quantity: Decimal, unit: Unit, at: datetime
+    signal: Signal,
+    direction: Direction,
+    quantity: Decimal,
+    unit: Unit,
+    at: datetime,
+    entry: Decimal | None = None,
 ) -> None:
     key = {
         "source_id": signal.source_id,
@@ -92,7 +97,7 @@ def _store(
         "inst_id": signal.inst_id,
         "direction": direction,
     }
-    values = {"quantity": quantity, "unit": unit, "updated_at": at}
+    values = {"quantity": quantity, "unit": unit, "average_entry": entry, "updated_at": at}
     LeaderPosition.objects.update_or_create(
         **key, defaults=values, create_defaults={**key, **values, "account_id": signal.account_id}
     )

@@ -7,7 +7,7 @@ reading alone may be the exchange's own lag, and closing everybody for it is the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -48,6 +48,11 @@ class Evidence:
     hints: dict[Place, tuple[Decimal, datetime]] = field(default_factory=dict)
     snapshot_at: datetime | None = None
     seen: dict[tuple[str, Direction], _Seen] = field(default_factory=dict)
+
+    def copy(self) -> Evidence:
+        """As it is now: it goes on hearing while a reading is judged by it in another thread."""
+        seen = {key: replace(each) for key, each in self.seen.items()}
+        return Evidence(dict(self.hints), self.snapshot_at, seen)
 
     def hear(self, event: PositionsEvent, now: datetime) -> None:
         """A push of positions; a snapshot says of all others that they are empty."""

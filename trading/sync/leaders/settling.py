@@ -53,13 +53,25 @@ def before_reading(leader_id: int, tenant_id: int) -> Before:
         return Before(since, frozenset(f"fill:{i}:{t}:{o}" for i, t, o in rows))
 
 
-@retried
 def settle(leader_id: int, tenant_id: int, reading: Reading, evidence: Evidence) -> Verdict:
-    """Write a reading down. May be repeated, and may run beside another."""
+    """Write a reading down. May be repeated, and may run beside another.
+
+    What was seen is added to the evidence once all is committed.
+    """
+    verdict, judged = _settle_alone(leader_id, tenant_id, reading, evidence)
+    evidence.seen = judged.seen
+    return verdict
+
+
+@retried
+def _settle_alone(
+    leader_id: int, tenant_id: int, reading: Reading, evidence: Evidence
+) -> tuple[Verdict, Evidence]:
+    judged = evidence.copy()
     with claimed(leader_id, tenant_id) as (leader, now):
         write_equity(leader, reading.balance)
         leader.read_at = leader.heard_at = now
-        verdict = _settle(leader, reading, evidence, now)
+        verdict = _settle(leader, reading, judged, now)
         leader.save(
             update_fields=[
                 "equity",
@@ -72,7 +84,7 @@ def settle(leader_id: int, tenant_id: int, reading: Reading, evidence: Evidence)
                 "drifts",
             ]
         )
-    return verdict
+    return verdict, judged
 
 
 def _settle(leader: LeaderAccount, reading: Reading, evidence: Evidence, now: datetime) -> Verdict:

@@ -180,9 +180,9 @@ class LeaderFeed:
         verdict: Verdict | None = None
         try:
             reading = await self._ask(keys)
-            verdict = await self._threads.insist(
-                settle, leader_id, tenant_id, reading, self._evidence
-            )
+            judged = self._evidence.copy()
+            verdict = await self._threads.insist(settle, leader_id, tenant_id, reading, judged)
+            self._evidence.seen = judged.seen
         except (ExchangeError, TimeoutError) as error:
             words = str(error) or type(error).__name__
             if isinstance(error, AuthFailed):
