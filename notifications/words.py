@@ -135,6 +135,8 @@ ACTIONS: Final[dict[str, Any]] = {
     "repair.too_many": _("A position differs again and again: a person must look"),
     "repair.wrong_side": _("A position is on the wrong side"),
     "signal.copied": _("A signal was copied"),
+    "signal.restated": _("A signal was understood otherwise when its turn came"),
+    "signal.not_understood": _("A signal could not be followed from where its source is"),
     "signal.entered": _("A signal was entered by hand"),
     "leader.drift": _("What was copied of a leader was not what it holds"),
     "leader.error": _("The exchange refused the key of a leader account"),

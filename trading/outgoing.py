@@ -89,6 +89,7 @@ class Outgoing:
     order_type: str
     margin_mode: str
     leverage: Decimal | None
+    keeps_leverage: bool
     quantity: Decimal
     price: Decimal | None
     reference_price: Decimal | None
@@ -188,6 +189,7 @@ OF_EACH = (
 )
 _OF_EACH_AT = tuple(_OWN.index(name) for name in OF_EACH)
 _BLANK: dict[str, Any] = {
+    "keeps_leverage": False,
     "cause": OrderCause.SIGNAL,
     "attempt": 0,
     "cancel_requested": False,

@@ -33,6 +33,7 @@ class OrderPart:
     order_type: OrderType = OrderType.MARKET
     price: Decimal | None = None
     cancel_requested: bool = False
+    margin_mode: str = ""
 
     @property
     def rests(self) -> bool:
@@ -86,6 +87,12 @@ class Holding:
         return any(part.rests for part in self.parts)
 
     @property
+    def margin_mode(self) -> str:
+        """The mode it was opened in; empty where nothing ever filled or may fill."""
+        opened = (p for p in self.parts if p.sign > 0 and (p.filled > 0 or not p.is_final))
+        return next((part.margin_mode for part in opened), "")
+
+    @property
     def leaving(self) -> Decimal:
         """What is being canceled, and might still fill."""
         return sum((part.unfilled for part in self.parts if part.is_leaving), ZERO)
@@ -123,6 +130,7 @@ def read_holdings(
             "order_type",
             "price",
             "cancel_requested",
+            "margin_mode",
         )
     )
     for cycle, inst_id, order, signal, leg, state, quantity, filled, fee, paid_in, *terms in rows:
@@ -137,6 +145,7 @@ def read_holdings(
             order_type=OrderType(terms[0]),
             price=terms[1],
             cancel_requested=terms[2],
+            margin_mode=terms[3],
         )
         parts.setdefault(cycle, []).append(part)
     return {cycle: holding_of(found) for cycle, found in parts.items()}

@@ -35,16 +35,16 @@ def settle_cycles(order_ids: Iterable[UUID]) -> int:
         return _settle(Q(pk__in=set(cycles.values_list("cycle_id", flat=True)))) or 0
 
 
-def settle_links(signal: Signal, link_uids: Collection[UUID]) -> bool:
-    """Settle the cycles that a signal is about to be decided on; False when there are none.
+def settle_links(signal: Signal, link_uids: Collection[UUID]) -> frozenset[str]:
+    """Settle the cycles that a signal is about to be decided on; in which instruments they are.
 
     Runs in the signal's transaction, under the claim on its source, which alone begins cycles.
     """
     of_source = {"source_id": signal.source_id, "leader": signal.inst_id}
     running = _RUNNING.ask(links=link_uids, **of_source)
-    if not running:
-        return False
-    return _settle(Q(pk__in=[key for (key,) in running])) is not None
+    if not running or _settle(Q(pk__in=[key for key, _ in running])) is None:
+        return frozenset()
+    return frozenset(inst_id for _, inst_id in running)
 
 
 _RUNNING = Question(
@@ -56,7 +56,7 @@ _RUNNING = Question(
             ended_at__isnull=True,
         )
         .order_by()
-        .values_list("pk")
+        .values_list("pk", "inst_id")
     )
 )
 

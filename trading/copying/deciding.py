@@ -10,7 +10,8 @@ from typing import Any
 
 from signals.enums import Direction, Intent
 from signals.models import Signal
-from trading.copying.leader import LeaderMove
+from strategies.enums import SizingMode
+from trading.copying.leader import LeaderMove, opposite
 from trading.copying.legs import closes_only, has_nothing, is_replaced, legs_of
 from trading.copying.likeness import likeness
 from trading.copying.planning import OrderDraft, Planned, plan
@@ -61,10 +62,18 @@ _all_but_facts: Callable[[Draft], tuple[Any, ...]] = attrgetter(
 
 def decide(signal: Signal, move: LeaderMove, facts: Facts, now: datetime) -> Draft:
     """Decide one link. Pure: the same facts give the same draft."""
+    move = own_move(move, facts)
     if move.intent == Intent.CANCEL:
         return _decide_cancel(move, facts)
     planned = [plan(signal, leg, move, facts, now) for leg in legs_of(move, facts)]
     return _draft(move, facts, planned)
+
+
+def own_move(move: LeaderMove, facts: Facts) -> LeaderMove:
+    """The leader's move as this follower makes it: to the other side where he turns it round."""
+    if not facts.link.following.reverse:
+        return move
+    return replace(move, direction=opposite(move.direction))
 
 
 class Deciding:
@@ -74,12 +83,11 @@ class Deciding:
         self._signal, self._move, self._now = signal, move, now
         self._decided: dict[Hashable, Draft] = {}
 
-    @property
-    def direction(self) -> Direction:
-        return self._move.direction
+    def direction_of(self, facts: Facts) -> Direction:
+        return own_move(self._move, facts).direction
 
     def decide(self, facts: Facts) -> Draft:
-        alike = likeness(facts, self._signal.inst_id)
+        alike = likeness(facts)
         found = self._decided.get(alike)
         if found is not None:
             return found.for_another(facts)
@@ -112,7 +120,7 @@ def _draft(move: LeaderMove, facts: Facts, planned: list[Planned]) -> Draft:
         facts=facts,
         outcome=outcome,
         reason=reason,
-        numbers=_numbers(move, planned),
+        numbers=_numbers(move, facts, planned),
         orders=tuple(orders),
         new_cycle=new_cycle,
         rebased=_rebased(facts, planned),
@@ -167,8 +175,9 @@ def _released(facts: Facts, new_cycle: CycleBase | None) -> tuple[Direction, ...
     return tuple(facts.cycles) if new_cycle is not None and facts.is_net else ()
 
 
-def _numbers(move: LeaderMove, planned: list[Planned]) -> Numbers:
+def _numbers(move: LeaderMove, facts: Facts, planned: list[Planned]) -> Numbers:
     numbers = {"leader_before": f"{move.before:f}", "leader_after": f"{move.after:f}"}
+    numbers |= _how_followed(facts)
     several = len(planned) > 1
     for one in planned:
         prefix = f"{one.leg.leg}." if several else ""
@@ -186,6 +195,17 @@ def _numbers(move: LeaderMove, planned: list[Planned]) -> Numbers:
         if one.order and one.order.price is not None:
             numbers[f"{prefix}price"] = f"{one.order.price:f}"
     return numbers
+
+
+def _how_followed(facts: Facts) -> Numbers:
+    """What of the terms is not the usual."""
+    following = facts.link.following
+    said = {"sizing": str(following.sizing.mode), "traded_as": following.inst_id}
+    if following.sizing.mode == SizingMode.FIXED_RATIO:
+        del said["sizing"]
+    if facts.leader.traded is None:
+        del said["traded_as"]
+    return said | ({"reversed": "yes"} if following.reverse else {})
 
 
 def _decide_cancel(move: LeaderMove, facts: Facts) -> Draft:

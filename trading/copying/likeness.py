@@ -23,10 +23,11 @@ _facts, _link, _account = (
 )
 
 
-def likeness(facts: Facts, inst_id: str) -> Hashable:
+def likeness(facts: Facts) -> Hashable:
     """Equal for followers of one signal whose decisions, and the numbers behind, are the same."""
     link, board = facts.link, facts.switchboard
     account = link.account
+    inst_id = link.inst_id
     guards = facts.guards.context(account_id=account.pk, market=account.market, inst_id=inst_id)
     return (
         _facts(facts),
@@ -35,11 +36,11 @@ def likeness(facts: Facts, inst_id: str) -> Hashable:
         _account(account),
         # Labels of limits are told to people.
         tuple(limits_of_account(account)),
-        board.keys_in_force(link.covered(inst_id)) if board.names_anybody else (),
+        board.keys_in_force(link.covered()) if board.names_anybody else (),
         tuple((direction, *_held(facts, direction)) for direction in facts.cycles),
-        tuple(facts.is_taken(inst_id, direction) for direction in Direction),
+        tuple(facts.is_taken(direction) for direction in Direction),
         tuple(guards.items()),
-        frozenset(facts.repeats.made.get(account.pk, ())),
+        frozenset(facts.repeats.made.get((account.pk, inst_id), ())),
     )
 
 
@@ -48,7 +49,7 @@ def _held(facts: Facts, direction: Direction) -> tuple[Hashable, ...]:
     parts = tuple(
         (
             *(p.leg, p.state, p.quantity, p.filled, p.fee_in_kind),
-            *(p.order_type, p.price, p.cancel_requested),
+            *(p.order_type, p.price, p.cancel_requested, p.margin_mode),
         )
         for p in running.holding.parts
     )

@@ -12,19 +12,11 @@ from accounts.questions import Given, Question, columns_of
 from accounts.rows import fetch
 from customers.models import ExchangeAccount
 from signals.models import Signal
-from strategies.enums import (
-    FlipPolicy,
-    MarginMode,
-    MinSizePolicy,
-    OpenOrders,
-    OverMaxPolicy,
-    SizingMode,
-    StrategyStatus,
-    SubscriptionStatus,
-)
+from strategies.enums import FlipPolicy, OpenOrders, StrategyStatus, SubscriptionStatus
 from strategies.matching import match
 from strategies.models import Strategy, Subscription
 from strategies.protection import ProtectionTerms, protection_of
+from trading.copying.following import COLUMNS, Following, StrategyFollowing, by_hand
 from trading.copying.price_terms import AT_MARKET, LadderTerms, PriceTerms
 from trading.outgoing import OutgoingAccount, OutgoingCustomer
 from trading.sizing import SizingTerms
@@ -33,16 +25,7 @@ from trading.switch import Covered
 MANUAL_MAX_AGE = timedelta(seconds=60)
 
 
-_OWN = (
-    "pk",
-    "uid",
-    "follow_ratio",
-    "fixed_notional",
-    "max_leverage",
-    "max_slippage",
-    "status",
-    "strategy_id",
-)
+_OWN = ("pk", "uid", "max_slippage", "status", "strategy_id")
 _PROTECTION = (
     "take_profit_ratio", "stop_loss_ratio", "protection_basis", "mirror_protection",
 )  # fmt: skip
@@ -52,9 +35,11 @@ _LIMITS = ("customer__status", "customer__max_leverage", "max_leverage")
 _SUBSCRIBED = (
     *_OWN,
     *_PROTECTION,
+    *COLUMNS,
     *(f"account__{name}" for name in (*_ACCOUNT, *_LIMITS)),
 )
-_OF_ACCOUNT = len(_OWN) + len(_PROTECTION)
+_OF_FOLLOWING = len(_OWN) + len(_PROTECTION)
+_OF_ACCOUNT = _OF_FOLLOWING + len(COLUMNS)
 
 
 class Link(NamedTuple):
@@ -64,23 +49,37 @@ class Link(NamedTuple):
     account: OutgoingAccount
     subscription_id: int | None
     strategy_id: int | None
-    terms: SizingTerms
+    following: Following
     prices: PriceTerms
-    margin_mode: MarginMode
     max_age: timedelta
-    allowed: bool
     refuses_repeats: bool
     strategy_status: StrategyStatus
     subscription_status: SubscriptionStatus
     leverage_caps: tuple[tuple[str, Decimal | None], ...]
     protection: ProtectionTerms
 
-    def covered(self, inst_id: str) -> Covered:
+    @property
+    def inst_id(self) -> str:
+        """What the follower trades."""
+        return self.following.inst_id
+
+    @property
+    def terms(self) -> SizingTerms:
+        return self.following.sizing
+
+    def as_begun(self, inst_id: str, reverse: bool) -> Link:
+        """What runs goes on as it was begun, however things are mapped and turned by now."""
+        following = self.following
+        if (following.inst_id, following.reverse) == (inst_id, reverse):
+            return self
+        return self._replace(following=following._replace(inst_id=inst_id, reverse=reverse))
+
+    def covered(self) -> Covered:
         return Covered(
             tenant_id=self.account.tenant_id,
             account_id=self.account.pk,
             customer_id=self.account.customer_id,
-            inst_id=inst_id,
+            inst_id=self.inst_id,
             strategy_id=self.strategy_id,
         )
 
@@ -100,7 +99,8 @@ def read_links(signal: Signal, keys: Sequence[int]) -> list[Link]:
     """These followers as they are now, in the order of their keys. Who is gone is left out."""
     if signal.is_by_hand:
         accounts = ExchangeAccount.objects.filter(pk__in=keys)
-        return [_manual(row) for row in fetch(accounts.values_list("uid", *_ACCOUNT, *_LIMITS))]
+        rows = fetch(accounts.values_list("uid", *_ACCOUNT, *_LIMITS))
+        return [_manual(row, signal.inst_id) for row in rows]
     rows = _FOLLOWERS.ask(keys=keys)
     strategies = {
         strategy.pk: _Terms(strategy, signal.inst_id)
@@ -125,7 +125,7 @@ _FOLLOWERS = Question(
 )
 
 
-def _manual(row: Sequence[Any]) -> Link:
+def _manual(row: Sequence[Any], inst_id: str) -> Link:
     uid, *rest = row
     account, caps = _account(rest)
     return Link(
@@ -133,11 +133,9 @@ def _manual(row: Sequence[Any]) -> Link:
         account=account,
         subscription_id=None,
         strategy_id=None,
-        terms=SizingTerms(mode=SizingMode.FIXED_RATIO, ratio=Decimal(1)),
+        following=by_hand(inst_id),
         prices=AT_MARKET,
-        margin_mode=MarginMode.CROSS,
         max_age=MANUAL_MAX_AGE,
-        allowed=True,
         refuses_repeats=False,
         strategy_status=StrategyStatus.ACTIVE,
         subscription_status=SubscriptionStatus.ACTIVE,
@@ -151,55 +149,39 @@ class _Terms:
 
     def __init__(self, strategy: Strategy, inst_id: str) -> None:
         self._strategy = strategy
+        self._following = StrategyFollowing(strategy, inst_id)
         self._same = (
-            MarginMode(strategy.margin_mode),
             timedelta(seconds=strategy.max_age_seconds),
-            strategy.trades(inst_id),
             strategy.refuse_repeats,
             StrategyStatus(strategy.status),
         )
-        self._terms: dict[tuple[Decimal | None, Decimal | None], SizingTerms] = {}
         self._protections: dict[tuple[Any, ...], ProtectionTerms] = {}
         self._prices: dict[Decimal | None, PriceTerms] = {}
         self._statuses = {status.value: status for status in SubscriptionStatus}
 
     def link(self, row: Sequence[Any]) -> Link:
-        pk, uid, ratio, amount, max_leverage, slippage, status, strategy_id = row[: len(_OWN)]
+        pk, uid, slippage, status, strategy_id = row[: len(_OWN)]
         account, caps = _account(row[_OF_ACCOUNT:])
+        prices = self._price_terms(slippage)
+        own = tuple(row[_OF_FOLLOWING:_OF_ACCOUNT])
+        following = self._following.of(own, prices.max_slippage)
         return Link(
             uid,
             account,
             pk,
             strategy_id,
-            self._sizing(ratio, amount),
-            self._price_terms(slippage),
+            following,
+            prices,
             *self._same,
             self._statuses[status],
-            (
-                ("strategy", self._strategy.max_leverage),
-                ("subscription", max_leverage),
-                *caps,
-            ),
-            self._protection(tuple(row[len(_OWN) : _OF_ACCOUNT])),
+            (*following.leverage_caps, *caps),
+            self._protection(tuple(row[len(_OWN) : _OF_FOLLOWING])),
         )
 
     def _protection(self, own: tuple[Any, ...]) -> ProtectionTerms:
         found = self._protections.get(own)
         if found is None:
             found = self._protections[own] = protection_of(self._strategy, *own)
-        return found
-
-    def _sizing(self, ratio: Decimal | None, amount: Decimal | None) -> SizingTerms:
-        found = self._terms.get((ratio, amount))
-        if found is None:
-            strategy = self._strategy
-            found = self._terms[ratio, amount] = SizingTerms(
-                mode=SizingMode(strategy.sizing_mode),
-                ratio=strategy.follow_ratio if ratio is None else ratio,
-                amount=strategy.fixed_notional if amount is None else amount,
-                min_policy=MinSizePolicy(strategy.min_size_policy),
-                over_max_policy=OverMaxPolicy(strategy.over_max_policy),
-            )
         return found
 
     def _price_terms(self, slippage: Decimal | None) -> PriceTerms:

@@ -16,25 +16,29 @@ from trading.copying.ladder import too_far
 from trading.copying.leader import LeaderMove, opposite
 from trading.copying.legs import LegStep, concerns
 from trading.copying.prices import AT_MARKET, Asking, asking
-from trading.copying.reading import Facts, MarketFacts
-from trading.enums import DecisionOutcome, Leg, LimitKind, Reason, Side
-from trading.positions_held import NOTHING, Holding, base_of
+from trading.copying.reading import Facts
+from trading.copying.requests import (
+    Leverage,
+    leverage_of,
+    limits_in_force,
+    margin_mode_conflicts,
+    margin_mode_of,
+    numbers_behind,
+    sizing_request,
+)
+from trading.enums import DecisionOutcome, Leg, Reason, Side
+from trading.positions_held import base_of
 from trading.risk import (
     INCREASES,
     PASSED,
-    LimitValue,
     Numbers,
     OrderNumbers,
     RiskContext,
     RiskVerdict,
     check,
     check_size,
-    effective_leverage,
-    effective_limits,
-    remaining_daily_notional,
 )
 from trading.sizing import (
-    Caps,
     CycleBase,
     SizingRequest,
     SizingResult,
@@ -46,7 +50,6 @@ from trading.sizing import (
     split,
     target_quantity,
 )
-from trading.switch import limits_of_account
 
 ZERO = Decimal(0)
 
@@ -61,6 +64,8 @@ class OrderDraft:
     price: Decimal | None
     notional: Decimal | None
     leverage: Decimal | None
+    keeps_leverage: bool
+    margin_mode: str
     leader_after: Decimal
     in_cycle: Direction | None
     waits_for_close: bool = False
@@ -98,38 +103,30 @@ class Planned:
     cut: tuple[int, ...] = ()
 
 
-# Which limit a size met; the answer of sizing names the reason only.
-KIND_OF = {
-    Reason.ORDER_NOTIONAL_ABOVE_LIMIT: LimitKind.ORDER_NOTIONAL,
-    Reason.POSITION_NOTIONAL_ABOVE_LIMIT: LimitKind.POSITION_NOTIONAL,
-    Reason.ORDER_QUANTITY_ABOVE_LIMIT: LimitKind.ORDER_QUANTITY,
-    Reason.DAILY_LIMIT: LimitKind.DAILY_NOTIONAL,
-}
-
-
 def plan(signal: Signal, leg: LegStep, move: LeaderMove, facts: Facts, now: datetime) -> Planned:
     """Refuse the leg with its reason, or size it. Pure: the same facts give the same plan."""
     if _is_spot_short(leg, move, facts):
         return Planned(leg, RiskVerdict(DecisionOutcome.SKIPPED, Reason.SHORT_NOT_POSSIBLE))
     if not concerns(leg, move, facts.cycles.get(leg.direction)):
         return Planned(leg, RiskVerdict(DecisionOutcome.SKIPPED, Reason.NOT_IN_CYCLE))
-    leverage, label = _leverage(signal, facts)
     asks = asking(signal, leg, facts)
-    context = replace(_context(signal, leg, move, facts, now, leverage), asked=asks.numbers)
+    lever = leverage_of(signal, facts)
+    context = replace(_context(signal, leg, move, facts, now, lever.times), asked=asks.numbers)
     verdict = check(leg.leg, context)
     if verdict.passed and facts.market is not None:
         verdict = worse_price(signal, leg, facts.market) or _has_room(leg, facts)
     if facts.market is None or not (verdict.passed or _is_held(leg, verdict)):
         return Planned(leg, verdict)
-    result = _size(leg, move, facts, context)
-    behind = _behind(result, facts.market, context)
+    request = sizing_request(signal, leg, move, facts, context, lever)
+    result = _size(leg, move, facts, request)
+    behind = numbers_behind(result, facts, context, request)
     sized = check_size(leg.leg, _sized(leg, facts, result, context))
     if not sized.passed:
         return Planned(leg, sized, behind=behind)
     if result.quantity == 0:
         return Planned(leg, _nothing_to_do(result), result, behind=behind)
-    order = _order(leg, facts, result, leverage, asks)
-    planned = Planned(leg, verdict, result, order, label, behind, _cut(leg, facts))
+    order = _order(signal, leg, facts, result, lever, asks)
+    planned = Planned(leg, verdict, result, order, lever.capped_by, behind, _cut(leg, facts))
     return planned if order.quantities else _without_a_price(planned)
 
 
@@ -173,30 +170,10 @@ def _sized(leg: LegStep, facts: Facts, result: SizingResult, context: RiskContex
     return replace(
         context,
         order=OrderNumbers(result.quantity, value, value, share),
-        is_repeated=facts.repeats.has(facts.link.account.pk, side, result.quantity),
+        is_repeated=facts.repeats.has(
+            facts.link.account.pk, facts.link.inst_id, side, result.quantity
+        ),
     )
-
-
-def _behind(result: SizingResult, market: MarketFacts, context: RiskContext) -> Numbers:
-    """The numbers that a size other than the wanted one is explained with."""
-    rules = market.rules
-    if result.reason in (Reason.BELOW_MIN, Reason.CLOSED_BELOW_MIN):
-        return (("min_size", rules.min_size),)
-    if not result.capped:
-        return ()
-    most = rules.max_size(limit_order=context.asked.price is not None)
-    if result.reason == Reason.ABOVE_MAX and most is not None:
-        return (("max_size", most),)
-    told: list[tuple[str, Decimal]] = []
-    kind = KIND_OF.get(result.reason)
-    if kind is not None and kind in context.limits:
-        told.append(("limit", context.limits[kind].value))
-    if kind == LimitKind.DAILY_NOTIONAL:
-        told.append(("used", context.used_daily_notional))
-    lots = dict(result.steps).get("lots")
-    if lots is not None and (market.mark or rules.inverse):
-        told.append(("order_value", notional(rules, lots, market.mark)))
-    return tuple(told)
 
 
 def _is_held(leg: LegStep, verdict: RiskVerdict) -> bool:
@@ -220,10 +197,10 @@ def _context(
 ) -> RiskContext:
     link, market = facts.link, facts.market
     account = link.account
-    covered = link.covered(signal.inst_id)
+    inst_id = link.inst_id
     mark_at = market.mark_at if market else None
     return RiskContext(
-        modes=facts.switchboard.modes_for(covered),
+        modes=facts.switchboard.modes_for(link.covered()),
         customer_active=account.customer.status == CustomerStatus.ACTIVE,
         account_enabled=account.status == AccountStatus.ACTIVE,
         key_verified=account.key_status == KeyStatus.VERIFIED,
@@ -231,21 +208,21 @@ def _context(
         strategy_status=link.strategy_status,
         instrument_known=market is not None,
         instrument_trading=market is None or market.instrument.is_live,
-        instrument_allowed=link.allowed,
+        instrument_allowed=link.following.allowed,
         signal_age=max(now - signal.signal_at, timedelta(0)),
         max_signal_age=_max_age(signal, link.max_age),
         mark_age=None if mark_at is None else max(now - mark_at, timedelta(0)),
         max_mark_age=timedelta(seconds=settings.MARK_STALE_AFTER_S),
         position_mode_conflict=_conflicts(leg, move, facts),
-        link_conflict=facts.is_taken(signal.inst_id, leg.direction),
+        link_conflict=facts.is_taken(leg.direction),
+        margin_mode_conflict=margin_mode_conflicts(signal, leg, facts),
+        equity_unknown=link.following.max_exposure is not None and facts.equity is None,
         leverage=leverage,
         open_positions=facts.open_positions,
         used_daily_notional=facts.used_today,
         desk_notional=facts.desk_notional,
-        limits=effective_limits(_limits(facts, signal.inst_id)),
-        **facts.guards.context(
-            account_id=account.pk, market=account.market, inst_id=signal.inst_id
-        ),
+        limits=limits_in_force(facts),
+        **facts.guards.context(account_id=account.pk, market=account.market, inst_id=inst_id),
     )
 
 
@@ -264,35 +241,7 @@ def _conflicts(leg: LegStep, move: LeaderMove, facts: Facts) -> bool:
     return not (other.holding.is_quiet and other.holding.filled == 0)
 
 
-def _limits(facts: Facts, inst_id: str) -> list[LimitValue]:
-    link = facts.link
-    return [
-        *limits_of_account(link.account),
-        *facts.switchboard.limits_for(link.covered(inst_id)),
-    ]
-
-
-def _leverage(signal: Signal, facts: Facts) -> tuple[Decimal | None, str]:
-    """What to set before an open, and whose cap lowered it. None on spot."""
-    market, link = facts.market, facts.link
-    if market is None or market.rules.spot:
-        return None, ""
-    limits = effective_limits(_limits(facts, signal.inst_id))
-    bound = limits.get(LimitKind.LEVERAGE)
-    caps = [
-        *link.leverage_caps,
-        ("limit", bound.value if bound else None),
-        ("instrument", market.rules.max_leverage),
-    ]
-    wanted = signal.leverage
-    if wanted is None:
-        wanted = min((cap for _, cap in caps if cap is not None), default=Decimal(1))
-        wanted = wanted if link.subscription_id else min(wanted, Decimal(1))
-    return effective_leverage(wanted, caps)
-
-
-def _size(leg: LegStep, move: LeaderMove, facts: Facts, context: RiskContext) -> SizingResult:
-    request = _request(leg, move, facts, context)
+def _size(leg: LegStep, move: LeaderMove, facts: Facts, request: SizingRequest) -> SizingResult:
     running = facts.cycles.get(leg.direction)
     match leg.leg:
         case Leg.OPEN:
@@ -300,7 +249,8 @@ def _size(leg: LegStep, move: LeaderMove, facts: Facts, context: RiskContext) ->
         case Leg.ADD if running is not None and move.before == 0:
             # Something of an earlier cycle is still held: follow anew from what is there.
             base = plan_open(replace(request, follower_position=ZERO, follower_pending=ZERO)).base
-            result = plan_add(replace(request, base=base))
+            once = replace(request.terms, per_signal=False)
+            result = plan_add(replace(request, base=base, terms=once))
             return replace(result, base=result.base or base)
         case Leg.ADD:
             return plan_add(request)
@@ -319,59 +269,6 @@ def _size_open(leg: LegStep, move: LeaderMove, request: SizingRequest) -> Sizing
     return replace(result, base=CycleBase(result.base.follower_base, leg.after))
 
 
-def _request(leg: LegStep, move: LeaderMove, facts: Facts, context: RiskContext) -> SizingRequest:
-    market = facts.market
-    assert market is not None  # noqa: S101 - an unknown instrument was refused before
-    running = facts.cycles.get(leg.direction)
-    holding = running.holding if running else NOTHING
-    opening = leg.leg == Leg.OPEN
-    return SizingRequest(
-        terms=facts.link.terms,
-        rules=market.rules,
-        leader_before=leg.before,
-        leader_after=leg.after,
-        base=base_of(running.cycle) if running else None,
-        follower_position=ZERO if opening else holding.filled,
-        follower_pending=ZERO if opening else _pending(leg, holding),
-        price=market.mark,
-        equity=facts.equity,
-        caps=_caps(context),
-        unit=move.unit,
-        limit_order=context.asked.price is not None,
-    )
-
-
-def _pending(leg: LegStep, holding: Holding) -> Decimal:
-    """A close supersedes what was not sent yet, so it does not count on it.
-
-    A reduction counts on what is being canceled: it may fill, and is then reduced as well.
-    """
-    if leg.leg in INCREASES:
-        return holding.pending
-    if leg.leg != Leg.CLOSE:
-        return holding.pending + holding.leaving
-    return (
-        holding.pending
-        + holding.leaving
-        - sum((part.sign * part.quantity for part in holding.parts if part.is_unsent), ZERO)
-    )
-
-
-def _caps(context: RiskContext) -> Caps:
-    limits = context.limits
-
-    def value(kind: LimitKind) -> Decimal | None:
-        bound = limits.get(kind)
-        return None if bound is None else bound.value
-
-    return Caps(
-        max_order_notional=value(LimitKind.ORDER_NOTIONAL),
-        remaining_daily_notional=remaining_daily_notional(context),
-        max_position_notional=value(LimitKind.POSITION_NOTIONAL),
-        max_order_quantity=value(LimitKind.ORDER_QUANTITY),
-    )
-
-
 def _nothing_to_do(result: SizingResult) -> RiskVerdict:
     """Nothing to trade: denied when a limit left nothing, otherwise skipped."""
     outcome = DecisionOutcome.DENIED if result.capped else DecisionOutcome.SKIPPED
@@ -379,7 +276,12 @@ def _nothing_to_do(result: SizingResult) -> RiskVerdict:
 
 
 def _order(
-    leg: LegStep, facts: Facts, result: SizingResult, leverage: Decimal | None, asks: Asking
+    signal: Signal,
+    leg: LegStep,
+    facts: Facts,
+    result: SizingResult,
+    lever: Leverage,
+    asks: Asking,
 ) -> OrderDraft:
     market = facts.market
     assert market is not None  # noqa: S101 - it was sized with these rules
@@ -396,7 +298,9 @@ def _order(
         prices=tuple(rung.price for rung in rungs),
         price=market.mark,
         notional=value,
-        leverage=leverage,
+        leverage=lever.times,
+        keeps_leverage=lever.is_kept,
+        margin_mode=margin_mode_of(signal, leg, facts),
         leader_after=leg.after,
         in_cycle=leg.direction if leg.leg != Leg.OPEN and leg.direction in facts.cycles else None,
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import logging
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -14,14 +16,14 @@ from django.db.models import Count
 from accounts.questions import Given, Question, columns_of
 from accounts.rows import fetch
 from customers.enums import PositionMode
-from signals.enums import Direction, Unit
+from signals.enums import Direction
 from signals.models import Signal
 from trading.copying.links import Link
+from trading.copying.means import Funds, Held, Means, read_means
 from trading.departing import Around
 from trading.enums import Leg, LimitKind, OrderState
 from trading.guards import Guards, read_guards
 from trading.models import (
-    Balance,
     Cycle,
     Decision,
     Instrument,
@@ -33,10 +35,13 @@ from trading.models.orders import OPEN_STATES
 from trading.outgoing import OutgoingCycle
 from trading.positions_held import NOTHING, RESTING_TYPES, Holding, read_holdings, rules_of
 from trading.repeats import NO_REPEATS, Repeats, read_repeats
-from trading.sizing import InstrumentRules
+from trading.sizing import InstrumentRules, LeaderNumbers, Traded
 from trading.switch import Switchboard, limits_of_account, read_switchboard
 from trading.usage import read_desks
 
+log = logging.getLogger(__name__)
+
+ZERO = Decimal(0)
 NOT_TRADED = (OrderState.DENIED, OrderState.REJECTED, OrderState.EXPIRED)
 
 
@@ -68,7 +73,13 @@ class Facts(NamedTuple):
     switchboard: Switchboard
     open_positions: int
     used_today: Decimal
+    # Quote currency; None where it is not known, or nobody asks.
     equity: Decimal | None
+    available: Decimal | None
+    exposure: Decimal
+    used_margin: Decimal
+    held: tuple[Held, ...]
+    leader: LeaderNumbers
     guards: Guards
     desk_notional: Decimal
     repeats: Repeats
@@ -79,13 +90,13 @@ class Facts(NamedTuple):
     def is_net(self) -> bool:
         return self.link.account.position_mode != PositionMode.LONG_SHORT
 
-    def active_key(self, inst_id: str, direction: Direction) -> str:
-        key = f"{self.link.account.pk}|{inst_id}"
+    def active_key(self, direction: Direction) -> str:
+        key = f"{self.link.account.pk}|{self.link.inst_id}"
         return key if self.is_net else f"{key}|{direction}"
 
-    def is_taken(self, inst_id: str, direction: Direction) -> bool:
+    def is_taken(self, direction: Direction) -> bool:
         """Somebody else's cycle has the place: another link's, or another source's of this one."""
-        return self.active_key(inst_id, direction) in self.taken
+        return self.active_key(direction) in self.taken
 
 
 def undecided(signal: Signal, links: Sequence[Link]) -> list[Link]:
@@ -100,25 +111,24 @@ def undecided(signal: Signal, links: Sequence[Link]) -> list[Link]:
 class Frame:
     """What is the same for every follower of a chunk, read once, the switches being held."""
 
-    markets: Mapping[str, MarketFacts]
+    markets: Mapping[tuple[str, str], MarketFacts]
     switchboard: Switchboard
     guards: Guards
 
     def around(self) -> Around:
         """The same in the words of whoever marks the orders."""
-        by_key = {(name, f.instrument.inst_id): f for name, f in self.markets.items()}
         return Around(
             switchboard=self.switchboard,
             guards=self.guards,
-            instruments={key: facts.instrument for key, facts in by_key.items()},
-            mark_times={key: facts.mark_at for key, facts in by_key.items()},
+            instruments={key: facts.instrument for key, facts in self.markets.items()},
+            mark_times={key: facts.mark_at for key, facts in self.markets.items()},
         )
 
 
 def _of_markets(model: Any) -> Question:
     return Question(
         lambda: model.objects.filter(
-            market__among=Given("markets"), inst_id=Given("inst_id")
+            market__among=Given("markets"), inst_id__among=Given("insts")
         ).values_list(*columns_of(model))
     )
 
@@ -126,52 +136,73 @@ def _of_markets(model: Any) -> Question:
 _PRICES, _INSTRUMENTS = _of_markets(MarketPrice), _of_markets(Instrument)
 
 
-def read_frame(signal: Signal, links: Sequence[Link], now: datetime) -> Frame:
+def read_frame(
+    signal: Signal, links: Sequence[Link], now: datetime, begun: Collection[str]
+) -> Frame:
+    """`begun`: the instruments of running cycles, which may be mapped otherwise by now."""
     names = {link.account.market for link in links}
-    prices = _PRICES.objects(markets=names, inst_id=signal.inst_id)
+    inst_ids = {link.inst_id for link in links} | set(begun)
+    if inst_ids - {signal.inst_id}:  # what the leader trades tells what its contracts are
+        names, inst_ids = names | {signal.source.market}, inst_ids | {signal.inst_id}
+    prices = _PRICES.objects(markets=names, insts=inst_ids)
     return Frame(
-        markets=_read_markets(signal.inst_id, names, prices),
+        markets=_read_markets(inst_ids, names, prices),
         switchboard=read_switchboard(signal.tenant_id),
         guards=read_guards(prices=prices, now=now),
     )
 
 
 def read_facts(
-    signal: Signal, links: Sequence[Link], now: datetime, frame: Frame, begun: bool
+    signal: Signal,
+    links: Sequence[Link],
+    now: datetime,
+    frame: Frame,
+    begun: Collection[str],
 ) -> list[Facts]:
     """Read for every link of a chunk what its decision needs: of limits, what those in force do.
 
-    `begun`: some of them have running cycles.
+    `begun`: the instruments in which some of them have running cycles.
     """
     accounts = [link.account.pk for link in links]
     markets, switchboard = frame.markets, frame.switchboard
     kinds = _limited(switchboard, links)
-    cycles = _read_cycles(signal, links, markets) if begun else {}
-    taken = _read_taken_keys(signal, accounts)
-    positions, used = {}, {}
+    cycles: dict[UUID, dict[Direction, Running]] = {}
+    if begun:
+        cycles, places = _read_cycles(signal, links, markets)
+        links = [link.as_begun(*places[link.uid]) if link.uid in places else link for link in links]
+    inst_ids = {link.inst_id for link in links}
+    taken = _read_taken_keys(signal, accounts, inst_ids)
+    positions: Counter[tuple[int, str]] = Counter()
+    used = {}
     if LimitKind.OPEN_POSITIONS in kinds:
-        positions = _read_open_positions(accounts, signal.inst_id)
+        positions = _read_open_positions(accounts)
     if LimitKind.DAILY_NOTIONAL in kinds:
         used = _read_used_today(accounts, signal.tenant.day_start(now))
-    equities = _read_equities(accounts, markets) if signal.unit == Unit.PERCENT_EQUITY else {}
+    means = read_means(links, inst_ids, _currencies(markets), signal.unit, now)
     desks = _read_desks(signal, set(markets), switchboard)
     watched = [link.account.pk for link in links if link.refuses_repeats]
-    repeats = read_repeats(watched, signal.inst_id, but_signal=signal.pk, now=now)
+    repeats = read_repeats(watched, inst_ids, but_signal=signal.pk, now=now)
     waiting = _read_waiting(signal, links)
+    leaders = _Leaders(signal, markets)
     return [
         Facts(
             link=link,
-            market=markets.get(link.account.market),
+            market=(market := markets.get((link.account.market, link.inst_id))),
             cycles=cycles.get(link.uid, {}),
             taken=frozenset(
                 key for key, owner in taken.get(link.account.pk, ()) if owner != link.uid
             ),
             switchboard=switchboard,
-            open_positions=positions.get(link.account.pk, 0),
+            open_positions=_beside(positions, link),
             used_today=used.get(link.account.pk, Decimal(0)),
-            equity=equities.get(link.account.pk),
+            equity=(funds := _funds(means, link, market)) and funds.equity,
+            available=funds and funds.available,
+            exposure=means.exposures.get(link.account.pk, ZERO),
+            used_margin=means.margins.get(link.uid, ZERO),
+            held=tuple(h for h in means.held.get(link.account.pk, ()) if h.inst_id == link.inst_id),
+            leader=leaders.of(link),
             guards=frame.guards,
-            desk_notional=desks.get(link.account.market, Decimal(0)),
+            desk_notional=desks.get((link.account.market, link.inst_id), ZERO),
             repeats=repeats if link.refuses_repeats else NO_REPEATS,
             waiting_orders=waiting.get(link.account.customer_id, 0),
         )
@@ -188,13 +219,14 @@ def _limited(switchboard: Switchboard, links: Sequence[Link]) -> set[LimitKind]:
 
 
 def _read_markets(
-    inst_id: str, markets: set[str], rows: Sequence[MarketPrice]
-) -> dict[str, MarketFacts]:
-    prices = {price.market: price for price in rows}
+    inst_ids: Collection[str], markets: set[str], rows: Sequence[MarketPrice]
+) -> dict[tuple[str, str], MarketFacts]:
+    prices = {(price.market, price.inst_id): price for price in rows}
     found = {}
-    for instrument in _INSTRUMENTS.objects(markets=markets, inst_id=inst_id):
-        price = prices.get(instrument.market)
-        found[instrument.market] = MarketFacts(
+    for instrument in _INSTRUMENTS.objects(markets=markets, insts=inst_ids):
+        key = (instrument.market, instrument.inst_id)
+        price = prices.get(key)
+        found[key] = MarketFacts(
             instrument=instrument,
             rules=rules_of(instrument),
             mark=price.mark if price else None,
@@ -203,19 +235,24 @@ def _read_markets(
     return found
 
 
-def _read_desks(signal: Signal, markets: set[str], switchboard: Switchboard) -> dict[str, Decimal]:
+def _read_desks(
+    signal: Signal, markets: Collection[tuple[str, str]], switchboard: Switchboard
+) -> dict[tuple[str, str], Decimal]:
     """What the desk holds of the instrument in each market; read only where a limit asks for it."""
     listed = (limit for limits in switchboard.limits.values() for limit in limits)
     if not any(limit.kind == LimitKind.DESK_NOTIONAL for limit in listed):
         return {}
-    places = [(signal.tenant_id, market, signal.inst_id) for market in markets]
-    return {place[1]: sum_ for place, sum_ in read_desks(places, unsent=True).items()}
+    places = [(signal.tenant_id, *key) for key in markets]
+    return {(place[1], place[2]): sum_ for place, sum_ in read_desks(places, unsent=True).items()}
 
 
 def _read_cycles(
-    signal: Signal, links: Sequence[Link], markets: Mapping[str, MarketFacts]
-) -> dict[UUID, dict[Direction, Running]]:
-    """The running cycles that this source began, locked: they cannot end while we decide."""
+    signal: Signal, links: Sequence[Link], markets: Mapping[tuple[str, str], MarketFacts]
+) -> tuple[dict[UUID, dict[Direction, Running]], dict[UUID, tuple[str, bool]]]:
+    """The running cycles that this source began, locked: they cannot end while we decide.
+
+    And of each link that has one, in which instrument and whether the other way round.
+    """
     rows = fetch(
         Cycle.objects.select_for_update()
         .filter(
@@ -225,22 +262,31 @@ def _read_cycles(
             ended_at__isnull=True,
         )
         .order_by("opened_at", "pk")
-        .values_list("link_uid", "direction", "pk", "follower_base", "leader_base")
+        .values_list(
+            "link_uid", "inst_id", "is_reversed", "direction", "pk", "follower_base", "leader_base"
+        )
     )
     spot = [facts.instrument for facts in markets.values() if facts.instrument.is_spot]
     bases = {instrument.inst_id: instrument.base_currency for instrument in spot}
-    holdings = read_holdings([row[2] for row in rows], bases)
+    holdings = read_holdings([row[4] for row in rows], bases)
     found: dict[UUID, dict[Direction, Running]] = {}
-    for link_uid, direction, *cycle in rows:
+    places: dict[UUID, tuple[str, bool]] = {}
+    for link_uid, inst_id, is_reversed, direction, *cycle in rows:
+        place = places.setdefault(link_uid, (inst_id, is_reversed))
+        if place != (inst_id, is_reversed):
+            log.error("link %s runs %s in two ways", link_uid, signal.inst_id)
+            continue
         running = Running(OutgoingCycle(*cycle), holdings.get(cycle[0], NOTHING))
         found.setdefault(link_uid, {})[Direction(direction)] = running
-    return found
+    return found, places
 
 
 _TAKEN = Question(
     lambda: (
         Cycle.objects.filter(
-            account_id__among=Given("accounts"), inst_id=Given("inst_id"), active_key__isnull=False
+            account_id__among=Given("accounts"),
+            inst_id__among=Given("insts"),
+            active_key__isnull=False,
         )
         .order_by()
         .values_list("account_id", "active_key", "link_uid", "source_id")
@@ -249,11 +295,11 @@ _TAKEN = Question(
 
 
 def _read_taken_keys(
-    signal: Signal, accounts: Sequence[int]
+    signal: Signal, accounts: Sequence[int], inst_ids: Collection[str]
 ) -> dict[int, list[tuple[str, UUID | None]]]:
     """Per account the places in use, each with its link; of another source with none."""
     taken: dict[int, list[tuple[str, UUID | None]]] = {}
-    rows = _TAKEN.ask(accounts=accounts, inst_id=signal.inst_id)
+    rows = _TAKEN.ask(accounts=accounts, insts=inst_ids)
     for account, key, link_uid, source in rows:
         owner = link_uid if source == signal.source_id else None
         taken.setdefault(account, []).append((str(key), owner))
@@ -280,16 +326,18 @@ def _read_waiting(signal: Signal, links: Sequence[Link]) -> dict[int, int]:
     return dict(rows)
 
 
-def _read_open_positions(accounts: Sequence[int], inst_id: str) -> dict[int, int]:
-    rows = (
-        Position.objects.filter(account_id__in=accounts)
-        .open()
-        .exclude(inst_id=inst_id)
-        .values_list("account_id")
-        .annotate(count=Count("pk"))
-        .order_by()
+def _read_open_positions(accounts: Sequence[int]) -> Counter[tuple[int, str]]:
+    rows = Position.objects.filter(account_id__in=accounts).open().order_by()
+    return Counter(rows.values_list("account_id", "inst_id"))
+
+
+def _beside(positions: Counter[tuple[int, str]], link: Link) -> int:
+    """How many positions the account has in other instruments."""
+    own = link.account.pk
+    return (
+        sum(n for (account, inst), n in positions.items() if account == own)
+        - positions[own, link.inst_id]
     )
-    return dict(rows)
 
 
 def _read_used_today(accounts: Sequence[int], since: datetime) -> dict[int, Decimal]:
@@ -307,12 +355,36 @@ def _read_used_today(accounts: Sequence[int], since: datetime) -> dict[int, Deci
     return used
 
 
-def _read_equities(
-    accounts: Sequence[int], markets: Mapping[str, MarketFacts]
-) -> dict[int, Decimal]:
-    currencies = {
-        facts.instrument.settle_currency or facts.instrument.quote_currency
-        for facts in markets.values()
-    }
-    rows = Balance.objects.filter(account_id__in=accounts, currency__in=currencies)
-    return dict(rows.values_list("account_id", "equity"))
+def _currencies(markets: Mapping[tuple[str, str], MarketFacts]) -> set[str]:
+    return {_settles_in(facts) for facts in markets.values()}
+
+
+def _settles_in(market: MarketFacts) -> str:
+    return market.instrument.settle_currency or market.instrument.quote_currency
+
+
+def _funds(means: Means, link: Link, market: MarketFacts | None) -> Funds | None:
+    """In quote currency: what settles in coins is worth their price."""
+    if market is None:
+        return None
+    funds = means.funds.get((link.account.pk, _settles_in(market)))
+    if funds is None or not market.rules.inverse:
+        return funds
+    if not market.mark:
+        return None
+    return Funds(funds.equity * market.mark, funds.available * market.mark)
+
+
+class _Leaders:
+    """The leader's numbers, which differ only by what the follower trades for them."""
+
+    def __init__(self, signal: Signal, markets: Mapping[tuple[str, str], MarketFacts]) -> None:
+        own = markets.get((signal.source.market, signal.inst_id))
+        price = signal.reference_price
+        same = LeaderNumbers(signal.leader_equity, signal.leverage, price)
+        self._inst_id, self._same, self._mapped = signal.inst_id, same, same
+        if own is not None:
+            self._mapped = replace(same, traded=Traded(own.rules, price or own.mark))
+
+    def of(self, link: Link) -> LeaderNumbers:
+        return self._same if link.inst_id == self._inst_id else self._mapped

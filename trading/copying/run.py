@@ -28,6 +28,7 @@ from trading.copying.leader import LeaderMove, leader_move, write_leader
 from trading.copying.links import Link, followers_of, read_links
 from trading.copying.overlapping import may_overlap, overlapping
 from trading.copying.reading import Facts, read_facts, read_frame, undecided
+from trading.copying.restating import restate
 from trading.copying.writing import Outrun, Written, write_drafts
 from trading.departing import Mark, MarkFailedError, mark_nobody
 from trading.enums import DecisionOutcome, LimitKind, Reason
@@ -181,6 +182,9 @@ def copy_signal(
             _finish(signal, None, timezone.now(), 0, reason=SignalReason.SOURCE_DISABLED)
             _announce(signal, [])
         return []
+    if not restate(signal):
+        _announce(signal, [])
+        return []
     followers = followers_of(signal)
     job = _Job(signal, leader_move(signal), lane_at, mark)
     orders: list[Outgoing] = []
@@ -277,7 +281,7 @@ def _try_chunk(job: _Job, followers: Sequence[int], total: int | None, *, alone:
     if begun:  # their cycles may have been waited for: what was read before may be old
         open_links = _again(signal, open_links)
     now = db_now()
-    frame = read_frame(signal, open_links, now)
+    frame = read_frame(signal, open_links, now, begun)
     facts = read_facts(signal, open_links, now, frame, begun)
     drafts = _decide_all(signal, Deciding(signal, move, now), facts)
     written = write_drafts(
@@ -308,7 +312,7 @@ def _decide_all(signal: Signal, deciding: Deciding, facts: Sequence[Facts]) -> l
         return [_decided(signal, deciding, one) for one in facts]
     drafts, begun, waiting = [], set[str](), Counter[int]()
     for one in facts:
-        keys = {one.active_key(signal.inst_id, direction) for direction in Direction}
+        keys = {one.active_key(direction) for direction in Direction}
         customer = one.link.account.customer_id
         known = one._replace(
             taken=one.taken | (keys & begun),
@@ -317,7 +321,7 @@ def _decide_all(signal: Signal, deciding: Deciding, facts: Sequence[Facts]) -> l
         draft = _decided(signal, deciding, known)
         waiting[customer] += draft.waiting
         if draft.new_cycle is not None:
-            begun |= keys if one.is_net else {one.active_key(signal.inst_id, deciding.direction)}
+            begun |= keys if one.is_net else {one.active_key(deciding.direction_of(one))}
         drafts.append(draft)
     return drafts
 

@@ -20,7 +20,7 @@ from signals.enums import Direction, Intent
 from signals.models import Signal
 from trading.attached import attached
 from trading.canceling import wish_canceled
-from trading.copying.deciding import Draft
+from trading.copying.deciding import Draft, own_move
 from trading.copying.leader import LeaderMove
 from trading.copying.links import Link
 from trading.copying.planning import OrderDraft
@@ -215,9 +215,10 @@ class _Writing:
             cycle = self._cycles.template(
                 tenant_id=signal.tenant_id,
                 source_id=signal.source_id,
-                inst_id=signal.inst_id,
+                inst_id=draft.facts.link.inst_id,
                 leader_inst_id=signal.inst_id,
-                direction=self._move.direction,
+                is_reversed=draft.facts.link.following.reverse,
+                direction=own_move(self._move, draft.facts).direction,
                 unit=self._move.unit,
                 follower_base=base.follower_base,
                 leader_base=base.leader_base,
@@ -265,7 +266,7 @@ class _Writing:
             link_hex,
             link.subscription_id,
             link.account.pk,
-            draft.facts.active_key(self._signal.inst_id, self._move.direction),
+            draft.facts.active_key(own_move(self._move, draft.facts).direction),
         )
         shape.cycle.rows.append(row)
         return OutgoingCycle(cycle, base.follower_base, base.leader_base)
@@ -291,7 +292,7 @@ class _Writing:
             link.subscription_id,
             None if cycle is None else cycle.pk,
             self._ids.of(link_hex, terms["leg_number"], terms["slice_number"]),
-            lane_key(link.account.pk, self._signal.inst_id, terms["position_side"]),
+            lane_key(link.account.pk, link.inst_id, terms["position_side"]),
             closing if leg.waits_for_close else None,
         )
         return slot.alike.make(of_each, link.account, self._subscription(link), cycle)
@@ -390,13 +391,14 @@ def _terms(signal: Signal, facts: Facts, leg: OrderDraft) -> dict[str, Any]:
         "signal_id": signal.pk,
         "leg": leg.leg,
         "market": account.market,
-        "inst_id": signal.inst_id,
+        "inst_id": link.inst_id,
         "side": side,
         "position_side": position_side,
         "reduce_only": reduce_only,
         "order_type": leg.asking.order_type,
-        "margin_mode": "cash" if spot else link.margin_mode,
+        "margin_mode": leg.margin_mode,
         "leverage": leg.leverage if opens else None,
+        "keeps_leverage": opens and leg.keeps_leverage,
         "reference_price": leg.asking.reference or signal.reference_price or leg.price,
         "max_slippage": leg.asking.max_slippage,
         "notional": leg.notional,
@@ -418,7 +420,7 @@ def _protection(
     prices = attached(
         facts.link.protection,
         mirrored=(signal.take_profit, signal.stop_loss),
-        reverses=leg.direction != signal.direction,
+        reverses=facts.link.following.reverse,
         rising=(rising := leg.direction == Direction.LONG),
         entry=market.mark or signal.reference_price,
         leverage=leg.leverage,

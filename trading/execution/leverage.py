@@ -29,13 +29,26 @@ SET = LeverageOutcome()
 
 
 def needs_leverage(order: Outgoing) -> bool:
-    return order.leverage is not None and _known.get(_key(order)) != order.leverage
+    if order.leverage is None:
+        return False
+    known = _known.get(_key(order))
+    if order.keeps_leverage and known is not None:
+        return known > order.leverage
+    return known != order.leverage
 
 
 async def set_leverage(
     client: ExchangeClient, keys: Credentials, order: Outgoing
 ) -> LeverageOutcome:
-    """Ask for the order's leverage; when refused, go on with one that is not higher."""
+    """Ask for the order's leverage; when refused, go on with one that is not higher.
+
+    An order that keeps the account's leverage lowers it only where it is above its own.
+    """
+    kept = await _kept(client, keys, order) if order.keeps_leverage else None
+    return await _set(client, keys, order) if kept is None else kept
+
+
+async def _set(client: ExchangeClient, keys: Credentials, order: Outgoing) -> LeverageOutcome:
     wanted = order.leverage
     assert wanted is not None  # noqa: S101 - callers ask `needs_leverage` first
     mode = MarginMode(order.margin_mode)
@@ -58,6 +71,22 @@ async def set_leverage(
     if answer.kind in (Outcome.UNKNOWN, Outcome.NOT_PLACED):
         return LeverageOutcome(unheard=True, note=f"leverage not confirmed: {answer.reason_code}")
     return LeverageOutcome(locked=True, note=f"{answer.reason_code} {answer.message}".strip())
+
+
+async def _kept(
+    client: ExchangeClient, keys: Credentials, order: Outgoing
+) -> LeverageOutcome | None:
+    """None where the account's leverage is too high to stay as it is."""
+    side = _side(order)
+    try:
+        held = await client.fetch_leverage(keys, order.inst_id, MarginMode(order.margin_mode))
+    except ExchangeError:
+        return LeverageOutcome(unheard=True, note="leverage not read")
+    current = [r.leverage for r in held if side is None or r.position_side == side]
+    if not current or order.leverage is None or max(current) > order.leverage:
+        return None
+    _known[_key(order)] = max(current)
+    return SET
 
 
 def forget(account_id: int) -> None:

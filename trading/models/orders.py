@@ -109,6 +109,11 @@ class Order(PartitionedTenantModel):
         _("margin mode"), max_length=16, choices=[*MarginMode.choices, ("cash", _("Cash"))]
     )
     leverage = ExactDecimalField(_("leverage"), null=True)
+    keeps_leverage = models.BooleanField(
+        _("keeps the leverage"),
+        default=False,
+        help_text=_("The account's own is kept where it is no higher than this one."),
+    )
     quantity = ExactDecimalField(_("quantity"), help_text=_("Contracts; base units on spot."))
     price = ExactDecimalField(_("price"), null=True)
     reference_price = ExactDecimalField(_("reference price"), null=True)

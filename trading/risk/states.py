@@ -102,3 +102,13 @@ def position_mode_conflicts(leg: Leg, ctx: RiskContext) -> RiskVerdict | None:
 
 def link_conflicts(leg: Leg, ctx: RiskContext) -> RiskVerdict | None:
     return skipped(Reason.LINK_CONFLICT) if leg in INCREASES and ctx.link_conflict else None
+
+
+def margin_mode_conflicts(leg: Leg, ctx: RiskContext) -> RiskVerdict | None:
+    blocked = leg in INCREASES and ctx.margin_mode_conflict
+    return skipped(Reason.MGN_MODE_CONFLICT) if blocked else None
+
+
+def equity_is_unknown(leg: Leg, ctx: RiskContext) -> RiskVerdict | None:
+    """How much all positions may be worth cannot be said without it."""
+    return skipped(Reason.EQUITY_UNKNOWN) if leg in INCREASES and ctx.equity_unknown else None

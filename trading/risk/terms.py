@@ -111,6 +111,8 @@ class RiskContext:
     asked: PriceNumbers = AT_MARKET
     position_mode_conflict: bool = False
     link_conflict: bool = False
+    margin_mode_conflict: bool = False
+    equity_unknown: bool = False
     is_repeated: bool = False
     leverage: Decimal | None = None
     open_positions: int = 0
