@@ -22,7 +22,7 @@ def written(value: Any) -> Any:
     """The normal form as its file has it: what is empty is left out."""
     if isinstance(value, dict):
         kept = {name: written(one) for name, one in value.items()}
-        return {name: one for name, one in kept.items() if one not in (None, "", {})}
+        return {name: one for name, one in kept.items() if one not in (None, "")}
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, datetime):
@@ -35,7 +35,10 @@ def outcome(dialect: Dialect, raw: bytes) -> dict[str, Any]:
         signal = parse(dialect, raw)
     except ParseError as error:
         return {"error": {"field": error.field, "reason": error.reason}}
-    return {"signal": written({**asdict(signal), "said": ""})}
+    said = written({**asdict(signal), "said": ""})
+    if not said["leader"]:
+        del said["leader"]
+    return {"signal": said}
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda path: f"{path.parent.name}-{path.stem}")
