@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("trading", "0017_reasons_of_terms"),
+        ("trading", "0018_repairs"),
     ]
 
     operations = [
