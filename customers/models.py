@@ -95,10 +95,15 @@ class ExchangeAccountQuerySet(TenantQuerySet["ExchangeAccount"]):
         """Accounts whose private socket is kept open: every verified one not archived."""
         return self.filter(key_status=KeyStatus.VERIFIED).exclude(status=AccountStatus.ARCHIVED)
 
+    def counted(self) -> ExchangeAccountQuerySet:
+        """Accounts whose figures make totals: what a shadow trades is nobody's money."""
+        return self.filter(is_shadow=False)
+
     def visible_to(self, user: User) -> ExchangeAccountQuerySet:
+        """Customers see their own, and no shadows: those are for staff to compare with."""
         if may(user, Ability.READ_ROWS):
             return self
-        return self.filter(customer__portal_user=user)
+        return self.counted().filter(customer__portal_user=user)
 
 
 class ExchangeAccount(TenantModel):

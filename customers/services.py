@@ -65,6 +65,7 @@ class OpeningTerms(AccountTerms, total=False):
     uid: UUID
     position_mode: str
     paper_balances: dict[str, str]
+    is_shadow: bool
 
 
 @transaction.atomic

@@ -170,6 +170,7 @@ ACTIONS: Final[dict[str, Any]] = {
     "subscription.active": _("A subscription was made or resumed"),
     "subscription.changed": _("A subscription was changed"),
     "subscription.left_open": _("A subscription was stopped and still holds positions"),
+    "subscription.shadow_opened": _("A shadow was opened beside a subscription"),
     "subscription.stopped": _("A subscription was stopped"),
     "subscription.stopping": _("A subscription is being stopped"),
     "tenant.created": _("The desk was opened"),

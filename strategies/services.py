@@ -241,7 +241,11 @@ def bind_customer(
     """Let every open account of a customer follow a strategy: all of them, or on a refusal none."""
     if customer.status == CustomerStatus.ARCHIVED:
         raise ValidationError({"customer": _("The customer is archived.")})
-    accounts = customer.accounts.exclude(status=AccountStatus.ARCHIVED).order_by("pk")
+    accounts = (
+        customer.accounts.filter(is_shadow=False)
+        .exclude(status=AccountStatus.ARCHIVED)
+        .order_by("pk")
+    )
     links = [
         subscribe(strategy=strategy, account=account, actor=actor, **terms)
         for account in accounts.select_related("customer")

@@ -78,7 +78,7 @@ class Equity:
 
 
 def equity() -> Equity:
-    found = {each.kind: each for each in holdings(ExchangeAccount.objects.all())}
+    found = {each.kind: each for each in holdings(ExchangeAccount.objects.counted())}
     real, simulated = found.get(Kind.REAL), found.get(Kind.SIMULATED)
     return Equity(
         real=(real and real.equity) or Decimal(0),

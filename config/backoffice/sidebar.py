@@ -130,6 +130,7 @@ GROUPS: Final = (
             ),
             Item(_("Strategies"), "account_tree", "strategies.Strategy"),
             Item(_("Subscriptions"), "link", "strategies.Subscription"),
+            Item(_("Shadows"), "contrast", view="shadows"),
             Item(_("Instruments"), "candlestick_chart", "trading.Instrument"),
         ),
     ),

@@ -60,11 +60,17 @@ class BackofficeSite(UnfoldAdminSite):  # type: ignore[misc]
 
     def extra_urls(self) -> list[URLPattern]:
         from config.backoffice import desks, manual_signal, switch
-        from trading.admin import settling
+        from trading.admin import settling, shadows
 
         return [
             path("desk/", self.admin_view(desks.choose), name="choose_desk"),
             path("unsettled/", self.admin_view(settling.list_page), name="unsettled"),
+            path("shadows/", self.admin_view(shadows.list_page), name="shadows"),
+            path(
+                "strategies/subscription/<int:object_id>/shadow/",
+                self.admin_view(shadows.compare_page),
+                name="strategies_subscription_shadow",
+            ),
             path("switch/", self.admin_view(switch.page), name="switch"),
             path("signals/new/", self.admin_view(manual_signal.page), name="manual_signal"),
         ]

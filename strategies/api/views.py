@@ -122,12 +122,14 @@ class SubscriptionViewSet(ListModelMixin, RetrieveModelMixin, DeskViewSet):
         closes until it is flat, `market_close` closes it now, `manual_close` leaves it to a
         person. It is `stopped` when nothing is held, or at once where a person takes over; until
         then `close_only`, with `ending` saying how it ends. Repeating it changes nothing."""
-        close = CloseType(self.given(StopInput)["close"])
-        return self._told(partial(services.stop_subscription, close=close))
+        given = self.given(StopInput)
+        close = CloseType(given["close"])
+        return self._told(partial(services.stop_subscription, close=close), given)
 
-    def _told(self, change: Any) -> Response:
+    def _told(self, change: Any, given: Any = None) -> Response:
         link = self.get_object()
-        change(subscription=link, reason=self.given(ReasonInput)["reason"], actor=self.request.user)
+        reason = (given or self.given(ReasonInput))["reason"]
+        change(subscription=link, reason=reason, actor=self.request.user)
         return Response(self.get_serializer(self.get_object()).data)
 
 

@@ -52,7 +52,7 @@ class SubscriptionQuerySet(TenantQuerySet["Subscription"]):
     def visible_to(self, user: User) -> SubscriptionQuerySet:
         if may(user, Ability.READ_ROWS):
             return self
-        return self.filter(account__customer__portal_user=user)
+        return self.filter(account__customer__portal_user=user, account__is_shadow=False)
 
 
 class Subscription(SubscriptionProtection, TenantModel):

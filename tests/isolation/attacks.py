@@ -44,6 +44,7 @@ FURTHER_PAGES = {
     "notifications.Destination": ("test",),
     "signals.LeaderAccount": ("key",),
     "signals.SignalSource": ("secret", "address"),
+    "strategies.Subscription": ("shadow",),
     "trading.Order": ("ask", "settle"),
     "trading.Repair": ("decide",),
     "trading.Position": ("protect",),

@@ -18,6 +18,7 @@ PER_MODEL: Final = {
 }
 # Pages that a model's admin adds itself: attacks.FURTHER_PAGES.
 FURTHER: Final = {
+    "admin/strategies/subscription/<int:object_id>/shadow/": "admin-object",
     "admin/trading/order/<uuid:object_id>/settle/": "admin-object",
     "admin/customers/customer/<int:object_id>/portal/": "admin-object",
     "admin/customers/customer/<int:object_id>/paper/": "admin-object",
@@ -48,6 +49,7 @@ ROUTES: Final = {
     "admin/search/": "admin-page",
     "admin/desk/": "admin-page",
     "admin/switch/": "admin-page",
+    "admin/shadows/": "admin-page",
     "admin/unsettled/": "admin-page",
     "admin/signals/new/": "admin-page",
     "admin/r/<path:content_type_id>/<path:object_id>/": "admin-object",

@@ -180,7 +180,7 @@ class ChartView(DeskView):
 def stats(user: User, desk: Tenant) -> dict[str, Any]:
     """Everything the stats tell of what this user may see, in a fixed number of queries."""
     start = desk.day_start(timezone.now())
-    accounts = ExchangeAccount.objects.visible_to(user)
+    accounts = ExchangeAccount.objects.visible_to(user).counted()
     moved = {each.kind: each for each in flows(accounts, start)}
     words = count_by_word(Order.objects.visible_to(user), start)
     return {
@@ -203,6 +203,8 @@ def stats(user: User, desk: Tenant) -> dict[str, Any]:
 def _accounts(request: Request) -> Any:
     """The accounts asked for; one that is not there is refused by name, whoever's it is."""
     accounts: Any = ExchangeAccount.objects.visible_to(request.user)
+    if row_id(request, "account_id") is None:
+        accounts = accounts.counted()
     for name, column in (("customer_id", "customer__uid"), ("account_id", "uid")):
         wanted = row_id(request, name)
         if wanted is not None:

@@ -113,7 +113,7 @@ class DecisionQuerySet(TenantQuerySet["Decision"]):
     def visible_to(self, user: User) -> DecisionQuerySet:
         if may(user, Ability.READ_ROWS):
             return self
-        return self.filter(account__customer__portal_user=user)
+        return self.filter(account__customer__portal_user=user, account__is_shadow=False)
 
 
 class Decision(TenantModel):

@@ -66,7 +66,7 @@ class OrderQuerySet(TenantQuerySet["Order"]):
     def visible_to(self, user: User) -> OrderQuerySet:
         if may(user, Ability.READ_ROWS):
             return self
-        return self.filter(account__customer__portal_user=user)
+        return self.filter(account__customer__portal_user=user, account__is_shadow=False)
 
 
 class Order(PartitionedTenantModel):
@@ -262,7 +262,7 @@ class FillQuerySet(TenantQuerySet["Fill"]):
     def visible_to(self, user: User) -> FillQuerySet:
         if may(user, Ability.READ_ROWS):
             return self
-        return self.filter(account__customer__portal_user=user)
+        return self.filter(account__customer__portal_user=user, account__is_shadow=False)
 
 
 class Fill(PartitionedTenantModel):

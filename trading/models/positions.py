@@ -24,7 +24,7 @@ class PositionQuerySet(TenantQuerySet["Position"]):
     def visible_to(self, user: User) -> PositionQuerySet:
         if may(user, Ability.READ_ROWS):
             return self
-        return self.filter(account__customer__portal_user=user)
+        return self.filter(account__customer__portal_user=user, account__is_shadow=False)
 
 
 class Position(TenantModel):
@@ -70,7 +70,7 @@ class BalanceQuerySet(TenantQuerySet["Balance"]):
     def visible_to(self, user: User) -> BalanceQuerySet:
         if may(user, Ability.READ_ROWS):
             return self
-        return self.filter(account__customer__portal_user=user)
+        return self.filter(account__customer__portal_user=user, account__is_shadow=False)
 
 
 class Balance(TenantModel):

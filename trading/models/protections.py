@@ -30,7 +30,7 @@ class ProtectionQuerySet(TenantQuerySet["Protection"]):
     def visible_to(self, user: User) -> ProtectionQuerySet:
         if may(user, Ability.READ_ROWS):
             return self
-        return self.filter(account__customer__portal_user=user)
+        return self.filter(account__customer__portal_user=user, account__is_shadow=False)
 
 
 class Protection(TenantModel):

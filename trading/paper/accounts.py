@@ -45,6 +45,7 @@ def open_paper_account(
     balances: Mapping[str, Decimal],
     actor: User | None,
     position_mode: PositionMode = PositionMode.NET,
+    is_shadow: bool = False,
     **terms: Unpack[AccountTerms],
 ) -> ExchangeAccount:
     """Open an account at the simulator with a key of our making, and have the key checked.
@@ -78,6 +79,7 @@ def open_paper_account(
         "uid": draft.uid,
         "position_mode": position_mode,
         "paper_balances": texts,
+        "is_shadow": is_shadow,
     }
     try:
         return _store(customer, draft.label, keys, known, actor)
