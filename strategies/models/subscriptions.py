@@ -251,6 +251,8 @@ class Subscription(SubscriptionProtection, TenantModel):
         return f"{self.account} → {self.strategy}"
 
     def clean(self) -> None:
+        if not self.strategy_id:
+            return  # the field says so already
         errors = {
             **refused_overrides(self, self.strategy),
             **refused_instruments(self),
