@@ -23,6 +23,8 @@ BEAT_SCHEDULE = {
     "close signals that nobody approved": _every(5, "signals.tasks.expire_held"),
     "forget old nonces": _every(60, "signals.tasks.prune_nonces"),
     "audit the books": _every(86_400, "trading.tasks.audit_ledger"),
+    "watch losses": _every(10, "trading.tasks.watch_losses"),
+    "watch margins": _every(5, "trading.tasks.watch_margins"),
     "watch leaders": _every(15, "trading.tasks.watch_leaders"),
     "watch the exchange": _every(60, "trading.tasks.watch_markets"),
     "forget old reconcile runs": _every(3600, "trading.tasks.forget_old_runs"),
@@ -47,5 +49,7 @@ EXECUTOR_TASKS = (
     "verify_leader",
     "verify_pending",
     "warm_up",
+    "watch_losses",
+    "watch_margins",
     "watch_markets",
 )

@@ -377,6 +377,13 @@ BREAKER_DOUBLES = env.int("BREAKER_DOUBLES", default=3)
 # Announced maintenance stops openings so long before it begins.
 MAINTENANCE_LEAD_S = env.int("MAINTENANCE_LEAD_S", default=120)
 
+# The margin ratio (at 1 OKX liquidates) from which people are warned, are told that it is critical,
+# and nothing is opened on the account. A desk may set its own, and distances to liquidation too.
+MARGIN_RATIOS = {
+    level: Decimal(env.str(f"MARGIN_{level.upper()}_RATIO", default=default))
+    for level, default in (("warn", "2"), ("critical", "1.3"), ("block", "1.5"))
+}
+
 # Webhooks -------------------------------------------------------------------------------------
 
 WEBHOOK_MAX_BYTES = env.int("WEBHOOK_MAX_BYTES", default=65536)

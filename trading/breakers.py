@@ -20,6 +20,7 @@ from accounts.enums import AuditLevel
 from accounts.models import User
 from accounts.tenancy import all_tenants, tenant_scope
 from customers.models import ExchangeAccount
+from strategies.models import Subscription
 from trading.enums import BreakerCause, BreakerState
 from trading.leases import db_now
 from trading.market_news import tell_market
@@ -31,19 +32,32 @@ SLOWEST_PROBE = timedelta(minutes=15)
 PROBE_LEASE = timedelta(seconds=20)
 # Opened again so soon after it closed, it goes on waiting as long as it did.
 RELAPSE = timedelta(minutes=10)
-OPENED = {BreakerCause.MAINTENANCE: ("maintenance.began", AuditLevel.WARNING)}
-CLOSED = {BreakerCause.MAINTENANCE: ("maintenance.over", AuditLevel.WARNING)}
+OPENED = {
+    BreakerCause.MAINTENANCE: ("maintenance.began", AuditLevel.WARNING),
+    # People hear of the limit itself, with its numbers.
+    BreakerCause.LOSS_LIMIT: ("breaker.opened", AuditLevel.NOTICE),
+    BreakerCause.MARGIN_LOW: ("margin.blocked", AuditLevel.CRITICAL),
+}
+CLOSED = {
+    BreakerCause.MAINTENANCE: ("maintenance.over", AuditLevel.WARNING),
+    BreakerCause.MARGIN_LOW: ("margin.unblocked", AuditLevel.NOTICE),
+}
+# Nothing that the exchange could be asked tells whether these are over.
+NOT_PROBED = (BreakerCause.MAINTENANCE, BreakerCause.LOSS_LIMIT, BreakerCause.MARGIN_LOW)
 NOT_CLOSED = (BreakerState.OPEN, BreakerState.HALF_OPEN)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a breaker stands for: one account, or a market."""
+    """What a breaker stands for: one following of an account, an account, or a market."""
 
     market: str
     account: ExchangeAccount | None = None
+    subscription: Subscription | None = None
 
     def key(self, cause: BreakerCause) -> str:
+        if self.subscription is not None:
+            return f"subscription|{self.subscription.pk}|{cause}"
         place = f"account|{self.account.pk}" if self.account else f"market|{self.market}"
         return f"{place}|{cause}"
 
@@ -63,6 +77,7 @@ def open_breaker(place: Place, cause: BreakerCause, reason: str) -> bool:
             defaults={
                 "tenant_id": place.tenant_id,
                 "account": place.account,
+                "subscription": place.subscription,
                 "market": place.market,
                 "cause": cause,
             },
@@ -74,7 +89,7 @@ def open_breaker(place: Place, cause: BreakerCause, reason: str) -> bool:
             failed_probes=failed,
             times_opened=row.times_opened + 1,
             opened_at=now,
-            probe_at=now + _wait(failed),
+            probe_at=None if cause in NOT_PROBED[1:] else now + _wait(failed),
         )
         if not opened:
             return False

@@ -236,6 +236,52 @@ class LimitKind(TextChoices):
     SYSTEM_SENDS = "system_sends", _("Orders per second, whole installation (count)")
 
 
+class LossScope(TextChoices):
+    """Whom a loss limit binds: each account in it, or each following, by itself."""
+
+    TENANT = "tenant", _("Every account of the desk")
+    CUSTOMER = "customer", _("Every account of a customer")
+    ACCOUNT = "account", _("Exchange account")
+    STRATEGY = "strategy", _("Every following of a strategy")
+    SUBSCRIPTION = "subscription", _("Subscription")
+
+
+class LossPeriod(TextChoices):
+    DAY = "day", _("Day")
+    WEEK = "week", _("Week")
+    MONTH = "month", _("Month")
+    LIFETIME = "lifetime", _("Lifetime")
+
+
+class PeriodClock(TextChoices):
+    DESK = "desk", _("The desk's day")
+    UTC = "utc", _("UTC")
+
+
+class LossMeasure(TextChoices):
+    """What counts as lost."""
+
+    REALIZED = "realized", _("Realized loss")
+    UNREALIZED = "unrealized", _("Unrealized loss")
+    EQUITY = "equity", _("Loss of equity")
+    DRAWDOWN = "drawdown", _("Drawdown from the peak")
+
+
+class LossAction(TextChoices):
+    """What becomes of the followings when a loss limit is reached."""
+
+    HOLD = "hold", _("Open nothing until the period ends")
+    CLOSE_ONLY = "close_only", _("Close only, until somebody resumes")
+    STOP = "stop", _("Stop following")
+
+
+class MarginLevel(TextChoices):
+    SAFE = "safe", pgettext_lazy("margin", "Safe")
+    WARN = "warn", pgettext_lazy("margin", "Low")
+    CRITICAL = "critical", pgettext_lazy("margin", "Critical")
+    BLOCK = "block", pgettext_lazy("margin", "No openings")
+
+
 class BreakerState(TextChoices):
     CLOSED = "closed", pgettext_lazy("breaker", "Closed")
     OPEN = "open", pgettext_lazy("breaker", "Open")
@@ -250,6 +296,8 @@ class BreakerCause(TextChoices):
     UNKNOWN_SENDS = "unknown_sends", _("Too many sends without an answer")
     DOUBLES = "doubles", _("Orders found twice on several accounts")
     MAINTENANCE = "maintenance", _("The exchange is in maintenance")
+    LOSS_LIMIT = "loss_limit", _("A loss limit is reached")
+    MARGIN_LOW = "margin_low", _("The margin is low")
 
 
 class MaintenanceState(TextChoices):
@@ -317,6 +365,8 @@ class Reason(TextChoices):
     LEGS_ABOVE_LIMIT = "LEGS_ABOVE_LIMIT", _("Too many orders of one signal")
     DUPLICATE_SUSPECTED = "DUPLICATE_SUSPECTED", _("Same order as a moment ago")
     ACCOUNT_BREAKER = "ACCOUNT_BREAKER", _("Breaker of the account is open")
+    LOSS_LIMIT = "LOSS_LIMIT", _("Loss limit reached")
+    MARGIN_LOW = "MARGIN_LOW", _("Margin too low")
     MARKET_BREAKER = "MARKET_BREAKER", _("Breaker of the market is open")
     EXCHANGE_MAINTENANCE = "EXCHANGE_MAINTENANCE", _("The exchange is in maintenance")
     CLOCK_OFF = "CLOCK_OFF", _("Our clock and the exchange's are too far apart")

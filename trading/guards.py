@@ -38,18 +38,23 @@ class Guards:
     quotes: Mapping[tuple[str, str], Quote] = field(default_factory=dict)
     accounts: Mapping[int, Obstacles] = field(default_factory=dict)
     markets: Mapping[str, Obstacles] = field(default_factory=dict)
+    links: Mapping[int, Obstacles] = field(default_factory=dict)
 
-    def context(self, *, account_id: int, market: str, inst_id: str) -> dict[str, Any]:
+    def context(
+        self, *, account_id: int, market: str, inst_id: str, subscription_id: int | None
+    ) -> dict[str, Any]:
         """The columns of `risk.RiskContext` that are filled in from here, for one order."""
         quote = self.quotes.get((market, inst_id), NO_QUOTE)
         return {
             "mark": quote.mark,
             "spread": quote.spread,
-            "obstacles": self._obstacles(account_id, market),
+            "obstacles": self._obstacles(account_id, market, subscription_id),
         }
 
-    def _obstacles(self, account_id: int, market: str) -> Obstacles:
+    def _obstacles(self, account_id: int, market: str, subscription_id: int | None) -> Obstacles:
         of_account = self.accounts.get(account_id, NO_OBSTACLES)
+        if subscription_id is not None and subscription_id in self.links:
+            of_account |= self.links[subscription_id]
         of_market = self.markets.get(market, NO_OBSTACLES)
         return of_account if of_market is NO_OBSTACLES else of_account | of_market
 
@@ -58,7 +63,7 @@ _OPEN_BREAKERS = Question(
     lambda: (
         Breaker.objects.exclude(state=BreakerState.CLOSED)
         .order_by()
-        .values_list("account_id", "market", "cause")
+        .values_list("account_id", "subscription_id", "market", "cause")
     )
 )
 
@@ -66,15 +71,18 @@ _OPEN_BREAKERS = Question(
 def read_guards(*, prices: Iterable[MarketPrice], now: datetime) -> Guards:
     """One query, however many accounts: whatever is open in the scope, which is little."""
     accounts: dict[int, Obstacles] = {}
+    links: dict[int, Obstacles] = {}
     markets: dict[str, Obstacles] = {}
-    for account_id, market, cause in _OPEN_BREAKERS.ask():
+    for account_id, subscription_id, market, cause in _OPEN_BREAKERS.ask():
         found = obstacles_of(cause)
-        if account_id is None:
+        if subscription_id is not None:
+            links[subscription_id] = links.get(subscription_id, NO_OBSTACLES) | found
+        elif account_id is None:
             markets[market] = markets.get(market, NO_OBSTACLES) | found
         else:
             accounts[account_id] = accounts.get(account_id, NO_OBSTACLES) | found
     quotes = {(p.market, p.inst_id): quote(p, now) for p in prices}
-    return Guards(quotes, accounts, markets)
+    return Guards(quotes, accounts, markets, links)
 
 
 def obstacles_of(cause: str) -> Obstacles:
@@ -84,6 +92,10 @@ def obstacles_of(cause: str) -> Obstacles:
             return Obstacles(maintenance=True)
         case BreakerCause.UNRESOLVED:
             return Obstacles(account_breaker=True, account_stopped=True)
+        case BreakerCause.LOSS_LIMIT:
+            return Obstacles(loss_limit=True)
+        case BreakerCause.MARGIN_LOW:
+            return Obstacles(margin_low=True)
         case BreakerCause.REJECTS:
             return Obstacles(account_breaker=True)
         case _:

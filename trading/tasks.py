@@ -42,6 +42,8 @@ from trading.leases import alive_count, beat_heartbeat, single_flight
 from trading.outgoing import Outgoing
 from trading.pace import pace
 from trading.paper import ensure_opened
+from trading.stops.losses import watch_losses as losses_of_all
+from trading.stops.margin import watch_margins as margins_of_all
 from trading.sync.leaders.linking import find_unkept, forget_old_trades
 from trading.sync.maintenance import watch_markets as watch_announcements
 from trading.sync.reconcile import forget_old_runs as forget_runs
@@ -52,6 +54,7 @@ from trading.verification import verify_pending_accounts
 
 # A sweep that takes longer is joined by the next, which does no harm; one that died is followed.
 SWEEP_S = 10
+WATCH_S = 60
 
 log = logging.getLogger(__name__)
 
@@ -179,6 +182,20 @@ def reconcile_accounts() -> None:
 def watch_markets() -> None:
     """What the exchange announces about itself."""
     watch_announcements()
+
+
+@shared_task
+@single_flight("watch_losses", WATCH_S)
+def watch_losses() -> None:
+    """Has anybody lost as much as a limit allows?"""
+    losses_of_all()
+
+
+@shared_task
+@single_flight("watch_margins", WATCH_S)
+def watch_margins() -> None:
+    """Is anybody's position near its liquidation?"""
+    margins_of_all()
 
 
 @shared_task

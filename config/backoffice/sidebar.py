@@ -25,7 +25,7 @@ from notifications.models import Destination
 from signals.enums import LeaderLink, SourceStatus
 from signals.models import LeaderAccount, SignalSource
 from trading.enums import BreakerState, OrderState, RepairState, TradingMode
-from trading.models import Breaker, Order, Repair, TradingState
+from trading.models import Breaker, LossState, Order, Repair, TradingState
 
 ENVIRONMENTS: Final = {"demo": (_("Demo"), "info"), "test": (_("Test"), "info")}
 
@@ -66,6 +66,11 @@ def switches_on() -> int:
 
 def breakers_open() -> int:
     return int(Breaker.objects.exclude(state=BreakerState.CLOSED).count())
+
+
+def losses_reached() -> int:
+    reached = LossState.objects.filter(breached_at__isnull=False, limit__is_active=True)
+    return int(reached.count())
 
 
 def approvals_open() -> int:
@@ -139,6 +144,15 @@ GROUPS: Final = (
         (
             Item(_("Trading switch"), "stop_circle", view="switch", count=switches_on),
             Item(_("Limits"), "tune", "trading.Limit"),
+            Item(_("Loss limits"), "trending_down", "trading.LossLimit"),
+            Item(
+                _("Use of loss limits"),
+                "data_usage",
+                "trading.LossState",
+                count=losses_reached,
+                kind="danger",
+            ),
+            Item(_("Margin thresholds"), "water_lux", "trading.MarginThreshold"),
             Item(
                 _("Breakers"),
                 "electrical_services",

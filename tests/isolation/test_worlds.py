@@ -10,7 +10,7 @@ from tests.isolation.worlds import Desks, rows_of, signed_in, tenant_models, tex
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database_long]
 # Lists whose columns hold numbers, times and links to rows that are named by them.
-WITHOUT_TEXT = {"signals.SignalNonce"}
+WITHOUT_TEXT = {"signals.SignalNonce", "trading.MarginThreshold"}
 
 
 @pytest.mark.parametrize("model", tenant_models())

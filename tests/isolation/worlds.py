@@ -22,6 +22,7 @@ from accounts.fields import EncryptedTextField
 from accounts.models import Membership, Tenant, User
 from accounts.stepup import SESSION_KEY as STEP_UP_KEY
 from accounts.tenancy import TenantModel, tenant_scope
+from customers.models import ExchangeAccount
 from notifications.models import Destination, LiveEvent, LiveStream
 from signals.enums import SourceKind
 from signals.models import LeaderPosition, SignalNonce
@@ -37,8 +38,13 @@ from trading.models import (
     FlattenAccount,
     FlattenRun,
     Instrument,
+    LossLimit,
+    LossState,
+    MarginThreshold,
+    MarginWatch,
     MarketPrice,
     Order,
+    Position,
     Protection,
     QuarantinedReport,
     StreamLease,
@@ -181,6 +187,7 @@ def _fill(world: World) -> None:
     for number, cause in enumerate((BreakerCause.REJECTS, BreakerCause.UNRESOLVED)):
         Breaker(key=f"account|{account.pk}|{cause}", account=account, market=account.market,
                 cause=cause, times_opened=number, reason=f"Refusals {number}").save()  # fmt: skip
+    _limit_losses(tenant, account)
     set_limit(kind=LimitKind.DAILY_NOTIONAL, value=9000, actor=owner, tenant=tenant,
               scope=Scope.CUSTOMER, target=world.customers[1])  # fmt: skip
     link = world.subscriptions[1]
@@ -213,6 +220,23 @@ def _fill(world: World) -> None:
         LiveEvent(
             audience="staff", stream=stream, seq=1, kind="order", object_id=str(tenant.uid), at=now
         ).save()
+
+
+def _limit_losses(tenant: Tenant, account: ExchangeAccount) -> None:
+    now = timezone.now()
+    for number, (scope, measure) in enumerate((("account", "equity"), ("tenant", "drawdown"))):
+        bound = LossLimit(
+            scope=scope, account=account if scope == "account" else None, period="day",
+            measure=measure, max_absolute=100 + number,
+        )  # fmt: skip
+        bound.save()
+        LossState(
+            limit=bound, account=account, key=f"{bound.pk}|{account.pk}|", since=now, base=1000,
+            paid_until=now, counted_until=now, measured_at=now,
+        ).save()  # fmt: skip
+        MarginThreshold(level=("warn", "block")[number], ratio=2 - number).save()
+    for position in rows_of(Position, tenant)[:2]:
+        MarginWatch(position=position, level="warn", changed_at=now).save()
 
 
 def protect(order: Order) -> Protection:

@@ -15,6 +15,7 @@ from trading.admin import (
     protections,
     reconcile,
     repairs,
+    stops,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "protections",
     "reconcile",
     "repairs",
+    "stops",
 ]

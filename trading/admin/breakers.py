@@ -31,13 +31,17 @@ class BreakerAdmin(RecordAdmin):
 
     list_display = ("place", "state_shown", "why", "opened", "next_try", "closed", "times")
     list_filter = ("state", "cause", "market")
-    list_select_related = ("account__customer", "tenant")
+    list_select_related = (
+        "account__customer", "tenant", "subscription__account__customer", "subscription__strategy",
+    )  # fmt: skip
     search_fields = ("account__customer__name", "account__label", "reason")
     ordering = ("-opened_at",)
     actions = ("close_now",)
 
     @admin.display(description=_("stands for"))
     def place(self, row: Breaker) -> Any:
+        if row.subscription is not None:
+            return link_to("strategies_subscription", row.subscription.pk, row.subscription)
         if row.account_id is None:
             return row.get_market_display()
         return link_to("customers_exchangeaccount", row.account_id, row.account)

@@ -12,12 +12,18 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.admin_base import RecordAdmin
-from accounts.display import link_to, moment, num, two
+from accounts.display import badge, link_to, moment, num, two
 from accounts.roles import Ability, may
 from trading.admin.asking import position_page
 from trading.admin.states import side_mark, whose
+from trading.enums import MarginLevel
 from trading.models import Balance, EquitySnapshot, Order, Position, Protection
+from trading.stops.margin import nearness
 
+MARGIN_BADGES = {
+    MarginLevel.WARN: ("warn", "warning"),
+    MarginLevel.CRITICAL: ("danger", "crisis_alert"),
+}
 # A position's column knows no words: the exchange's own is stored.
 MARGIN_WORDS = dict(Order._meta.get_field("margin_mode").flatchoices)
 
@@ -44,6 +50,24 @@ class HeldFilter(admin.SimpleListFilter):
         return queryset
 
 
+class MarginFilter(admin.SimpleListFilter):
+    """Positions of which people were told that their margin is low."""
+
+    title = _("margin")
+    parameter_name = "margin"
+
+    def lookups(self, request, model_admin):  # type: ignore[no-untyped-def]
+        return [("low", pgettext_lazy("margin", "Low")), ("critical", MarginLevel.CRITICAL.label)]
+
+    def queryset(self, request, queryset):  # type: ignore[no-untyped-def]
+        match self.value():
+            case "low":
+                return queryset.filter(margin_watch__level__in=tuple(MARGIN_BADGES))
+            case "critical":
+                return queryset.filter(margin_watch__level=MarginLevel.CRITICAL)
+        return queryset
+
+
 @admin.register(Position)
 class PositionAdmin(RecordAdmin):
     live_streams = "positions"
@@ -51,10 +75,10 @@ class PositionAdmin(RecordAdmin):
 
     list_display = (
         "instrument", "side_shown", "held", "entry", "mark", "worth", "pnl", "multiple",
-        "liquidation", "customer", "changed",
+        "liquidation", "margin", "away", "customer", "changed",
     )  # fmt: skip
-    list_filter = (HeldFilter, "position_side", "margin_mode")
-    list_select_related = ("account__customer",)
+    list_filter = (HeldFilter, MarginFilter, "position_side", "margin_mode")
+    list_select_related = ("account__customer", "margin_watch")
     search_fields = ("inst_id", "account__customer__name", "account__label")
     search_help_text = _("Instrument, customer or account")
     ordering = ("inst_id", "account")
@@ -123,6 +147,22 @@ class PositionAdmin(RecordAdmin):
     @admin.display(description=_("liquidation"))
     def liquidation(self, row: Position) -> str:
         return num(row.liquidation_price, why=str(_("None at this size")))
+
+    @admin.display(description=_("margin ratio"))
+    def margin(self, row: Position) -> str:
+        """As OKX counts it: at 100 % it liquidates."""
+        if row.margin_ratio is None or not row.quantity:
+            return num(None, why=str(_("None at this size")))
+        told = f"{row.margin_ratio * 100:,.0f} %"
+        watch = getattr(row, "margin_watch", None)
+        kind = MARGIN_BADGES.get(watch.level) if watch else None
+        return badge(*kind, told) if kind else told
+
+    @admin.display(description=_("distance to liquidation"))
+    def away(self, row: Position) -> str:
+        distance = nearness(row, None).distance
+        share = None if distance is None else distance * 100
+        return num(share, 1, unit="%", why=str(_("None at this size")))
 
     @admin.display(description=_("customer"), ordering="account__customer__name")
     def customer(self, row: Position) -> str:

@@ -92,6 +92,22 @@ def _go_on(pk: int) -> bool:
     return False
 
 
+@retried
+@transaction.atomic
+def close_held(pk: int) -> int:
+    """Close at market what a following holds, without ending it; how many positions there are.
+
+    To be asked again until there are none: a close that is under way is not asked for twice.
+    """
+    link = Subscription.objects.select_for_update().get(pk=pk)
+    _cancel_openings(link)
+    running = Cycle.objects.select_for_update().filter(link_uid=link.uid, ended_at__isnull=True)
+    held = _end_flat(list(running.select_related("source", "account").order_by("pk")))
+    for cycle, holding in held.values():
+        _close(link, cycle, holding)
+    return len(held)
+
+
 def _cancel_openings(link: Subscription) -> None:
     """What would still open something: taken back where it did not leave, else canceled."""
     waiting = Order.objects.filter(

@@ -28,7 +28,12 @@ def likeness(facts: Facts) -> Hashable:
     link, board = facts.link, facts.switchboard
     account = link.account
     inst_id = link.inst_id
-    guards = facts.guards.context(account_id=account.pk, market=account.market, inst_id=inst_id)
+    guards = facts.guards.context(
+        account_id=account.pk,
+        market=account.market,
+        inst_id=inst_id,
+        subscription_id=link.subscription_id,
+    )
     return (
         _facts(facts),
         _link(link),

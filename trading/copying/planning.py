@@ -222,7 +222,12 @@ def _context(
         used_daily_notional=facts.used_today,
         desk_notional=facts.desk_notional,
         limits=limits_in_force(facts),
-        **facts.guards.context(account_id=account.pk, market=account.market, inst_id=inst_id),
+        **facts.guards.context(
+            account_id=account.pk,
+            market=account.market,
+            inst_id=inst_id,
+            subscription_id=link.subscription_id,
+        ),
     )
 
 

@@ -36,6 +36,7 @@ from trading.exchange.types import (
     SendOutcome,
     SystemStatusReport,
     TickerReport,
+    TransferReport,
 )
 
 
@@ -196,6 +197,12 @@ class ExchangeClient(Protocol):
         exchange_order_id: str | None = None,
     ) -> tuple[FillReport, ...]:
         """Fills of the last 3 days, newest first, all pages."""
+        ...
+
+    async def fetch_transfers(
+        self, credentials: Credentials, *, begin_ms: int
+    ) -> tuple[TransferReport, ...]:
+        """What was paid in and out since, of the last 3 months, newest first, all pages."""
         ...
 
     async def fetch_positions(

@@ -339,6 +339,15 @@ class InstrumentReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TransferReport:
+    """Money paid into the trading account, or out of it when negative."""
+
+    currency: str
+    amount: Decimal
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TickerReport:
     """An empty side of the book is None."""
 

@@ -276,7 +276,10 @@ def _context(order: Outgoing, seen: Seen) -> RiskContext:
         limits=_limits(order, board, covered, seen),
         **seen.usage.context(order),
         **seen.guards.context(
-            account_id=order.account_id, market=order.market, inst_id=order.inst_id
+            account_id=order.account_id,
+            market=order.market,
+            inst_id=order.inst_id,
+            subscription_id=order.subscription_id,
         ),
     )
 

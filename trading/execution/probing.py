@@ -9,7 +9,7 @@ from django.conf import settings
 
 from customers.credentials import NoKey
 from customers.models import ExchangeAccount
-from trading.breakers import claim_probe, close_breaker, probe_failed
+from trading.breakers import NOT_PROBED, claim_probe, close_breaker, probe_failed
 from trading.endpoints import client_of, endpoint_of_market
 from trading.enums import BreakerCause, BreakerState
 from trading.exchange.client import ExchangeClient
@@ -31,11 +31,12 @@ log = logging.getLogger(__name__)
 def probe_due() -> int:
     """Ask for every breaker whose time has come; how many closed.
 
-    Maintenance is over when the exchange says so: that is not asked for here.
+    Maintenance is over when the exchange says so, a loss or a low margin when it is measured so:
+    that is not asked for here.
     """
     rows = (
         Breaker.objects.exclude(state=BreakerState.CLOSED)
-        .exclude(cause=BreakerCause.MAINTENANCE)
+        .exclude(cause__in=NOT_PROBED)
         .filter(probe_at__lte=db_now())
         .select_related("account__customer")
         .order_by("probe_at")

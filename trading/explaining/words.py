@@ -55,6 +55,12 @@ BARRED: Final[Mapping[str, Texts]] = {
             "them. Nothing new is opened until your account answers again."
         ),
     ),
+    R.LOSS_LIMIT: (
+        _("A loss limit of yours is reached. Nothing new is opened; closes are still followed."),
+    ),
+    R.MARGIN_LOW: (
+        _("The margin of your account is low. Nothing new is opened until there is more of it."),
+    ),
     R.MARKET_BREAKER: (
         _("OKX does not answer reliably at the moment. Nothing new is opened until it does."),
     ),

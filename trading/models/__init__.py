@@ -8,7 +8,7 @@ from trading.models.breakers import Breaker
 from trading.models.decisions import Cycle, Decision
 from trading.models.exchange_status import ClockReading, Maintenance, MarketWatch
 from trading.models.flatten import FlattenAccount, FlattenRun
-from trading.models.instruments import Instrument, MarketPrice
+from trading.models.instruments import Instrument, InstrumentVersion, MarketPrice
 from trading.models.leases import Heartbeat, JobLease, LeaderLease, SocketLease, StreamLease
 from trading.models.limits import Limit, TradingState
 from trading.models.orders import ExternalOrder, Fill, Order, OrderAttempt, OrderEvent
@@ -17,6 +17,7 @@ from trading.models.protections import Protection
 from trading.models.reconcile import QuarantinedReport, ReconcileRun
 from trading.models.repairs import Repair
 from trading.models.settlements import Settlement
+from trading.models.stops import LossLimit, LossState, MarginThreshold, MarginWatch
 
 __all__ = [
     "Action",
@@ -33,11 +34,16 @@ __all__ = [
     "FlattenRun",
     "Heartbeat",
     "Instrument",
+    "InstrumentVersion",
     "JobLease",
     "LeaderLease",
     "LedgerAudit",
     "Limit",
+    "LossLimit",
+    "LossState",
     "Maintenance",
+    "MarginThreshold",
+    "MarginWatch",
     "MarketPrice",
     "MarketWatch",
     "Order",

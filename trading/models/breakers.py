@@ -12,6 +12,7 @@ from django.utils.translation import pgettext_lazy
 from accounts.tenancy import SystemTenantManager, SystemTenantModel
 from customers.enums import Market
 from customers.models import ExchangeAccount
+from strategies.models import Subscription
 from trading.enums import BreakerCause, BreakerState
 
 
@@ -29,6 +30,14 @@ class Breaker(SystemTenantModel):
         on_delete=models.PROTECT,
         null=True,
         related_name="breakers",
+    )
+    subscription = models.ForeignKey(
+        Subscription,
+        verbose_name=_("subscription"),
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="breakers",
+        help_text=_("Only this following of the account is stopped."),
     )
     market = models.CharField(_("market"), max_length=16, choices=Market)
     cause = models.CharField(_("cause"), max_length=16, choices=BreakerCause)
@@ -62,4 +71,4 @@ class Breaker(SystemTenantModel):
         )
 
     def __str__(self) -> str:
-        return f"{self.account or self.market}: {self.get_cause_display()}"
+        return f"{self.subscription or self.account or self.market}: {self.get_cause_display()}"

@@ -30,6 +30,9 @@ class Instrument(models.Model):
     max_limit_size = ExactDecimalField(_("maximum limit order"), null=True)
     max_leverage = ExactDecimalField(_("maximum leverage"), null=True)
     state = models.CharField(_("state"), max_length=16)
+    expires_at = models.DateTimeField(
+        _("delisted"), null=True, help_text=_("When it ends, as the exchange has announced.")
+    )
     updated_at = models.DateTimeField(_("updated"))
 
     class Meta:
@@ -52,6 +55,37 @@ class Instrument(models.Model):
     @property
     def is_live(self) -> bool:
         return self.state == "live"
+
+
+class InstrumentVersion(models.Model):
+    """How an instrument was listed from one moment until another; the last one has no end."""
+
+    instrument = models.ForeignKey(
+        Instrument,
+        verbose_name=_("instrument"),
+        on_delete=models.CASCADE,
+        related_name="versions",
+    )
+    contract_value = ExactDecimalField(_("contract value"))
+    lot_size = ExactDecimalField(_("lot size"))
+    tick_size = ExactDecimalField(_("tick size"))
+    min_size = ExactDecimalField(_("minimum size"))
+    max_market_size = ExactDecimalField(_("maximum market order"), null=True)
+    valid_from = models.DateTimeField(_("valid from"))
+    valid_until = models.DateTimeField(_("valid until"), null=True)
+
+    class Meta:
+        verbose_name = _("version of an instrument")
+        verbose_name_plural = _("versions of instruments")
+        ordering = ("instrument", "-valid_from")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("instrument", "valid_from"), name="instrument_version_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.instrument} {self.valid_from:%Y-%m-%d %H:%M}"
 
 
 class MarketPrice(models.Model):

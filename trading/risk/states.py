@@ -85,6 +85,16 @@ def account_breaker_is_open(leg: Leg, ctx: RiskContext) -> RiskVerdict | None:
     return denied(Reason.ACCOUNT_BREAKER) if blocked else None
 
 
+def loss_limit_is_reached(leg: Leg, ctx: RiskContext) -> RiskVerdict | None:
+    blocked = leg in INCREASES and ctx.obstacles.loss_limit
+    return denied(Reason.LOSS_LIMIT) if blocked else None
+
+
+def margin_is_low(leg: Leg, ctx: RiskContext) -> RiskVerdict | None:
+    blocked = leg in INCREASES and ctx.obstacles.margin_low
+    return denied(Reason.MARGIN_LOW) if blocked else None
+
+
 def market_breaker_is_open(leg: Leg, ctx: RiskContext) -> RiskVerdict | None:
     blocked = leg in INCREASES and ctx.obstacles.market_breaker
     return denied(Reason.MARKET_BREAKER) if blocked else None

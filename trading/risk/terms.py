@@ -65,6 +65,8 @@ class Obstacles:
     account_stopped: bool = False
     market_breaker: bool = False
     maintenance: bool = False
+    loss_limit: bool = False
+    margin_low: bool = False
 
     def __or__(self, other: Obstacles) -> Obstacles:
         return Obstacles(
@@ -72,6 +74,8 @@ class Obstacles:
             account_stopped=self.account_stopped or other.account_stopped,
             market_breaker=self.market_breaker or other.market_breaker,
             maintenance=self.maintenance or other.maintenance,
+            loss_limit=self.loss_limit or other.loss_limit,
+            margin_low=self.margin_low or other.margin_low,
         )
 
 

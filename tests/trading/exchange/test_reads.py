@@ -209,6 +209,7 @@ def questions(client: OkxClient) -> list[Awaitable[object]]:
         client.fetch_open_orders(ALICE),
         client.fetch_order_history(ALICE, InstrumentType.SWAP),
         client.fetch_fills(ALICE),
+        client.fetch_transfers(ALICE, begin_ms=1),
         client.fetch_positions(ALICE),
         client.fetch_balance(ALICE),
         client.fetch_account_config(ALICE),

@@ -222,6 +222,7 @@ EVERYTHING: list[tuple[str, Ask]] = [
         lambda c: c.fetch_order_history(ALICE, InstrumentType.SPOT, begin_ms=1),
     ),
     ("trade/fills", lambda c: c.fetch_fills(ALICE, exchange_order_id="5")),
+    ("account/bills-archive", lambda c: c.fetch_transfers(ALICE, begin_ms=1)),
     ("trade/order-algo", lambda c: c.fetch_algo_order(ALICE, client_algo_id="s1")),
     ("trade/orders-algo-pending", lambda c: c.fetch_open_algo_orders(ALICE)),
     ("trade/orders-algo-history", lambda c: c.fetch_algo_order_history(ALICE, begin_ms=1)),

@@ -24,6 +24,7 @@ from trading.exchange.types import (
     Side,
     SystemStatusReport,
     TickerReport,
+    TransferReport,
 )
 
 # Spot rows say "" or "net", depending on the path.
@@ -47,6 +48,15 @@ def parse_order_push(row: object) -> OrderReport:
 
 def parse_fill(row: object) -> FillReport:
     return _fill(as_row(row), fee="fee", fee_currency="feeCcy")
+
+
+def parse_transfer(row: object) -> TransferReport:
+    row = as_row(row)
+    return TransferReport(
+        currency=fields.required_text(row, "ccy"),
+        amount=fields.decimal(row, "balChg"),
+        at=fields.time(row, "ts"),
+    )
 
 
 def parse_position(row: object) -> PositionReport:

@@ -44,6 +44,7 @@ GETS: Final = {
     "account/positions": Rate(10),
     "account/balance": Rate(10),
     "account/config": Rate(5),
+    "account/bills-archive": Rate(5),
     "account/leverage-info": Rate(20),
     "public/time": Rate(10),
     "public/instruments": Rate(20, per_instrument=True),

@@ -27,10 +27,12 @@ from trading.exchange.types import (
     PositionReport,
     SystemStatusReport,
     TickerReport,
+    TransferReport,
 )
 
 logger = logging.getLogger(__name__)
 Report = TypeVar("Report")
+TRANSFERS = "1"  # the bills of what was paid in and out
 
 
 class Reads(Door):
@@ -82,6 +84,13 @@ class Reads(Door):
         )
         rows = await self._pages("trade/fills", params, credentials, cursor="billId")
         return tuple(map(parse.parse_fill, rows))
+
+    async def fetch_transfers(
+        self, credentials: Credentials, *, begin_ms: int
+    ) -> tuple[TransferReport, ...]:
+        params = {"type": TRANSFERS, "begin": str(begin_ms)}
+        rows = await self._pages("account/bills-archive", params, credentials, cursor="billId")
+        return tuple(map(parse.parse_transfer, rows))
 
     async def fetch_positions(
         self, credentials: Credentials, inst_type: InstrumentType | None = None
