@@ -39,6 +39,7 @@ from trading.events import (
     actions_asked,
     flatten_begun,
     orders_changed,
+    orders_entered,
     orders_finished,
     orders_ready,
     repairs_asked,
@@ -65,6 +66,7 @@ def connect() -> None:
     use_copied_positions(HeldByCycles())
     subscription_ending.connect(end_following, dispatch_uid="end_following")
     approvals.on_approved(deciding_repairs.REOPEN, deciding_repairs.reopen)
+    orders_entered.connect(send, dispatch_uid="send")
     repairs_asked.connect(repair, dispatch_uid="repair")
     settlements_asked.connect(settle_by_hand, dispatch_uid="settle_by_hand")
     tenant_created.connect(give_sources, dispatch_uid="give_sources")
@@ -157,6 +159,11 @@ def show_signal(signal_id: Any, **_: Any) -> None:
 def settle_by_hand(**_: Any) -> None:
     """A person decided about a stuck order: an executor carries it out."""
     nudge(tasks.settle_by_hand)
+
+
+def send(order_ids: Any, **_: Any) -> None:
+    """Staff closed something: an executor sends it."""
+    nudge(tasks.send_shard, list(order_ids))
 
 
 def repair(**_: Any) -> None:

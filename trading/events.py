@@ -15,3 +15,4 @@ account_changed = Event()  # account_id: positions or balances were written
 actions_asked = Event()  # action_ids: cancels, changes or protections wait to be sent
 settlements_asked = Event()  # a person wants a stuck order settled
 repairs_asked = Event()  # differences may be put right by orders of ours
+orders_entered = Event()  # order_ids: staff wrote orders that nobody sends yet

@@ -110,6 +110,7 @@ GROUPS: Final = (
             ),
             Item(_("Fills"), "done_all", "trading.Fill"),
             Item(_("Positions"), "layers", "trading.Position"),
+            Item(_("Beside their leader"), "compare_arrows", view="beside"),
             Item(_("Protections"), "shield", "trading.Protection"),
             Item(_("Balances"), "account_balance_wallet", "trading.Balance"),
         ),

@@ -11,7 +11,10 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from uuid import UUID
+
+from django.db import transaction
 
 from accounts import audit
 from accounts.contention import retried
@@ -23,6 +26,7 @@ from signals.models import LeaderPosition
 from signals.services import manual_source
 from trading.actions import ActionRefusedError, cancel_order
 from trading.enums import Leg, OrderCause, PositionSide
+from trading.events import orders_entered
 from trading.execution.own_orders import OwnOrder, write_own
 from trading.leases import db_now
 from trading.models import Cycle, Instrument, MarketPrice, Order, Position
@@ -101,6 +105,9 @@ def close_position(
         _signal, ids = write_own(own, now)
         if ids:
             _lead_nowhere(mine[0])
+            transaction.on_commit(
+                partial(orders_entered.send_robust, Order, order_ids=[str(i) for i in ids])
+            )
             audit.record(
                 action="position.close_entered",
                 obj=account,
