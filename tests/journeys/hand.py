@@ -107,16 +107,19 @@ class _Journey:
 
     def _by_hand(self, side: str, quantity: Decimal) -> None:
         """What OKX's own app would send with the customer's own key."""
+        from django.conf import settings
+
         from config.demo.world import INSTRUMENT
         from trading.endpoints import client_of, keys_of
         from trading.exchange.runner import exchange_loop
         from trading.exchange.types import MarginMode, OrderType, PlaceRequest, Side
 
+        # The simulator chose its ports after this process read its settings.
+        addresses = self.demo.addresses
+        settings.MARKETS = {"simulator": {"rest": addresses["rest"], "ws": addresses["ws"]}}
         with self.scope():
-            keys, client = (
-                keys_of(self.first.account, purpose="test"),
-                client_of(self.first.account),
-            )
+            keys = keys_of(self.first.account, purpose="test")
+        client = client_of(self.first.account)
         request = PlaceRequest(
             inst_id=INSTRUMENT,
             side=Side(side),

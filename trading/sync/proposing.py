@@ -169,7 +169,9 @@ def _plan(here: _Account, one: Compared) -> tuple[Remedy, Decimal | None, bool]:
     remedy = remedy_of(one.kind, one.three)
     if one.kind not in (DriftClass.UNDER, DriftClass.MISSING) or one.followed is None:
         return remedy, None, remedy.alone
-    entry, slippage = one.followed.leader_entry, settings.REPAIR_MAX_SLIPPAGE
+    entry, slippage = one.followed.leader_entry, one.followed.max_slippage
+    if slippage is None:
+        slippage = settings.REPAIR_MAX_SLIPPAGE
     buys = one.followed.direction == "long"
     quote = MarketPrice.objects.filter(market=here.account.market, inst_id=one.inst_id).first()
     alone = may_increase_alone(

@@ -70,6 +70,7 @@ class Followed:
     direction: Direction
     leader: Decimal
     leader_entry: Decimal | None
+    max_slippage: Decimal | None
     begun_at: datetime
 
 
@@ -251,8 +252,17 @@ def _followed(cycle: Cycle, lead: LeaderPosition | None) -> Followed:
         direction=Direction(cycle.direction),
         leader=lead.quantity if lead else ZERO,
         leader_entry=lead.average_entry if lead else None,
+        max_slippage=_max_slippage(cycle),
         begun_at=cycle.opened_at,
     )
+
+
+def _max_slippage(cycle: Cycle) -> Decimal | None:
+    link = cycle.subscription
+    if link is None:
+        return None
+    own: Decimal | None = link.max_slippage
+    return link.strategy.max_slippage if own is None else own
 
 
 def _is_closed_to_openings(cycle: Cycle) -> bool:

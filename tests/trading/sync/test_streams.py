@@ -32,12 +32,14 @@ from trading.models import (
     Position,
     QuarantinedReport,
     ReconcileRun,
+    Repair,
     StreamLease,
 )
 from trading.sync.apply import TOTAL
 from trading.sync.streams import run_streams
 from trading.sync.streams.rows import Watched, mark_socket
 from trading.sync.streams.threads import DatabaseThreads
+from trading.sync.truth import compare
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -138,6 +140,53 @@ def test_what_was_missed_is_read_after_a_reconnect(venue: Venue) -> None:
         until(lambda: held(account) == 3)
 
     assert sum(each[1] for each in fills_of(account)) == 3
+
+
+def test_a_cut_in_the_middle_of_several_fills_ends_in_the_truth(venue: Venue) -> None:
+    account = venue.open_account()
+    prices = (59_000, 58_900, 58_800, 58_700)
+
+    with streams():
+        until(lambda: is_live(account))
+        orders = [
+            make_order(account, order_type="limit", price=Decimal(price), quantity=Decimal(2))
+            for price in prices
+        ]
+        for order, price in zip(orders, prices, strict=True):
+            venue.place(account, order, price=price)
+        until(lambda: all(fresh(order).state == OrderState.LIVE for order in orders))
+        assert account.api_key is not None
+        venue.price(58_950)  # the first one fills and is heard of
+        until(lambda: fresh(orders[0]).state == OrderState.FILLED)
+        venue.fault("ws_disconnect", account=account.api_key.reveal(), channel="orders")
+        venue.price(58_850)  # the second one's push breaks the socket
+        venue.price(58_750)  # the third one fills while nobody listens
+        until(lambda: runs(account, "reconnect"))
+        until(lambda: all(fresh(order).state == OrderState.FILLED for order in orders[:3]))
+        until(lambda: held(account) == 6)
+
+    assert fresh(orders[3]).state == OrderState.LIVE
+    assert sum(each[1] for each in fills_of(account)) == 6
+    with tenant_scope(account.tenant_id):
+        [one] = compare([account])
+    assert (one.three.exchange, one.three.ours, one.three.foreign) == (6, 6, 0)
+
+
+def test_a_trade_by_hand_is_looked_at_at_once(venue: Venue) -> None:
+    account = venue.open_account()
+
+    with streams():
+        until(lambda: is_live(account) and runs(account, "connect"))
+        venue.trade(account, "byHandInTheApp", Decimal(2))
+        until(lambda: Repair.objects.filter(account=account, kind="foreign").exists())
+        until(lambda: runs(account, "external"))
+
+    assert held_by(account) == 2
+
+
+def held_by(account: ExchangeAccount) -> Decimal:
+    with tenant_scope(account.tenant_id):
+        return held(account)
 
 
 def test_a_new_key_gets_a_socket_and_an_archived_account_loses_it(venue: Venue) -> None:
