@@ -16,7 +16,7 @@ from uuid import UUID
 
 from customers.enums import PositionMode
 from customers.models import ExchangeAccount
-from signals.enums import Direction
+from signals.enums import Direction, SignalPurpose
 from signals.models import LeaderPosition
 from signals.standing import opposite
 from strategies.enums import StrategyStatus, SubscriptionStatus
@@ -359,10 +359,15 @@ def _excuse(one: Compared, target: _Target) -> str:
 
 
 def _on_purpose(cycle_id: UUID) -> str | None:
-    """What closed a part of it since it was opened last, if that was no signal."""
+    """What closed a part of it since it was opened last, if that was no signal of its source."""
     orders = Order.objects.filter(cycle_id=cycle_id).exclude(filled_quantity=0)
-    last = orders.order_by("-lane_at", "-signal_id", "-leg_number").values_list("cause", flat=True)
-    cause = last.first()
+    told = orders.order_by("-lane_at", "-signal_id", "-leg_number")
+    last = told.values_list("cause", "signal__purpose").first()
+    if last is None:
+        return None
+    cause, purpose = last
+    if purpose == SignalPurpose.LEAVE:
+        return str(purpose)
     return str(cause) if cause in _PURPOSES else None
 
 
