@@ -18,6 +18,7 @@ from accounts.models import ApiToken, Tenant, User
 from accounts.services import add_member, create_tenant
 from accounts.tenancy import tenant_scope
 from accounts.tokens import create_token, revoke_token
+from config.demo.leader import make_leader
 from customers.enums import AccountStatus, Market
 from customers.models import Customer, ExchangeAccount
 from customers.services import create_customer, pause_account, recheck_keys
@@ -138,10 +139,19 @@ def make_world(followers: Mapping[str, Follower] = FOLLOWERS) -> World:
             if name in followers:
                 logins[label] = _portal_user(first, username, name)
         token = _token()
+    make_leader(first, _leader_keys())
     with tenant_scope(second):
         for name in ("Anton Keller", "Beatrix Vos", "Cem Aydin"):
             _customer(second, name, Follower(20_000))
     return World(first, source, secret, logins, token)
+
+
+def _leader_keys() -> dict[str, str]:
+    return {
+        "api_key": f"leader-{derived('leader key', 24)}",
+        "api_secret": derived("leader secret"),
+        "passphrase": derived("leader passphrase", 16),
+    }
 
 
 def _desk(name: str, slug: str) -> Tenant:
