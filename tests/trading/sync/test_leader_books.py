@@ -182,6 +182,40 @@ def test_trades_of_one_push_are_told_in_their_order_however_they_came() -> None:
     assert told(leader) == [("open", "long", "3"), ("add", "long", "1"), ("close", "long", "")]
 
 
+def test_fills_of_one_order_that_came_together_are_told_together() -> None:
+    exchange = Exchange()
+    leader = begun(exchange)
+    prices = (60_000, 60_010, 60_030)
+    parts = [
+        exchange.trades(quantity, price=price)
+        for quantity, price in zip((1, 2, 1), prices, strict=True)
+    ]
+    parts = [replace(each, fill=replace(each.fill, exchange_order_id="91")) for each in parts]
+    exchange.fills = [each.fill for each in parts]
+
+    hear(leader, *parts)
+    hear(leader, *parts)
+    read(leader, exchange.reading())
+
+    assert told(leader) == [("open", "long", "4")]
+    only = signals_of(leader)[0]
+    assert only.reference_price == only.leader_entry == Decimal("60012.5")
+    assert only.external_id == parts[-1].key
+    assert holdings(leader) == {("long", "cross"): Decimal(4)}
+
+
+def test_an_order_that_turned_the_position_in_parts_is_a_reversal() -> None:
+    exchange = Exchange()
+    leader = begun(exchange)
+    hear(leader, exchange.trades(3))
+    parts = [exchange.trades(quantity) for quantity in (-2, -1, -2)]
+    parts = [replace(each, fill=replace(each.fill, exchange_order_id="99")) for each in parts]
+
+    hear(leader, *parts, positions=[exchange.position()])
+
+    assert told(leader) == [("open", "long", "3"), ("flip", "short", "2")]
+
+
 def test_a_close_that_overtakes_its_opening_opens_nothing() -> None:
     exchange = Exchange()
     leader = begun(exchange)

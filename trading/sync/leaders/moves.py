@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from itertools import groupby
 from typing import NamedTuple
 
 from signals.enums import Direction, Intent, LeaderMarginMode
 from trading.exchange.types import FillReport, PositionReport, PositionSide, Side
 
 ZERO = Decimal(0)
+PRICE_PLACES = Decimal(1).scaleb(-12)
 DERIVATIVE_DASHES = 2  # BTC-USDT-SWAP, BTC-USD-261225; spot has one, options have four
 
 
@@ -114,20 +116,25 @@ class Book:
             return total / (held.quantity / held.entry + quantity / price)
         return (held.quantity * held.entry + quantity * price) / total
 
-    def take(self, trade: Trade) -> list[Step]:
-        """Carry the trade out and say what it meant: nothing, one step, or one for each direction.
+    def take(self, *trades: Trade) -> list[Step]:
+        """Carry trades of one instrument out and say what they meant together: nothing, one step,
+        or one for each direction.
 
         A reduction never goes below nothing; what is too much of it was not heard before.
         """
-        fill, mode = trade.fill, self.margin_mode(trade)
-        inst_id = fill.inst_id
+        inst_id = trades[0].fill.inst_id
         totals = {each: self.total(inst_id, each) for each in Direction}
+        for trade in trades:
+            self._carry_out(trade)
+        return steps(inst_id, totals, self)
+
+    def _carry_out(self, trade: Trade) -> None:
+        fill, mode = trade.fill, self.margin_mode(trade)
         reduced, opened = portions(trade, self, mode)
         if reduced is not None:
             self._reduce(reduced.place, reduced.quantity, fill)
         if opened is not None:
             self._open(opened.place, opened.quantity, trade)
-        return steps(inst_id, totals, self)
 
     def margin_mode(self, trade: Trade) -> LeaderMarginMode:
         """A fill that was read does not say which: then where something is held that it fits."""
@@ -192,6 +199,22 @@ def portions(
         Portion(against, reduced) if reduced else None,
         Portion(Place(fill.inst_id, toward, mode), opened) if opened else None,
     )
+
+
+def by_order(trades: Iterable[Trade]) -> list[list[Trade]]:
+    """Trades that follow one another and are of the same order: what it did is one thing."""
+    return [list(group) for _, group in groupby(trades, lambda each: each.fill.exchange_order_id)]
+
+
+def together(trades: Sequence[Trade]) -> Trade:
+    """Several fills of one order as one: the last, of the whole size at the average price."""
+    last = trades[-1]
+    if len(trades) == 1:
+        return last
+    quantity = sum((each.fill.quantity for each in trades), ZERO)
+    value = sum((each.fill.quantity * each.fill.price for each in trades), ZERO)
+    price = (value / quantity).quantize(PRICE_PLACES)
+    return replace(last, fill=replace(last.fill, quantity=quantity, price=price))
 
 
 def is_doubtful(trade: Trade, book: Book) -> bool:

@@ -15,11 +15,13 @@ from trading.sync.leaders.moves import (
     Held,
     Place,
     Trade,
+    by_order,
     is_doubtful,
     is_followed,
     other,
     place_of,
     portions,
+    together,
 )
 from trading.sync.leaders.telling import Teller
 
@@ -80,13 +82,17 @@ def carry_out(
     *,
     by_reading: bool,
 ) -> None:
-    """Carry these trades out in the book and tell of each. They must be new, and in order."""
+    """Carry these trades out in the book and tell of each. They must be new, and in order.
+
+    Fills of one order that came together are told of together: its followers' orders would only
+    wait for one another.
+    """
     noted = []
-    for trade in trades:
-        mode = book.margin_mode(trade)
-        for part, step in enumerate(book.take(trade)):
-            teller.step(trade, step, mode, part)
-        noted.append((trade, mode))
+    for group in by_order(trades):
+        noted += [(trade, book.margin_mode(trade)) for trade in group]
+        whole, mode = together(group), noted[-1][1]
+        for part, step in enumerate(book.take(*group)):
+            teller.step(whole, step, mode, part)
     if noted:
         note_trades(leader, noted, now, by_reading=by_reading)
 
