@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
@@ -302,7 +303,7 @@ class SignalAdmin(RecordAdmin):
     search_help_text = _("Instrument, sender's id or source")
     ordering = ("-received_at", "-id")
     list_per_page = 50
-    actions = ("approve", "reject")
+    actions = ("approve", "reject", "replay")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("source", "account__customer")
@@ -314,6 +315,13 @@ class SignalAdmin(RecordAdmin):
     @admin.action(description=_("Reject"), permissions=["approve"])
     def reject(self, request: HttpRequest, queryset: Any) -> Any:
         return decide(self, request, queryset, REJECTING)
+
+    @admin.action(description=_("Decide once more, without trading"))
+    def replay(self, request: HttpRequest, queryset: Any) -> Any:
+        """Beside what was decided then; the page only reads."""
+        keys = queryset.order_by("received_at", "id").values_list("pk", flat=True)[:50]
+        query = urlencode({"id": [str(key) for key in keys]}, doseq=True)
+        return HttpResponseRedirect(f"{reverse('admin:replay')}?{query}")
 
     @admin.display(description=_("instrument"), ordering="inst_id")
     def instrument(self, row: Signal) -> str:

@@ -60,7 +60,7 @@ class BackofficeSite(UnfoldAdminSite):  # type: ignore[misc]
 
     def extra_urls(self) -> list[URLPattern]:
         from config.backoffice import desks, manual_signal, switch
-        from trading.admin import beside, closing, settling, shadows
+        from trading.admin import beside, closing, replaying, settling, shadows
 
         return [
             path("desk/", self.admin_view(desks.choose), name="choose_desk"),
@@ -68,6 +68,7 @@ class BackofficeSite(UnfoldAdminSite):  # type: ignore[misc]
             path("close/", self.admin_view(closing.close_page), name="close_positions"),
             path("cancel/", self.admin_view(closing.cancel_page), name="cancel_orders"),
             path("unsettled/", self.admin_view(settling.list_page), name="unsettled"),
+            path("signals/replay/", self.admin_view(replaying.page), name="replay"),
             path("shadows/", self.admin_view(shadows.list_page), name="shadows"),
             path(
                 "strategies/subscription/<int:object_id>/shadow/",

@@ -50,6 +50,7 @@ ROUTES: Final = {
     "admin/desk/": "admin-page",
     "admin/switch/": "admin-page",
     "admin/shadows/": "admin-page",
+    "admin/signals/replay/": "admin-page",
     "admin/unsettled/": "admin-page",
     "admin/beside/": "admin-page",
     "admin/close/": "admin-page",

@@ -158,17 +158,20 @@ def read_facts(
     now: datetime,
     frame: Frame,
     begun: Collection[str],
+    known: Known | None = None,
 ) -> list[Facts]:
     """Read for every link of a chunk what its decision needs: of limits, what those in force do.
 
-    `begun`: the instruments in which some of them have running cycles.
+    `begun`: the instruments in which some of them have running cycles. They are read, and locked
+    until the transaction ends, unless they are `known`.
     """
     accounts = [link.account.pk for link in links]
     markets, switchboard = frame.markets, frame.switchboard
     kinds = _limited(switchboard, links)
-    cycles: dict[UUID, dict[Direction, Running]] = {}
-    if begun:
-        cycles, places = _read_cycles(signal, links, markets)
+    if known is None:
+        known = read_running(signal, links, markets) if begun else NOTHING_RUNS
+    cycles, places = known
+    if places:
         links = [link.as_begun(*places[link.uid]) if link.uid in places else link for link in links]
     inst_ids = {link.inst_id for link in links}
     taken = _read_taken_keys(signal, accounts, inst_ids)
@@ -246,16 +249,27 @@ def _read_desks(
     return {(place[1], place[2]): sum_ for place, sum_ in read_desks(places, unsent=True).items()}
 
 
-def _read_cycles(
-    signal: Signal, links: Sequence[Link], markets: Mapping[tuple[str, str], MarketFacts]
-) -> tuple[dict[UUID, dict[Direction, Running]], dict[UUID, tuple[str, bool]]]:
-    """The running cycles that this source began, locked: they cannot end while we decide.
+class Known(NamedTuple):
+    """The running cycles of links, and of each in which instrument and whether turned round."""
 
-    And of each link that has one, in which instrument and whether the other way round.
-    """
+    cycles: Mapping[UUID, Mapping[Direction, Running]]
+    places: Mapping[UUID, tuple[str, bool]]
+
+
+NOTHING_RUNS = Known({}, {})
+
+
+def read_running(
+    signal: Signal,
+    links: Sequence[Link],
+    markets: Mapping[tuple[str, str], MarketFacts],
+    *,
+    lock: bool = True,
+) -> Known:
+    """The running cycles that this source began; locked they cannot end while we decide."""
+    mine = Cycle.objects.select_for_update() if lock else Cycle.objects.all()
     rows = fetch(
-        Cycle.objects.select_for_update()
-        .filter(
+        mine.filter(
             link_uid__in=[link.uid for link in links],
             source_id=signal.source_id,
             leader_inst_id=signal.inst_id,
@@ -278,7 +292,7 @@ def _read_cycles(
             continue
         running = Running(OutgoingCycle(*cycle), holdings.get(cycle[0], NOTHING))
         found.setdefault(link_uid, {})[Direction(direction)] = running
-    return found, places
+    return Known(found, places)
 
 
 _TAKEN = Question(
