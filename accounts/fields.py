@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from decimal import Context as DecimalContext
 from typing import Any
@@ -27,15 +28,28 @@ __all__ = [
     "SecretMoved",
     "UUID7Field",
     "fingerprint",
+    "first_uuid7",
     "hash_identity",
     "new_hex",
     "register_decimal_collation",
     "uid_field",
     "uuid7",
+    "uuid7_of",
     "uuid7_pk",
 ]
 
 _WIDE = DecimalContext(prec=120, rounding=ROUND_HALF_EVEN)
+
+
+def uuid7_of(at: datetime) -> uuid.UUID:
+    """A `uuid7` as if made at this moment, to the millisecond."""
+    return uuid7(nanoseconds=int(at.timestamp() * 1000) * 1_000_000)
+
+
+def first_uuid7(at: datetime) -> uuid.UUID:
+    """The smallest `uuid7` of this moment: their order is that of time."""
+    milliseconds = int(at.timestamp() * 1000)
+    return uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | 0b10 << 62)
 
 
 def new_hex() -> str:

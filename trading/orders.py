@@ -39,12 +39,16 @@ class ClientOrderIds:
     def __init__(self, *, deployment_code: str, key: bytes, signal_id: UUID) -> None:
         if not _DEPLOYMENT_CODE.fullmatch(deployment_code):
             raise ValueError("A deployment code is a letter and 1 to 3 letters or digits")
-        self._code, self._key, self._signal = deployment_code, key, signal_id.hex
+        self._code, self._signal = deployment_code, signal_id.hex
+        # Copied for each order: `hmac.digest` lets go of the interpreter every time.
+        self._hash = hmac.new(key, digestmod="sha256")
 
     def of(self, link_hex: str, leg: int, slice_: int) -> str:
         """`link_hex`: the link's uid as 32 hex digits."""
         identity = f"{link_hex}|{self._signal}|{leg}|{slice_}".encode("ascii")
-        return self._code + _base32(hmac.digest(self._key, identity, "sha256"))
+        keyed = self._hash.copy()
+        keyed.update(identity)
+        return self._code + _base32(keyed.digest())
 
 
 def client_algo_id(*, deployment_code: str, key: bytes, identity: str) -> str:

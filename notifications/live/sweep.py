@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 
 from django.db.models import Max
 
+from accounts.fields import first_uuid7
 from accounts.models import AuditEntry
 from accounts.tenancy import all_tenants
 from notifications.enums import Stream
@@ -20,7 +20,7 @@ from notifications.live.relay import Posted, listening_desks, relay
 from notifications.models import LiveEvent
 from signals.models import Signal
 from trading.leases import db_now
-from trading.models import Balance, Decision, Fill, OrderEvent, Position
+from trading.models import Balance, Decision, Fill, Order, OrderEvent, Position
 
 LOOK_BACK = timedelta(seconds=30)
 # Younger changes are still on their way.
@@ -83,9 +83,10 @@ def forget_old() -> int:
 def _changes(tenants: list[int], now: datetime) -> Iterator[_Change]:
     since, until = now - LOOK_BACK, now - UNDER_WAY
     own: dict[str, Any] = {"tenant_id__in": tenants}
-    made = {**own, "pk__gte": first_id(since)}
+    made = {**own, "pk__gte": first_uuid7(since)}
     fills = Fill.objects.filter(**made, order__isnull=False)
     kinds = (
+        (Source.ORDERS, Order.objects.filter(**made), "pk", "created_at"),
         (Source.ORDERS, OrderEvent.objects.filter(**made), "order_id", "at"),
         (Source.ORDERS, fills, "order_id", "received_at"),
         (Source.SIGNALS, Signal.objects.filter(**made), "pk", "received_at"),
@@ -118,9 +119,3 @@ def _told(tenants: list[int], since: datetime) -> dict[tuple[int, str, str], dat
     events = LiveEvent.objects.filter(tenant_id__in=tenants, at__gte=since).order_by()
     last = events.values_list("tenant_id", "stream", "object_id").annotate(last=Max("at"))
     return {(tenant_id, stream, key): at for tenant_id, stream, key, at in last}
-
-
-def first_id(at: datetime) -> uuid.UUID:
-    """The smallest UUIDv7 made at this moment: their order is that of time."""
-    milliseconds = int(at.timestamp() * 1000)
-    return uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | 0b10 << 62)

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
 
-from accounts.fields import fingerprint, hash_identity, uuid7, uuid7_pk
+from accounts.fields import (
+    fingerprint,
+    first_uuid7,
+    hash_identity,
+    uuid7,
+    uuid7_of,
+    uuid7_pk,
+)
 from tests.accounts.library.models import Identity
 
 VARIANTS = ["abc", "ABC", "abc ", " abc", "äbc", "a\u0308bc", "abc\u200b", ""]
@@ -37,6 +45,23 @@ def test_uuid7_follows_time() -> None:
     assert all(isinstance(value, uuid.UUID) and value.version == 7 for value in made)
     assert sorted(made) == made
     assert len(set(made)) == 1000
+
+
+def test_a_uuid7_may_be_asked_for_by_its_time() -> None:
+    moment = datetime(2026, 11, 26, 8, 0, 0, 123456, tzinfo=UTC)
+    made = {uuid7_of(moment) for _ in range(100)}
+
+    assert len(made) == 100
+    assert all(value.version == 7 for value in made)
+    assert all(first_uuid7(moment) <= value for value in made)
+    assert all(value < first_uuid7(moment + timedelta(milliseconds=1)) for value in made)
+
+
+def test_the_first_uuid7_is_the_floor_of_what_is_made_from_then_on() -> None:
+    now = datetime.now(UTC)
+
+    assert first_uuid7(now - timedelta(milliseconds=2)) < uuid7()
+    assert uuid7() < first_uuid7(now + timedelta(minutes=1))
 
 
 def test_a_uuid7_key_is_made_by_the_application() -> None:

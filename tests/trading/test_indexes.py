@@ -147,7 +147,7 @@ def of_machines(place: Place) -> dict[str, tuple[Callable[[], object], dict[str,
             lambda: judge_accounts([account.pk], now),
             {ORDERS: ("account_id",), ATTEMPTS: ("order_id",)},
         ),
-        "silence": (lambda: judge_markets(now), {ATTEMPTS: ("outcome", "started_at")}),
+        "silence": (lambda: judge_markets(now), {ATTEMPTS: ("id",)}),
         "new events": (
             lambda: list(OrderEvent.objects.filter(pk__gte=order.pk).order_by("-pk")[:9]),
             {EVENTS: ("id",)},

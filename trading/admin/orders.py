@@ -175,7 +175,7 @@ class OrderAdmin(RecordAdmin):
 
 def order_story(order: Order) -> dict[str, Any]:
     """What the page of an order tells: states in order, attempts, fills, and who waits."""
-    events = list(OrderEvent.objects.filter(order=order).order_by("at", "id"))
+    events = order.diary
     attempts = list(OrderAttempt.objects.filter(order=order).order_by("number"))
     behind = Order.objects.filter(lane_key=order.lane_key, lane_at__gte=order.lane_at)
     waiting = behind.exclude(pk=order.pk).exclude(state__in=FINAL_STATES)

@@ -36,7 +36,6 @@ from trading.models import (
     Fill,
     Order,
     OrderAttempt,
-    OrderEvent,
     Position,
     ReconcileRun,
     Settlement,
@@ -121,7 +120,6 @@ def settle_page(request: HttpRequest, object_id: UUID) -> HttpResponse:
 def evidence(order: Order) -> dict[str, Any]:
     """What is known, and where it comes from; only our own rows, nothing is asked here."""
     now = db_now()
-    lookups = OrderEvent.objects.filter(order=order).order_by("-at", "-id")
     behind = Order.objects.filter(lane_key=order.lane_key, lane_at__gte=order.lane_at)
     drift = next((d for d in find_drifts(order.account) if d["inst_id"] == order.inst_id), None)
     return {
@@ -132,7 +130,7 @@ def evidence(order: Order) -> dict[str, Any]:
         "side": side_mark(order.side, order.position_side),
         "deadline": _at(order.exp_at_ms),
         "attempts": [(a, _at(a.exp_at_ms)) for a in OrderAttempt.objects.filter(order=order)],
-        "events": list(lookups[:20]),
+        "events": order.diary[:-21:-1],
         "behind": [
             (other, order_badge(other.state))
             for other in behind.exclude(pk=order.pk)

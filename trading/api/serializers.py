@@ -122,7 +122,7 @@ class TradeDetailSerializer(TradeSerializer):
     """A trade with the decision behind it and everything that happened to it."""
 
     decision = DecisionSerializer(read_only=True)
-    events = OrderEventSerializer(many=True, read_only=True)
+    events = OrderEventSerializer(many=True, read_only=True, source="diary")
 
     class Meta(TradeSerializer.Meta):
         fields = (*TradeSerializer.Meta.fields, "decision", "events")

@@ -34,7 +34,7 @@ from trading.enums import (
     Reason,
     Side,
 )
-from trading.models import Cycle, Decision, Order, OrderEvent
+from trading.models import Cycle, Decision, Order
 from trading.orders import ClientOrderIds, lane_key
 from trading.outgoing import (
     Alike,
@@ -123,7 +123,7 @@ class _Slot:
         self.leg = leg
         self.terms = terms
         self.alike = Alike(terms)
-        self.rows: dict[tuple[str, int | None], tuple[Template, Template]] = {}
+        self.templates: dict[tuple[str, int | None], Template] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,6 @@ class _Writing:
             Cycle, ("id", "link_uid", "subscription_id", "account_id", "active_key")
         )
         self._orders = Rows(Order, ORDER_OWN)
-        self._events = Rows(OrderEvent, ("id", "order_id"))
         self.lines: list[_Line] = []
 
     def take(self, draft: Draft) -> None:
@@ -176,13 +175,12 @@ class _Writing:
         for made, slot, decision, link in self.lines:
             order = made.order
             marked = (order.state, order.exp_at_ms)
-            rows = slot.rows.get(marked)
-            if rows is None:
-                rows = slot.rows[marked] = self._order_rows(slot, order)
+            template = slot.templates.get(marked)
+            if template is None:
+                template = slot.templates[marked] = self._order_template(slot, order)
             cycle_id = order.cycle_id
-            key = order.id.hex
             row = (
-                key,
+                order.id.hex,
                 decision,
                 order.subscription_id,
                 order.account_id,
@@ -192,13 +190,11 @@ class _Writing:
                 order.lane_key,
                 None if order.waits_for is None else order.waits_for.hex,
             )
-            rows[0].rows.append(row)
-            rows[1].rows.append((new_hex(), key))
+            template.rows.append(row)
         self._decisions.write()
         self._cycles.write()
         self._orders.write()
         insert_many(protections_of((line.made.order, UUID(line.link)) for line in self.lines))
-        self._events.write()
 
     def _shape(self, draft: Draft) -> _Shape:
         signal, base = self._signal, draft.new_cycle
@@ -244,17 +240,10 @@ class _Writing:
                 }
                 yield _Slot(leg, common | own)
 
-    def _order_rows(self, slot: _Slot, order: Outgoing) -> tuple[Template, Template]:
+    def _order_template(self, slot: _Slot, order: Outgoing) -> Template:
         """What the rows of the slot's orders have in common that are in the state of this one."""
         marked = {name: getattr(order, name) for name in MARKED_COLUMNS}
-        event = self._events.template(
-            tenant_id=order.tenant_id,
-            signal_at=order.signal_at,
-            at=self._now,
-            source=EventSource.ENGINE,
-            to_state=order.state,
-        )
-        return self._orders.template(**slot.terms | marked), event
+        return self._orders.template(**slot.terms | marked)
 
     def _cycle(self, shape: _Shape, draft: Draft, link_hex: str) -> OutgoingCycle | None:
         base = draft.new_cycle

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from accounts.fields import uuid7
-from trading.departing import Around, Attempt, Made, Marked, MarkFailedError
+from trading.departing import Around, Made, Marked, MarkFailedError
 from trading.endpoints import endpoint_of
 from trading.enums import LimitKind, OrderState
 from trading.exchange.runner import client_for
@@ -28,6 +27,7 @@ from trading.execution.lanes import unfinished_lanes
 from trading.execution.leverage import needs_leverage
 from trading.execution.mark import (
     Seen,
+    attempt_of,
     deadline_of,
     lease_of,
     refusal,
@@ -84,7 +84,7 @@ class MarkNew:
             order.state, order.attempt = OrderState.SENDING, order.attempt + 1
             order.exp_at_ms, order.lease_until = until
             order.claim_token, order.sent_at = token, at
-            attempt = Attempt(uuid7(), order.signal_at, order.id, order.attempt, until[0])
+            attempt = attempt_of(order, order.attempt, until[0], at)
             marked.append(Marked(order, attempt))
         tenants = {one.order.id: one.order.tenant_id for one in marked}
         write_attempts([one.attempt for one in marked], at, tenants)

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.bulk_rows import Rows, Template
-from accounts.fields import uuid7
+from accounts.fields import uuid7_of
 from accounts.models import Tenant
 from customers.enums import AccountStatus, CustomerStatus, KeyStatus
 from strategies.enums import StrategyStatus, SubscriptionStatus
@@ -180,7 +180,7 @@ def _judge(order: Outgoing, seen: Seen, locked: str | None) -> tuple[Change | No
         if _may_still_fill(order, seen):
             return Change(order, OrderState.READY, {"not_before": seen.now + RETRY_HALTED}), None
         return _end(order, OrderState.DENIED, _why_nothing(order, seen)), None
-    attempt = Attempt(uuid7(), order.signal_at, order.id, order.attempt + 1, deadline_of(order))
+    attempt = attempt_of(order, order.attempt + 1, deadline_of(order), seen.now)
     columns = {
         "quantity": quantity,
         "attempt": attempt.number,
@@ -355,6 +355,11 @@ def _may_still_fill(order: Outgoing, seen: Seen) -> bool:
 def _why_nothing(order: Outgoing, seen: Seen) -> Reason:
     held = seen.holdings.get(order.cycle_id, NOTHING) if order.cycle_id else NOTHING
     return Reason.ALREADY_AT_TARGET if held.filled > 0 else Reason.ALREADY_FLAT
+
+
+def attempt_of(order: Outgoing, number: int, exp_at_ms: int, at: datetime) -> Attempt:
+    """Its key tells when it was started: by that, those of the last minute are found."""
+    return Attempt(uuid7_of(at), order.signal_at, order.id, number, exp_at_ms)
 
 
 def write_attempts(attempts: Sequence[Attempt], at: datetime, tenants: Mapping[UUID, int]) -> None:

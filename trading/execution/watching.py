@@ -16,6 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Count, Exists, OuterRef, Q
 
+from accounts.fields import first_uuid7
 from accounts.tenancy import all_tenants
 from customers.models import ExchangeAccount
 from trading.breakers import Place, open_breaker
@@ -82,7 +83,7 @@ def watch_lately() -> int:
         return 0
     now = db_now()
     refused = (
-        _attempts(now - MINUTE)
+        _lately(now - MINUTE)
         .filter(outcome=AttemptOutcome.REJECTED)
         .exclude(code__in=HARMLESS)
         .values_list("order__account_id", flat=True)
@@ -161,7 +162,7 @@ def judge_markets(now: datetime) -> int:
     silent = Q(outcome=AttemptOutcome.UNKNOWN) | Q(
         outcome=AttemptOutcome.PENDING, started_at__lt=now - UNHEARD
     )
-    recent = _attempts(now - MINUTE)
+    recent = _lately(now - MINUTE)
     unknown = list(recent.filter(silent).values_list("order__market", "started_at"))
     part, whole = UNKNOWN_SHARE
     if len(unknown) * whole < settings.BREAKER_FEWEST_SENDS * part:
@@ -171,7 +172,7 @@ def judge_markets(now: datetime) -> int:
     opened = 0
     for market, count in lost.items():
         after = max(since.get(market, now - MINUTE), now - MINUTE)
-        sends = _attempts(after).filter(order__market=market).count()
+        sends = _lately(after).filter(order__market=market).count()
         if is_too_silent(count, sends):
             reason = f"{count} of {sends} sends within a minute have no answer"
             opened += open_breaker(Place(market), BreakerCause.UNKNOWN_SENDS, reason)
@@ -216,10 +217,12 @@ def still_unresolved(account_id: int) -> int:
 
 
 def _attempts(since: datetime) -> Any:
-    """Every outcome is named, so that the index by outcome and time serves."""
-    return OrderAttempt.objects.filter(
-        started_at__gte=since, outcome__in=list(AttemptOutcome)
-    ).order_by()
+    return OrderAttempt.objects.filter(started_at__gte=since).order_by()
+
+
+def _lately(since: datetime) -> Any:
+    """Those of everybody. Their keys begin with the time at which they were started."""
+    return _attempts(since).filter(pk__gte=first_uuid7(since))
 
 
 def _closed_at(cause: BreakerCause, **match: Any) -> dict[Any, datetime]:

@@ -1,7 +1,8 @@
 """What was decided for each follower, and the cycle it belongs to.
 
 A foreign key has no index of its own where another one begins with it, or nobody asks by it
-alone: a signal writes a row for every account that follows.
+alone: a signal writes a row for every account that follows. For the same reason the database does
+not look up what a row points to: it was read in the transaction that writes the row.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Cycle(TenantModel):
         on_delete=models.PROTECT,
         editable=False,
         related_name="+",
+        db_constraint=False,
         db_index=False,
     )
     link_uid = models.UUIDField(editable=False)
@@ -47,6 +49,7 @@ class Cycle(TenantModel):
         Subscription,
         verbose_name=_("subscription"),
         on_delete=models.PROTECT,
+        db_constraint=False,
         null=True,
         related_name="cycles",
     )
@@ -54,11 +57,16 @@ class Cycle(TenantModel):
         SignalSource,
         verbose_name=_("source"),
         on_delete=models.PROTECT,
+        db_constraint=False,
         db_index=False,
         related_name="+",
     )
     account = models.ForeignKey(
-        ExchangeAccount, verbose_name=_("account"), on_delete=models.PROTECT, related_name="cycles"
+        ExchangeAccount,
+        verbose_name=_("account"),
+        on_delete=models.PROTECT,
+        db_constraint=False,
+        related_name="cycles",
     )
     inst_id = models.CharField(_("instrument"), max_length=40)
     direction = models.CharField(_("direction"), max_length=8, choices=Direction)
@@ -125,12 +133,14 @@ class Decision(TenantModel):
         on_delete=models.PROTECT,
         editable=False,
         related_name="+",
+        db_constraint=False,
         db_index=False,
     )
     signal = models.ForeignKey(
         Signal,
         verbose_name=_("signal"),
         on_delete=models.PROTECT,
+        db_constraint=False,
         db_index=False,
         related_name="decisions",
     )
@@ -138,6 +148,7 @@ class Decision(TenantModel):
         Subscription,
         verbose_name=_("subscription"),
         on_delete=models.PROTECT,
+        db_constraint=False,
         db_index=False,
         null=True,
         related_name="decisions",
@@ -146,6 +157,7 @@ class Decision(TenantModel):
         ExchangeAccount,
         verbose_name=_("account"),
         on_delete=models.PROTECT,
+        db_constraint=False,
         db_index=False,
         related_name="decisions",
     )

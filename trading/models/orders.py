@@ -201,6 +201,26 @@ class Order(PartitionedTenantModel):
         """True when the order may enlarge a position."""
         return self.leg in (Leg.OPEN, Leg.ADD)
 
+    @property
+    def diary(self) -> list[OrderEvent]:
+        """What happened to it, the oldest first.
+
+        In what state it was made is told by what it became; only what was made in another way
+        has a row for that.
+        """
+        lines = list(self.events.all())
+        if lines and not lines[0].from_state:
+            return lines
+        made = OrderEvent(
+            tenant_id=self.tenant_id,
+            signal_at=self.signal_at,
+            order_id=self.pk,
+            at=self.created_at,
+            source=EventSource.ENGINE,
+            to_state=lines[0].from_state if lines else self.state,
+        )
+        return [made, *lines]
+
 
 class OrderAttempt(PartitionedTenantModel):
     """One request to place the order: written before it is sent, finished by its answer."""
@@ -227,17 +247,13 @@ class OrderAttempt(PartitionedTenantModel):
         constraints = (
             models.UniqueConstraint(fields=("order", "number", "signal_at"), name="attempt_once"),
         )
-        indexes = (
-            # the refusals and the silence of the last minute
-            models.Index(fields=("outcome", "started_at"), name="attempt_recent"),
-        )
 
     def __str__(self) -> str:
         return f"{self.number}: {self.outcome}"
 
 
 class OrderEvent(PartitionedTenantModel):
-    """A line in an order's diary; never changed."""
+    """A step in an order's diary; never changed."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     signal_at = models.DateTimeField(editable=False)

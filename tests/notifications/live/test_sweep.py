@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.enums import AuditLevel
-from accounts.fields import uuid7
 from accounts.tenancy import tenant_scope
 from notifications.live import sweep
 from notifications.live.audiences import STAFF
@@ -35,13 +34,6 @@ def now_is_later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep, "db_now", lambda: now() + AGO)
 
 
-def test_first_id_is_the_floor_of_what_is_made_from_then_on() -> None:
-    before = timezone.now() - timedelta(milliseconds=2)
-    made = uuid7()
-
-    assert sweep.first_id(before) < made < sweep.first_id(timezone.now() + timedelta(seconds=1))
-
-
 def test_untold_changes_of_every_kind_are_told(desk: Desk, now_is_later: None) -> None:
     listen(desk, STAFF)
     [order] = make_orders(desk.account, 1)
@@ -60,6 +52,17 @@ def test_untold_changes_of_every_kind_are_told(desk: Desk, now_is_later: None) -
         ("signals", 1, "signal", str(order.signal_id)),
     ]
     assert sweep.sweep_missed() == []
+
+
+def test_a_new_order_is_told_of_before_anything_happened_to_it(
+    desk: Desk, now_is_later: None
+) -> None:
+    listen(desk, STAFF)
+    [order] = make_orders(desk.account, 1)
+
+    sweep.sweep_missed()
+
+    assert ("orders", 1, "order", str(order.pk)) in told(desk, STAFF)
 
 
 def test_what_was_told_is_not_told_again(desk: Desk, now_is_later: None) -> None:

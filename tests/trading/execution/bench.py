@@ -107,7 +107,7 @@ class Bench:
 
     def steps(self, order: Order) -> list[str]:
         with all_tenants("read the diary of an order"):
-            return list(self.now(order).events.values_list("to_state", flat=True))
+            return [line.to_state for line in self.now(order).diary]
 
     def unfinished(self) -> list[Order]:
         with all_tenants("look for unfinished orders"):

@@ -22,24 +22,26 @@ from trading.exchange.types import Outcome, SendOutcome
 from trading.execution.mark import mark
 from trading.execution.record import record
 from trading.execution.send import Answered
-from trading.models import Order
+from trading.models import Heartbeat, Order
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 # The last is asked once by a process, for each table.
 FRAME = ("BEGIN", "SAVEPOINT", "RELEASE", "COMMIT", "SELECT NOW", "SELECT @@", "SELECT column_name")
 MOST = 12
-OF_A_CHUNK = 20
+OF_A_CHUNK = 19
 RECORDING = 3  # attempts, orders, events
 
 
 @contextmanager
 def counted() -> Iterator[list[str]]:
-    """What is asked meanwhile, without what only opens and closes transactions."""
+    """What is asked meanwhile, without what only opens and closes transactions, and without the
+    question who is alive, which is asked when some seconds have passed."""
     asked: list[str] = []
     with CaptureQueriesContext(connection) as queries:
         yield asked
-    asked += [q["sql"] for q in queries.captured_queries if not q["sql"].startswith(FRAME)]
+    sent = [query["sql"] for query in queries.captured_queries]
+    asked += [sql for sql in sent if not sql.startswith(FRAME) and q(Heartbeat) not in sql]
 
 
 @pytest.fixture
@@ -74,9 +76,8 @@ def test_marking_and_recording_ask_the_same_for_few_and_for_many(desk: Desk) -> 
         states = list(Order.objects.filter(tenant=desk.tenant).values_list("state", flat=True))
 
     # held switches 2, lanes 1, orders that are not known 1, boards 2, instruments and prices 2,
-    # breakers 1, protections 1, sends 1; marks 1, attempts 1, events 1, and who is alive,
-    # every 5 s
-    assert marking <= 15
+    # breakers 1, protections 1, sends 1; marks 1, attempts 1, events 1
+    assert marking <= 14
     assert recording == RECORDING
     assert (len(states), set(states)) == (60, {"live"})
 
@@ -102,7 +103,7 @@ def test_two_hundred_orders_take_twelve_statements_from_signal_to_answer(
     chunk = (four - two) / 2
     # held switches 2, followers 1, strategies 1, prices and instruments 2, boards 2, breakers 1,
     # running cycles 1, places 1, positions 1, lanes 1, protections 1, sends 1; decisions, cycles,
-    # orders, attempts, events 5
+    # orders, attempts 4
     assert chunk == OF_A_CHUNK
     assert together * MOST >= OF_A_CHUNK + RECORDING
 
@@ -114,7 +115,7 @@ def copying(desk: Desk) -> int:
         tasks.copy_signal(str(signal.pk))
     with all_tenants("its orders"):
         rows = Order.objects.filter(signal=signal)
-        first = [order.events.first().to_state for order in rows]
+        first = [order.diary[0].to_state for order in rows]
     assert set(first) == {"sending"}
     answered = sum(sql.startswith("UPDATE") and f"{q(Order)} AS t" in sql for sql in statements)
     assert answered >= 1
