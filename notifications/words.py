@@ -93,7 +93,6 @@ ACTIONS: Final[dict[str, Any]] = {
     "limit.changed": _("A limit was changed"),
     "instrument.changed": _("The exchange changed the rules of an instrument"),
     "instrument.delisting": _("An instrument in which there are positions is delisted soon"),
-    "instrument.delisting_off": _("An instrument is not delisted after all"),
     "loss_limit.changed": _("A loss limit was changed"),
     "loss_limit.created": _("A loss limit was made"),
     "loss_limit.reached": _("A loss limit is reached: nothing new is opened"),

@@ -45,6 +45,7 @@ from trading.paper import ensure_opened
 from trading.stops.losses import watch_losses as losses_of_all
 from trading.stops.margin import watch_margins as margins_of_all
 from trading.sync.leaders.linking import find_unkept, forget_old_trades
+from trading.sync.listing import watch_delistings
 from trading.sync.maintenance import watch_markets as watch_announcements
 from trading.sync.reconcile import forget_old_runs as forget_runs
 from trading.sync.reconcile import reconcile_account as reconcile
@@ -180,8 +181,9 @@ def reconcile_accounts() -> None:
 
 @shared_task
 def watch_markets() -> None:
-    """What the exchange announces about itself."""
+    """What the exchange announces about itself, and about what is held."""
     watch_announcements()
+    watch_delistings()
 
 
 @shared_task

@@ -74,6 +74,25 @@ def test_moves_that_cannot_be_read_move_nothing(own: Simulator, value: Any) -> N
     assert own.ask("GET", "/health").body["entries"] == seq
 
 
+async def test_an_instrument_is_announced_to_end_and_the_announcement_taken_back(
+    connect: OpenSocket, client: Client
+) -> None:
+    public = await connect(client.simulator.ws["public"])
+    await public.say({"op": "subscribe", "args": [{"channel": "instruments", "instType": "SWAP"}]})
+    await public.find(channel="instruments")
+
+    answer = client.simulator.ask("POST", "/delist", {SWAP: 86_400})
+
+    (row,) = (await public.find(channel="instruments"))["data"]
+    assert answer.body == {"delisted": {SWAP: row["expTime"]}}
+    assert row["expTime"]
+    asked = {"instType": "SWAP", "instId": SWAP}
+    assert client.get("public/instruments", asked).row["expTime"] == row["expTime"]
+    assert client.order(sz="0.01").row["sCode"] == "0"
+    client.simulator.ask("POST", "/delist", {SWAP: None})
+    assert client.get("public/instruments", asked).row["expTime"] == ""
+
+
 async def test_a_suspended_instrument_refuses_orders_and_says_so(
     connect: OpenSocket, client: Client
 ) -> None:
@@ -151,6 +170,9 @@ async def test_a_restart_cuts_sockets_and_fails_calls_for_its_time(
 @pytest.mark.parametrize(
     ("path", "body", "field"),
     [
+        ("/delist", {}, ""),
+        ("/delist", {"FOO": 5}, "FOO"),
+        ("/delist", {SWAP: "soon"}, SWAP),
         ("/suspend", {}, ""),
         ("/suspend", {"FOO": True}, "FOO"),
         ("/suspend", {SWAP: "yes"}, SWAP),

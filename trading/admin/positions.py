@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Exists, OuterRef, Subquery
 from django.http import HttpRequest
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
@@ -17,7 +18,7 @@ from accounts.roles import Ability, may
 from trading.admin.asking import position_page
 from trading.admin.states import side_mark, whose
 from trading.enums import MarginLevel
-from trading.models import Balance, EquitySnapshot, Order, Position, Protection
+from trading.models import Balance, EquitySnapshot, Instrument, Order, Position, Protection
 from trading.stops.margin import nearness
 
 MARGIN_BADGES = {
@@ -68,6 +69,31 @@ class MarginFilter(admin.SimpleListFilter):
         return queryset
 
 
+class EndingFilter(admin.SimpleListFilter):
+    """Positions in instruments that the exchange has announced to end, or does not trade."""
+
+    title = _("instrument")
+    parameter_name = "instrument_state"
+
+    def lookups(self, request, model_admin):  # type: ignore[no-untyped-def]
+        return [("ending", _("Delisted soon")), ("suspended", _("Not trading"))]
+
+    def queryset(self, request, queryset):  # type: ignore[no-untyped-def]
+        match self.value():
+            case "ending":
+                return queryset.filter(Exists(_instruments().filter(expires_at__isnull=False)))
+            case "suspended":
+                return queryset.filter(Exists(_instruments().exclude(state="live")))
+        return queryset
+
+
+def _instruments() -> Any:
+    """The instrument of each position, in its account's market."""
+    return Instrument.objects.filter(
+        market=OuterRef("account__market"), inst_id=OuterRef("inst_id")
+    )
+
+
 @admin.register(Position)
 class PositionAdmin(RecordAdmin):
     live_streams = "positions"
@@ -75,9 +101,9 @@ class PositionAdmin(RecordAdmin):
 
     list_display = (
         "instrument", "side_shown", "held", "entry", "mark", "worth", "pnl", "multiple",
-        "liquidation", "margin", "away", "customer", "changed",
+        "liquidation", "margin", "away", "ends", "customer", "changed",
     )  # fmt: skip
-    list_filter = (HeldFilter, MarginFilter, "position_side", "margin_mode")
+    list_filter = (HeldFilter, MarginFilter, EndingFilter, "position_side", "margin_mode")
     list_select_related = ("account__customer", "margin_watch")
     search_fields = ("inst_id", "account__customer__name", "account__label")
     search_help_text = _("Instrument, customer or account")
@@ -85,6 +111,10 @@ class PositionAdmin(RecordAdmin):
     list_per_page = 50
     readonly_fields = ("customer",)
     exclude = ("account",)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        ends = _instruments().values("expires_at")[:1]
+        return super().get_queryset(request).annotate(ends_at=Subquery(ends))
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(partial(position_page, self))
@@ -163,6 +193,10 @@ class PositionAdmin(RecordAdmin):
         distance = nearness(row, None).distance
         share = None if distance is None else distance * 100
         return num(share, 1, unit="%", why=str(_("None at this size")))
+
+    @admin.display(description=_("delisted"), ordering="ends_at")
+    def ends(self, row: Any) -> str:
+        return moment(row.ends_at)
 
     @admin.display(description=_("customer"), ordering="account__customer__name")
     def customer(self, row: Position) -> str:

@@ -22,6 +22,7 @@ PriceOf = Callable[[Quote], NewPrice]
 
 _PERCENT: Final = re.compile(r"[+-]?\d{1,3}(\.\d{1,8})? ?%", re.ASCII)
 _DOWN_LONGEST_S: Final = 3600
+_DELISTED_LATEST_S: Final = 90 * 86_400
 
 
 def _read_prices(body: Row) -> dict[str, PriceOf]:
@@ -94,6 +95,31 @@ def _suspend(hub: Hub, wanted: dict[str, bool]) -> Row:
     return {"suspended": sorted(suspended)}
 
 
+def _read_delisting(body: Row) -> dict[str, int | None]:
+    if not body:
+        raise BadInputError("", "an instrument with seconds or null is expected")
+    for inst_id in body:
+        if inst_id not in BY_ID:
+            raise BadInputError(inst_id, "unknown instrument")
+    return {
+        inst_id: None if value is None else whole(body, inst_id, 1, _DELISTED_LATEST_S)
+        for inst_id, value in body.items()
+    }
+
+
+def _delist(hub: Hub, wanted: dict[str, int | None]) -> Row:
+    """Says when an instrument ends, or that it does not after all; it trades on meanwhile."""
+    delisted, now = hub.venue.market.delisted, hub.venue.clock.ms()
+    for inst_id, seconds in wanted.items():
+        if seconds is None:
+            delisted.pop(inst_id, None)
+        else:
+            delisted[inst_id] = now + seconds * 1000
+        listed = BY_ID[inst_id]
+        hub.publish("instruments", listed.inst_type, [pushes_public.listed_row(hub.venue, listed)])
+    return {"delisted": {inst_id: str(at) for inst_id, at in sorted(delisted.items())}}
+
+
 def _read_nothing(body: Row) -> None:
     only(body)
 
@@ -145,6 +171,7 @@ def _announce(hub: Hub, plans: list[Plan]) -> Row:
 ACTIONS: Final[dict[str, Action]] = {
     "prices": Action(_read_prices, _prices),
     "suspend": Action(_read_suspension, _suspend),
+    "delist": Action(_read_delisting, _delist),
     "restart_notice": Action(_read_notice, _notice),
     "cut_sockets": Action(_read_nothing, _cut),
     "restart": Action(_read_restart, _restart),
@@ -153,6 +180,7 @@ ACTIONS: Final[dict[str, Action]] = {
 HANDLERS: Final[Handlers] = {
     ("POST", "/prices"): performing(ACTIONS["prices"]),
     ("POST", "/suspend"): performing(ACTIONS["suspend"]),
+    ("POST", "/delist"): performing(ACTIONS["delist"]),
     ("POST", "/restart-notice"): performing(ACTIONS["restart_notice"]),
     ("POST", "/cut-sockets"): performing(ACTIONS["cut_sockets"]),
     ("POST", "/restart"): performing(ACTIONS["restart"]),

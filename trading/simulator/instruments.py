@@ -172,7 +172,7 @@ def largest_at(listed: Instrument, lever: Decimal) -> Decimal:
     return fitting[-1] if fitting else Decimal(0)
 
 
-def instrument_row(listed: Instrument, state: str = "live") -> dict[str, Any]:
+def instrument_row(listed: Instrument, state: str = "live", expires: str = "") -> dict[str, Any]:
     spot = listed.is_spot
     huge = "9999999999.0000000000000000"
     largest = plain(listed.max_market)
@@ -186,7 +186,7 @@ def instrument_row(listed: Instrument, state: str = "live") -> dict[str, Any]:
         "ctType": "" if spot else ("inverse" if listed.is_inverse else "linear"),
         "ctVal": "" if spot else plain(listed.ct_val),
         "ctValCcy": "" if spot else ("USD" if listed.is_inverse else listed.base),
-        "expTime": "",
+        "expTime": expires,
         "futureSettlement": False,
         "groupId": "1",
         "instCategory": "1",
@@ -221,9 +221,11 @@ def instrument_row(listed: Instrument, state: str = "live") -> dict[str, Any]:
     }
 
 
-def account_instrument_row(listed: Instrument, state: str = "live") -> dict[str, Any]:
+def account_instrument_row(
+    listed: Instrument, state: str = "live", expires: str = ""
+) -> dict[str, Any]:
     """The private variant: no alias and category, with the platform's position limits."""
-    row = instrument_row(listed, state)
+    row = instrument_row(listed, state, expires)
     del row["alias"], row["category"]
     limits = {
         "elp": "0",

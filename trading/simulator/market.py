@@ -129,6 +129,7 @@ class Market:
     def __init__(self, seed: int, now_ms: int, *, speed: int = 1, moving: bool = False) -> None:
         self.seed = seed
         self.suspended: set[str] = set()
+        self.delisted: dict[str, int] = {}
         self.speed = speed
         self.moving = moving
         self.funding = Funding(seed, speed)
@@ -145,6 +146,10 @@ class Market:
     def state(self, inst_id: str) -> str:
         """As the instruments lists it: live or suspend."""
         return "suspend" if inst_id in self.suspended else "live"
+
+    def expires(self, inst_id: str) -> str:
+        """When it will be delisted, as the instruments list it: empty where nobody said so."""
+        return str(self.delisted.get(inst_id, ""))
 
     def quote(self, inst_id: str) -> Quote:
         return self.quotes[inst_id]

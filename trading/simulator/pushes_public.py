@@ -84,7 +84,9 @@ def update(venue: Venue, channel: str, subject: str, memory: Memory) -> list[Bod
 
 
 def listed_row(venue: Venue, listed: Instrument) -> dict[str, Any]:
-    row = instrument_row(listed, venue.market.state(listed.inst_id))
+    row = instrument_row(
+        listed, venue.market.state(listed.inst_id), venue.market.expires(listed.inst_id)
+    )
     del row["tradeQuoteCcyList"]
     return row
 

@@ -122,9 +122,12 @@ def _check_type(listed: Instrument, inst_type: str) -> None:
 
 
 def _instruments(call: Call) -> list[Any]:
-    state = call.venue.market.state
+    market = call.venue.market
     every = listed_instruments(call.params)
-    return [account_instrument_row(each, state(each.inst_id)) for each in every]
+    return [
+        account_instrument_row(each, market.state(each.inst_id), market.expires(each.inst_id))
+        for each in every
+    ]
 
 
 def _rate_limit(call: Call) -> list[Any]:

@@ -52,9 +52,12 @@ def _status(call: Call) -> list[Any]:
 
 
 def _instruments(call: Call) -> list[Any]:
-    state = call.venue.market.state
+    market = call.venue.market
     every = listed_instruments(call.params)
-    return [instrument_row(each, state(each.inst_id)) for each in every]
+    return [
+        instrument_row(each, market.state(each.inst_id), market.expires(each.inst_id))
+        for each in every
+    ]
 
 
 def _underlying(call: Call) -> list[Any]:

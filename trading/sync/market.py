@@ -21,6 +21,7 @@ from trading.exchange.types import (
 from trading.leases import db_now
 from trading.models import Instrument, MarketPrice
 from trading.sync.apply.claim import differing, known_instruments
+from trading.sync.listing import before_of, write_versions
 
 TRADED = (InstrumentType.SPOT, InstrumentType.SWAP)
 _READ_S = 30
@@ -57,6 +58,7 @@ def apply_instruments(market: str, reports: Sequence[InstrumentReport]) -> int:
     now = db_now()
     with transaction.atomic():
         there = {row.inst_id: row for row in Instrument.objects.filter(market=market)}
+        before = {inst_id: before_of(row) for inst_id, row in there.items()}
         changed = [row for row in there.values() if _change(row, listed.get(row.inst_id), now)]
         fresh = [
             Instrument(market=market, inst_id=inst_id, updated_at=now, **facts)
@@ -66,6 +68,7 @@ def apply_instruments(market: str, reports: Sequence[InstrumentReport]) -> int:
         if changed:
             names = [*next(iter(listed.values())), "updated_at"]
             Instrument.objects.bulk_update(changed, names, batch_size=_BATCH)
+            write_versions([(before[row.inst_id], row) for row in changed], now)
         Instrument.objects.bulk_create(fresh, ignore_conflicts=True, batch_size=_BATCH)
     return len(changed) + len(fresh)
 
@@ -164,4 +167,5 @@ def _facts(report: InstrumentReport) -> dict[str, Any]:
         "max_limit_size": report.max_limit_size,
         "max_leverage": report.max_leverage,
         "state": report.state,
+        "expires_at": report.expires_at,
     }

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from accounts.models import AuditEntry
+from accounts.tenancy import all_tenants, tenant_scope
+from tests import factories as make
 from tests.factories import make_instrument
 from tests.trading.sync.rows import BTC, ETH, at
 from trading.exchange.types import InstrumentReport, InstrumentType, MarkPriceReport, TickerReport
-from trading.models import Instrument, MarketPrice
+from trading.leases import db_now
+from trading.models import Instrument, InstrumentVersion, MarketPrice, Position
+from trading.sync.listing import watch_delistings
 from trading.sync.market import PricesApplied, apply_instruments, apply_marks, apply_tickers
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -91,3 +97,51 @@ def test_prices_of_unknown_instruments_are_counted_not_written() -> None:
 
     assert apply_marks("simulator", [mark(1, 1)]) == PricesApplied(unknown=1)
     assert not MarketPrice.objects.exists()
+
+
+def test_changed_rules_are_kept_by_version_and_each_desk_is_told() -> None:
+    desk = make.make_account(make.make_customer(make.make_tenant())).tenant_id
+    apply_instruments("simulator", [SWAP, SPOT])
+    apply_instruments("simulator", [replace(SWAP, max_leverage=Decimal(50))])
+    assert not InstrumentVersion.objects.exists()  # no rule that orders are sized by
+
+    apply_instruments("simulator", [replace(SWAP, lot_size=Decimal("0.1"))])
+    twice = replace(SWAP, lot_size=Decimal("0.1"), contract_value=Decimal("0.001"))
+    apply_instruments("simulator", [twice])
+    apply_instruments("simulator", [twice])
+
+    kept = list(InstrumentVersion.objects.order_by("valid_from", "pk"))
+    assert [(v.lot_size, v.contract_value) for v in kept] == [
+        (Decimal("0.01"), Decimal("0.1")),
+        (Decimal("0.1"), Decimal("0.1")),
+        (Decimal("0.1"), Decimal("0.01")),
+    ]
+    assert [v.valid_until for v in kept] == [kept[1].valid_from, kept[2].valid_from, None]
+    with all_tenants("read the diary"):
+        told = AuditEntry.objects.filter(action="instrument.changed", tenant=desk).order_by("pk")
+        assert [(entry.level, entry.reason) for entry in told] == [
+            ("notice", f"{BTC}: lot_size 0.01 → 0.1"),
+            ("warning", f"{BTC}: contract_value 0.1 → 0.01"),
+        ]
+
+
+def test_positions_in_what_is_delisted_are_told_once_and_on_the_last_day() -> None:
+    holder, other = (make.make_account(make.make_customer(make.make_tenant())) for _ in range(2))
+    apply_instruments("simulator", [SWAP])
+    with tenant_scope(holder.tenant_id):
+        Position(account=holder, inst_id=BTC, position_side="net", margin_mode="cross",
+                 quantity=1, updated_at=db_now()).save()  # fmt: skip
+    assert watch_delistings() == 0
+
+    apply_instruments("simulator", [replace(SWAP, expires_at=db_now() + timedelta(days=9))])
+    assert [watch_delistings(), watch_delistings()] == [1, 0]
+    apply_instruments("simulator", [replace(SWAP, expires_at=db_now() + timedelta(hours=9))])
+    assert [watch_delistings(), watch_delistings()] == [1, 0]
+
+    with all_tenants("read the diary"):
+        told = list(AuditEntry.objects.filter(action="instrument.delisting").order_by("pk"))
+        assert [(entry.tenant_id, entry.level, entry.after["stage"]) for entry in told] == [
+            (holder.tenant_id, "warning", "announced"),
+            (holder.tenant_id, "critical", "last_day"),
+        ]
+    assert other.tenant_id not in {entry.tenant_id for entry in told}
