@@ -30,6 +30,7 @@ from trading.enums import (
     EventSource,
     Leg,
     OrderState,
+    OrderType,
     PositionSide,
     Reason,
     Side,
@@ -45,6 +46,7 @@ from trading.outgoing import (
 )
 from trading.positions_held import RESTING_TYPES, UNSENT, OrderPart
 from trading.protections import protections_of, towards_market
+from trading.risk import INCREASES
 from trading.transition import Change, transition
 
 TAKEN_BACK = {Intent.CANCEL: (OrderState.CANCELED, Reason.CANCELED_BY_SIGNAL)}
@@ -229,13 +231,17 @@ class _Writing:
                 notional = leg.notional
                 if len(leg.quantities) > 1 and notional is not None:
                     notional = notional * quantity / sum(leg.quantities)
+                asked = leg.asked(slice_number)
+                profit, loss = _protection(self._signal, draft.facts, leg, asked)
                 own = {
+                    "take_profit": profit,
+                    "stop_loss": loss,
                     "lane_at": self._lane_at,
                     "created_at": self._now,
                     "leg_number": leg_number,
                     "slice_number": slice_number,
                     "quantity": quantity,
-                    "price": leg.asked(slice_number),
+                    "price": asked,
                     "notional": notional,
                 }
                 yield _Slot(leg, common | own)
@@ -373,7 +379,6 @@ def _terms(signal: Signal, facts: Facts, leg: OrderDraft) -> dict[str, Any]:
     if signal.expires_at is not None:
         max_age = min(max_age, signal.expires_at - signal.signal_at)
     opens = leg.leg in (Leg.OPEN, Leg.ADD)
-    profit, loss = _protection(signal, facts, leg) if opens else (None, None)
     return {
         "tenant_id": signal.tenant_id,
         "signal_at": signal.signal_at,
@@ -392,26 +397,31 @@ def _terms(signal: Signal, facts: Facts, leg: OrderDraft) -> dict[str, Any]:
         "max_slippage": leg.asking.max_slippage,
         "notional": leg.notional,
         "leader_after": leg.leader_after,
-        "take_profit": profit,
-        "stop_loss": loss,
         "state": OrderState.READY,
         "expires_at": signal.signal_at + max_age if opens else None,
     }
 
 
 def _protection(
-    signal: Signal, facts: Facts, leg: OrderDraft
+    signal: Signal, facts: Facts, leg: OrderDraft, asked: Decimal | None
 ) -> tuple[Decimal | None, Decimal | None]:
-    """What the link attaches to an opening, on the tick of the follower's market."""
+    """What the link attaches to an opening, on the tick of the follower's market.
+
+    A ratio counts from the price that a resting order asks for, else from the mark: the bound of
+    an order that takes what there is is not what it will pay. The leader's prices are those of
+    its own instrument.
+    """
     market = facts.market
-    if market is None or market.rules.spot:
+    if leg.leg not in INCREASES or market is None or market.rules.spot:
         return None, None
+    rests = leg.asking.order_type in (OrderType.LIMIT, OrderType.POST_ONLY)
+    same = facts.link.inst_id == signal.inst_id
     prices = attached(
         facts.link.protection,
-        mirrored=(signal.take_profit, signal.stop_loss),
+        mirrored=(signal.take_profit, signal.stop_loss) if same else (None, None),
         reverses=facts.link.following.reverse,
         rising=(rising := leg.direction == Direction.LONG),
-        entry=market.mark or signal.reference_price,
+        entry=(asked if rests else None) or market.mark or signal.reference_price,
         leverage=leg.leverage,
     )
     tick = market.rules.tick_size

@@ -12,7 +12,7 @@ from strategies import services
 from strategies.enums import ProtectionBasis
 from strategies.models import Subscription
 from tests import factories as make
-from tests.trading.copying.desk import Desk, make_desk
+from tests.trading.copying.desk import BTC, Desk, make_desk
 from trading.models import Order, Protection
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -77,3 +77,40 @@ def test_prices_stand_on_the_tick_that_is_reached_earlier(desk: Desk) -> None:
         "open", "10", inst_id="ETH-USDT-SWAP", direction="short", reference_price=D(3400)
     )
     assert prices(short) == [(D("3358.03"), D("3441.97"))]
+
+
+def test_a_resting_order_counts_from_its_own_price_and_a_taken_one_from_the_mark() -> None:
+    desk = make_desk(stop_loss_ratio=D("0.05"), open_orders="ioc")
+    desk.follower()
+    (taken,) = desk.hear("open", "10")
+    assert taken.order_type == "ioc"
+    assert taken.price is not None
+    assert taken.price > 60_000
+    assert taken.stop_loss == D(57_000)
+    ladder = make_desk(stop_loss_ratio=D("0.05"), open_orders="limit", rungs=2)
+    ladder.follower()
+    rungs = ladder.hear("open", "100")
+    assert len(rungs) == 2
+    assert [order.stop_loss for order in rungs] == [
+        order.price * D("0.95") for order in rungs if order.price is not None
+    ]
+
+
+def test_the_leaders_prices_are_those_of_its_own_instrument_and_turn_with_a_reversal(
+    desk: Desk,
+) -> None:
+    links = [desk.follower() for _ in range(2)]
+    make.make_instrument("ETH-USDT-SWAP", tick_size=D("0.01"))
+    make.set_price("ETH-USDT-SWAP", 3400)
+    with tenant_scope(desk.tenant):
+        links[0].strategy.symbol_map = {BTC: "ETH-USDT-SWAP"}
+        links[0].strategy.save()
+    orders = desk.hear("open", "10", take_profit=D(66_000), stop_loss=D(58_000))
+    assert {order.inst_id for order in orders} == {"ETH-USDT-SWAP"}
+    assert prices(orders) == [(None, D(3230))] * 2
+    turned = make_desk(reverse=True)
+    turned.follower()
+    orders = turned.hear("open", "10", take_profit=D(66_000), stop_loss=D(58_000))
+    assert [(o.side, o.take_profit, o.stop_loss) for o in orders] == [
+        ("sell", D(58_000), D(66_000))
+    ]
