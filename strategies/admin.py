@@ -5,28 +5,41 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.db.models import Count, Q
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.admin_base import TenantInline, TenantModelAdmin
 from accounts.admin_services import confirm, confirmed
 from accounts.display import badge, figure, link_to, list_of, num, two
-from accounts.forms import TenantModelForm
 from accounts.roles import Ability
 from customers.admin import apply_to_rows
 from strategies import services
 from strategies.admin_lifecycle import EndingFilter, LifecycleActions, state_of, with_held
 from strategies.enums import SizingMode, StrategyStatus, SubscriptionStatus
+from strategies.forms import StrategyForm, SubscriptionForm
 from strategies.models import Strategy, StrategySource, Subscription
 
 PROTECTION_FIELDS = (
     ("take_profit_ratio", "stop_loss_ratio", "protection_basis"),
     "mirror_protection",
 )
+AMOUNT_FIELDS = (
+    ("follow_ratio", "equity_multiplier", "fixed_notional", "fixed_margin"),
+    ("fixed_quantity", "available_ratio", "risk_ratio"),
+)
+_M = SizingMode
+_SIZED_BY: dict[SizingMode, tuple[str, str, Any]] = {
+    _M.FIXED_RATIO: ("follow_ratio", "×", ""),
+    _M.EQUITY_PROPORTIONAL: ("equity_multiplier", "×", _("of equity")),
+    _M.MARGIN_PROPORTIONAL: ("", "", _("As the leader's margin")),
+    _M.FIXED_NOTIONAL: ("fixed_notional", "USDT", ""),
+    _M.FIXED_MARGIN: ("fixed_margin", "USDT", _("margin")),
+    _M.FIXED_QTY: ("fixed_quantity", "", _("contracts")),
+    _M.PCT_AVAILABLE: ("available_ratio", "×", _("of what is available")),
+    _M.FIXED_RISK: ("risk_ratio", "×", _("at risk")),
+}
 _STATES = {
     "active": ("ok", "play_arrow"),
     "paused": ("warn", "pause"),
@@ -34,32 +47,18 @@ _STATES = {
 }
 
 
+def sized_by(row: Strategy) -> str:
+    """The number that the sizing of a strategy goes by, and what it is a number of."""
+    name, unit, words = _SIZED_BY[SizingMode(row.sizing_mode)]
+    if not name:
+        return str(words)
+    number = num(getattr(row, name), unit=unit)
+    return two(number, words) if words else number
+
+
 def state_badge(row: Strategy) -> str:
     kind, icon = _STATES[row.status]
     return badge(kind, icon, row.get_status_display())
-
-
-class InstrumentsField(forms.CharField):
-    """A list kept as JSON, typed as words: BTC-USDT-SWAP, ETH-USDT-SWAP."""
-
-    widget = UnfoldAdminTextInputWidget
-
-    def prepare_value(self, value: Any) -> Any:
-        return ", ".join(value) if isinstance(value, list) else value
-
-    def to_python(self, value: Any) -> Any:
-        return str(value or "").upper().replace(",", " ").split()
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return bool((initial or []) != self.to_python(data))
-
-
-class StrategyForm(TenantModelForm):
-    instruments = InstrumentsField(
-        label=_("Instruments"),
-        required=False,
-        help_text=_("OKX instrument ids, separated by commas. Empty means all."),
-    )
 
 
 class SourceInline(TenantInline):
@@ -88,19 +87,33 @@ class StrategyAdmin(TenantModelAdmin):
     search_fields = ("name",)
     ordering = ("name",)
     fieldsets = (
-        (None, {"fields": ("name", "instruments")}),
+        (None, {"fields": ("name", ("max_age_seconds", "refuse_repeats", "reverse"))}),
+        (
+            _("Instruments"),
+            {"fields": (("instruments", "denied_instruments"), "instrument_terms")},
+        ),
         (
             _("Sizing"),
             {
+                "description": _(
+                    "How large an opening is. Afterwards each follower keeps its share of the "
+                    "leader's position. Of the amounts, only that of the chosen sizing counts."
+                ),
+                "fields": (("sizing_mode", "per_signal"), *AMOUNT_FIELDS),
+            },
+        ),
+        (
+            _("Bounds"),
+            {
                 "fields": (
-                    ("sizing_mode", "follow_ratio", "fixed_notional"),
-                    ("min_size_policy", "over_max_policy"),
+                    ("allocated_capital", "max_account_leverage"),
+                    ("min_size_policy", "round_up_floor", "over_max_policy"),
                 )
             },
         ),
         (
-            _("Terms"),
-            {"fields": (("margin_mode", "max_leverage", "max_age_seconds"), "refuse_repeats")},
+            _("Margin and leverage"),
+            {"fields": (("margin_mode", "leverage_mode", "leverage", "max_leverage"),)},
         ),
         (_("Prices"), {"fields": (("open_orders", "max_slippage", "flip_policy"),)}),
         (
@@ -139,9 +152,7 @@ class StrategyAdmin(TenantModelAdmin):
 
     @admin.display(description=_("sizing"))
     def sizing(self, row: Strategy) -> str:
-        if row.sizing_mode == SizingMode.FIXED_NOTIONAL:
-            return num(row.fixed_notional, 2, unit="USDT")
-        return num(row.follow_ratio, unit="×")
+        return sized_by(row)
 
     @admin.display(description=_("leverage"))
     def leverage(self, row: Strategy) -> str:
@@ -205,6 +216,7 @@ class StrategySourceAdmin(TenantModelAdmin):
 class SubscriptionAdmin(LifecycleActions, TenantModelAdmin):
     change_ability = Ability.MANAGE_STRATEGIES
     compressed_fields = False
+    form = SubscriptionForm
     allowed_lookups = ("strategy", "account", "account__customer")
 
     list_display = ("customer", "strategy_link", "state", "ratio", "amount", "leverage", "orders")
@@ -219,8 +231,21 @@ class SubscriptionAdmin(LifecycleActions, TenantModelAdmin):
         (None, {"fields": (("strategy", "account"), "copy_existing")}),
         (
             _("Instead of the strategy's terms"),
-            {"fields": (("follow_ratio", "fixed_notional", "max_leverage"), "max_slippage")},
+            {
+                "description": _("What is empty is the strategy's."),
+                "fields": (
+                    ("sizing_mode", "reverse", "max_slippage"),
+                    *AMOUNT_FIELDS,
+                    ("min_size_policy", "over_max_policy"),
+                    ("margin_mode", "leverage_mode", "leverage"),
+                ),
+            },
         ),
+        (
+            _("Limits besides the strategy's"),
+            {"fields": (("allocated_capital", "max_account_leverage", "max_leverage"),)},
+        ),
+        (_("Instruments"), {"fields": ("denied_instruments", "instrument_terms")}),
         (_("Take profit and stop loss"), {"fields": PROTECTION_FIELDS}),
     )
     actions = ("resume", "pause", "close_only", "stop", "stop_and_close", "stop_and_leave")

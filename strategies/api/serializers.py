@@ -21,12 +21,27 @@ TERMS: Final = (
 )  # fmt: skip
 
 
+AMOUNTS: Final = (
+    "equity_multiplier", "fixed_margin", "fixed_quantity", "available_ratio", "risk_ratio",
+    "leverage", "allocated_capital", "max_account_leverage",
+)  # fmt: skip
+CHOICES: Final = ("leverage_mode", "reverse", "denied_instruments", "instrument_terms")
+
+
+class InstrumentTerms(serializers.DictField):
+    """By the leader's instrument id: what counts there instead, decimals as text."""
+
+    child = serializers.DictField()
+
+
 class StrategySerializer(DeskSerializer):
     """`instruments` empty means all."""
 
     id = serializers.UUIDField(source="uid", read_only=True)
     source_ids = serializers.SerializerMethodField()
     instruments = serializers.ListField(child=serializers.CharField(), read_only=True)
+    denied_instruments = serializers.ListField(child=serializers.CharField(), read_only=True)
+    instrument_terms = InstrumentTerms(read_only=True)
 
     class Meta:
         model = Strategy
@@ -35,7 +50,7 @@ class StrategySerializer(DeskSerializer):
             "fixed_notional", "min_size_policy", "over_max_policy", "margin_mode", "max_leverage",
             "max_age_seconds", "open_orders", "max_slippage", "flip_policy", "discount_min",
             "discount_max", "rungs", "max_orders", "post_only", "ttl_hours", "created_at",
-            "updated_at", *PROTECTION,
+            "updated_at", *PROTECTION, *AMOUNTS, *CHOICES, "per_signal", "round_up_floor",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -53,6 +68,8 @@ class SubscriptionSerializer(DeskSerializer):
     customer_name = serializers.CharField(source="account.customer.name", read_only=True)
     account_id = serializers.UUIDField(source="account.uid", read_only=True)
     account_label = serializers.CharField(source="account.label", read_only=True)
+    denied_instruments = serializers.ListField(child=serializers.CharField(), read_only=True)
+    instrument_terms = InstrumentTerms(read_only=True)
 
     class Meta:
         model = Subscription
@@ -60,7 +77,8 @@ class SubscriptionSerializer(DeskSerializer):
             "id", "strategy_id", "strategy_name", "customer_id", "customer_name", "account_id",
             "account_label", "status", "ending", "ending_at", "started_at", "copy_existing",
             "is_shadow", "follow_ratio", "fixed_notional", "max_leverage",
-            "max_slippage", *PROTECTION, "created_at", "updated_at",
+            "max_slippage", *PROTECTION, *AMOUNTS, *CHOICES, "sizing_mode", "min_size_policy",
+            "over_max_policy", "margin_mode", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = fields
 

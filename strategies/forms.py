@@ -1,0 +1,89 @@
+"""The forms of strategies and subscriptions: lists and terms by instrument, typed as words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+
+from accounts.forms import TenantModelForm
+from strategies.instrument_terms import as_lines, from_lines
+
+# How an administrator types what is kept as JSON.
+_EXAMPLE = "BTC-USDT-SWAP: follow_ratio 0.2, max_leverage 5\nDOGE-USDT-SWAP: allowed no"
+
+
+class InstrumentsField(forms.CharField):
+    """A list kept as JSON, typed as words: BTC-USDT-SWAP, ETH-USDT-SWAP."""
+
+    widget = UnfoldAdminTextInputWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        return str(value or "").upper().replace(",", " ").split()
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool((initial or []) != self.to_python(data))
+
+
+class InstrumentTermsField(forms.CharField):
+    """Terms by instrument kept as JSON, typed as one line for each instrument."""
+
+    widget = UnfoldAdminTextareaWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        return as_lines(value) if isinstance(value, dict) else value
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return from_lines(str(value or ""))
+        except ValueError as error:
+            raise forms.ValidationError(
+                _("Not understood: %(line)s"), params={"line": str(error)}
+            ) from None
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return bool((initial or {}) != from_lines(str(data or "")))
+        except ValueError:
+            return True
+
+
+def _terms_field() -> InstrumentTermsField:
+    field = InstrumentTermsField(
+        label=_("Terms by instrument"),
+        required=False,
+        help_text=_(
+            "One line for each of the leader's instruments: what counts there instead. Besides the "
+            "amounts above: traded_as another instrument of the same coin, allowed yes or no."
+        ),
+    )
+    field.widget.attrs |= {"rows": 4, "placeholder": _EXAMPLE, "spellcheck": "false"}
+    return field
+
+
+class StrategyForm(TenantModelForm):
+    instruments = InstrumentsField(
+        label=_("Instruments"),
+        required=False,
+        help_text=_("OKX instrument ids, separated by commas. Empty means all."),
+    )
+    denied_instruments = InstrumentsField(
+        label=_("Never traded"),
+        required=False,
+        help_text=_("OKX instrument ids that are left out, whatever else is allowed."),
+    )
+    instrument_terms = _terms_field()
+
+
+class SubscriptionForm(TenantModelForm):
+    denied_instruments = InstrumentsField(
+        label=_("Never traded"),
+        required=False,
+        help_text=_("OKX instrument ids that this account leaves out besides the strategy's."),
+    )
+    instrument_terms = _terms_field()
