@@ -137,6 +137,7 @@ GROUPS: Final = (
             Item(_("Strategies"), "account_tree", "strategies.Strategy"),
             Item(_("Subscriptions"), "link", "strategies.Subscription"),
             Item(_("Shadows"), "contrast", view="shadows"),
+            Item(_("What would happen"), "visibility", view="preview"),
             Item(_("Instruments"), "candlestick_chart", "trading.Instrument"),
         ),
     ),

@@ -59,8 +59,7 @@ class BackofficeSite(UnfoldAdminSite):  # type: ignore[misc]
         return response
 
     def extra_urls(self) -> list[URLPattern]:
-        from config.backoffice import desks, manual_signal, switch
-        from trading.admin import beside, closing, replaying, settling, shadows
+        from config.backoffice import admin, desks, from, manual_signal, preview, switch, trading
 
         return [
             path("desk/", self.admin_view(desks.choose), name="choose_desk"),
@@ -76,5 +75,6 @@ class BackofficeSite(UnfoldAdminSite):  # type: ignore[misc]
                 name="strategies_subscription_shadow",
             ),
             path("switch/", self.admin_view(switch.page), name="switch"),
+            path("preview/", self.admin_view(preview.page), name="preview"),
             path("signals/new/", self.admin_view(manual_signal.page), name="manual_signal"),
         ]

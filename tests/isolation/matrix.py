@@ -56,6 +56,7 @@ ROUTES: Final = {
     "admin/close/": "admin-page",
     "admin/cancel/": "admin-page",
     "admin/signals/new/": "admin-page",
+    "admin/preview/": "admin-page",
     "admin/r/<path:content_type_id>/<path:object_id>/": "admin-object",
     "admin/^(?P<app_label>{apps})/$": "admin-page",
     "admin/(?P<url>.*)$": "exempt: adds a slash, or answers 404; looks at no row",

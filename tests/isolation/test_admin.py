@@ -202,6 +202,7 @@ def test_the_pages_of_the_house_show_only_this_desk(desks: Desks, role: str) -> 
         reverse("admin:index"),
         reverse("admin:switch"),
         reverse("admin:manual_signal") + f"?account={account}",
+        reverse("admin:preview") + f"?account={account}",
         *([] if role == "superuser" else [reverse("admin:choose_desk")]),
         reverse("admin:search") + "?s=desk&extended=1",
         reverse("admin:password_change"),
@@ -312,7 +313,9 @@ def test_the_shortcut_to_objects_answers_alike_for_all(desks: Desks) -> None:
 
 
 def addresses(desks: Desks) -> list[str]:
-    own: list[Any] = [reverse(f"admin:{n}") for n in ("index", "switch", "manual_signal", "search")]
+    own: list[Any] = [
+        reverse(f"admin:{n}") for n in ("index", "switch", "manual_signal", "preview", "search")
+    ]
     own += [reverse("admin:choose_desk"), reverse("admin:autocomplete")]
     for model in MODELS:
         own += [attacks.page(model, "changelist"), attacks.page(model, "add")]

@@ -19,7 +19,7 @@ from tests.isolation.worlds import Desks, rows_of, staff_client
 
 pytestmark = pytest.mark.django_db
 OWN = [m for m in MODELS if issubclass(m, TenantModel)]
-PAGES = ("index", "switch", "manual_signal", "choose_desk")
+PAGES = ("index", "switch", "manual_signal", "preview", "choose_desk")
 
 
 def test_every_page_asks_for_its_own_desk(desks: Desks) -> None:

@@ -7,11 +7,21 @@ from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
+from strategies.enums import SizingMode
 from trading.enums import Leg, LimitKind, Reason
 
 NAMES: Final[Mapping[str, Any]] = {
     **{kind.value: kind.label for kind in LimitKind},
+    "allocation": _("At most, by allocated capital"),
+    "available": _("Available balance"),
     "capped_by": _("Limited by"),
+    "equity": _("Equity"),
+    "exposure": _("At most, by what all positions may be"),
+    "leader_entry": _("Leader's average entry"),
+    "leader_equity": _("Leader's equity"),
+    "reversed": _("The other way round"),
+    "sizing": _("Sizing"),
+    "traded_as": _("Traded as"),
     "exchange_maximum": _("At most, by OKX"),
     "expected": _("Held, orders under way included"),
     "leader_after": _("Leader's position after"),
@@ -32,7 +42,7 @@ NAMES: Final[Mapping[str, Any]] = {
     "rounded_up": _("Raised to the smallest order"),
     "signal_age_seconds": _("Age of the signal"),
     "target": _("Share of the leader's position"),
-    "used": _("Traded today before"),
+    "used": _("Used of it before"),
     "wanted": _("Exact share"),
 }
 
@@ -49,4 +59,8 @@ def _name(key: str) -> str:
 
 
 def _value(value: Any) -> Any:
+    if value in SizingMode.values:
+        return SizingMode(value).label
+    if value == "yes":
+        return _("Yes")
     return Reason(value).label if value in Reason.values else value

@@ -6,7 +6,6 @@ import logging
 import random
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -19,19 +18,20 @@ from django.utils import timezone
 from accounts import audit
 from accounts.enums import AuditLevel
 from accounts.tenancy import all_tenants, tenant_scope
-from signals.enums import Direction, SignalPurpose, SignalReason, SignalStatus, SourceStatus
+from signals.enums import SignalPurpose, SignalReason, SignalStatus, SourceStatus
 from signals.models import Signal, SignalSource
 from strategies.models import Strategy
 from trading.copying.cycles import settle_links
-from trading.copying.deciding import Deciding, Draft
+from trading.copying.deciding import Deciding
+from trading.copying.deciding_all import decide_all
 from trading.copying.leader import LeaderMove, leader_move, write_leader
 from trading.copying.links import Link, followers_of, read_links
 from trading.copying.overlapping import may_overlap, overlapping
-from trading.copying.reading import Facts, read_facts, read_frame, undecided
+from trading.copying.reading import read_facts, read_frame, undecided
 from trading.copying.restating import restate
 from trading.copying.writing import Outrun, Written, write_drafts
 from trading.departing import Mark, MarkFailedError, mark_nobody
-from trading.enums import DecisionOutcome, LimitKind, Reason
+from trading.enums import LimitKind
 from trading.events import orders_ready, signal_decided
 from trading.faults import faultpoint
 from trading.leases import db_now
@@ -283,7 +283,7 @@ def _try_chunk(job: _Job, followers: Sequence[int], total: int | None, *, alone:
     now = db_now()
     frame = read_frame(signal, open_links, now, begun)
     facts = read_facts(signal, open_links, now, frame, begun)
-    drafts = _decide_all(signal, Deciding(signal, move, now), facts)
+    drafts = decide_all(signal, Deciding(signal, move, now), facts)
     written = write_drafts(
         signal, move, drafts, frame.around(), lane_at=job.lane_at, now=now, mark=mark
     )
@@ -302,30 +302,6 @@ def _again(signal: Signal, links: Sequence[Link]) -> list[Link]:
     return read_links(signal, [link.subscription_id for link in links if link.subscription_id])
 
 
-def _decide_all(signal: Signal, deciding: Deciding, facts: Sequence[Facts]) -> list[Draft]:
-    """One after the other where two follow with one account: the second finds its place taken.
-
-    And where orders of one customer wait at several accounts: they are counted together.
-    """
-    accounts = {one.link.account.pk for one in facts}
-    if len(accounts) == len(facts) and not any(one.link.prices.waits for one in facts):
-        return [_decided(signal, deciding, one) for one in facts]
-    drafts, begun, waiting = [], set[str](), Counter[int]()
-    for one in facts:
-        keys = {one.active_key(direction) for direction in Direction}
-        customer = one.link.account.customer_id
-        known = one._replace(
-            taken=one.taken | (keys & begun),
-            waiting_orders=one.waiting_orders + waiting[customer],
-        )
-        draft = _decided(signal, deciding, known)
-        waiting[customer] += draft.waiting
-        if draft.new_cycle is not None:
-            begun |= keys if one.is_net else {one.active_key(deciding.direction_of(one))}
-        drafts.append(draft)
-    return drafts
-
-
 def _holds_switches(tenant_id: int) -> bool:
     """Decisions need no switch, only what is sent does: it is refused when it would leave."""
     try:
@@ -341,23 +317,6 @@ def _announce(signal: Signal, orders: Sequence[Outgoing]) -> None:
     if orders:
         ids = [order.id for order in orders]
         transaction.on_commit(partial(orders_ready.send_robust, Order, order_ids=ids))
-
-
-def _decided(signal: Signal, deciding: Deciding, facts: Facts) -> Draft:
-    """The decision for one follower. One that cannot be decided keeps nobody else waiting."""
-    try:
-        return deciding.decide(facts)
-    except Exception as error:
-        log.exception("signal %s cannot be decided for %s", signal.pk, facts.link.uid)
-        audit.record(
-            action="decision.failed",
-            obj=signal,
-            level=AuditLevel.CRITICAL,
-            after={"account": str(facts.link.account.pk), "error": type(error).__name__},
-            reason=str(Reason.POISON.label),
-            tenant=signal.tenant_id,
-        )
-        return Draft(facts, DecisionOutcome.DENIED, Reason.POISON, {})
 
 
 def _finish(

@@ -1,0 +1,58 @@
+"""The followers of a chunk decided one after the other, where one's decision bears on another's."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+
+from accounts import audit
+from accounts.enums import AuditLevel
+from signals.enums import Direction
+from signals.models import Signal
+from trading.copying.deciding import Deciding, Draft
+from trading.copying.reading import Facts
+from trading.enums import DecisionOutcome, Reason
+
+log = logging.getLogger(__name__)
+
+
+def decide_all(signal: Signal, deciding: Deciding, facts: Sequence[Facts]) -> list[Draft]:
+    """One after the other where two follow with one account: the second finds its place taken.
+
+    And where orders of one customer wait at several accounts: they are counted together.
+    """
+    accounts = {one.link.account.pk for one in facts}
+    if len(accounts) == len(facts) and not any(one.link.prices.waits for one in facts):
+        return [_decided(signal, deciding, one) for one in facts]
+    drafts, begun, waiting = [], set[str](), Counter[int]()
+    for one in facts:
+        keys = {one.active_key(direction) for direction in Direction}
+        customer = one.link.account.customer_id
+        known = one._replace(
+            taken=one.taken | (keys & begun),
+            waiting_orders=one.waiting_orders + waiting[customer],
+        )
+        draft = _decided(signal, deciding, known)
+        waiting[customer] += draft.waiting
+        if draft.new_cycle is not None:
+            begun |= keys if one.is_net else {one.active_key(deciding.direction_of(one))}
+        drafts.append(draft)
+    return drafts
+
+
+def _decided(signal: Signal, deciding: Deciding, facts: Facts) -> Draft:
+    """The decision for one follower. One that cannot be decided keeps nobody else waiting."""
+    try:
+        return deciding.decide(facts)
+    except Exception as error:
+        log.exception("signal %s cannot be decided for %s", signal.pk, facts.link.uid)
+        audit.record(
+            action="decision.failed",
+            obj=signal,
+            level=AuditLevel.CRITICAL,
+            after={"account": str(facts.link.account.pk), "error": type(error).__name__},
+            reason=str(Reason.POISON.label),
+            tenant=signal.tenant_id,
+        )
+        return Draft(facts, DecisionOutcome.DENIED, Reason.POISON, {})
