@@ -342,12 +342,13 @@ class StrategySource(TenantModel):
         return f"{self.strategy} ← {self.source}"
 
     def clean(self) -> None:
-        modes = {self.strategy.sizing_mode}
-        if self.strategy.pk:
+        strategy = getattr(self, "strategy", None)
+        if self.source_id is None or strategy is None:
+            return  # said beside the field
+        modes = {strategy.sizing_mode}
+        if strategy.pk:
             modes.update(
-                self.strategy.subscriptions.exclude(sizing_mode="").values_list(
-                    "sizing_mode", flat=True
-                )
+                strategy.subscriptions.exclude(sizing_mode="").values_list("sizing_mode", flat=True)
             )
         for mode in modes:
             refused = refused_sources(mode, [self.source])
