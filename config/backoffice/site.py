@@ -59,7 +59,8 @@ class BackofficeSite(UnfoldAdminSite):  # type: ignore[misc]
         return response
 
     def extra_urls(self) -> list[URLPattern]:
-        from config.backoffice import admin, desks, from, manual_signal, preview, switch, trading
+        from config.backoffice import desks, manual_signal, preview, switch
+        from trading.admin import beside, closing, replaying, settling, shadows
 
         return [
             path("desk/", self.admin_view(desks.choose), name="choose_desk"),
