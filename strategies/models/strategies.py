@@ -342,8 +342,8 @@ class StrategySource(TenantModel):
         return f"{self.strategy} ← {self.source}"
 
     def clean(self) -> None:
-        strategy = getattr(self, "strategy", None)
-        if self.source_id is None or strategy is None:
+        source, strategy = (getattr(self, name, None) for name in ("source", "strategy"))
+        if source is None or strategy is None:
             return  # said beside the field
         modes = {strategy.sizing_mode}
         if strategy.pk:
@@ -351,6 +351,6 @@ class StrategySource(TenantModel):
                 strategy.subscriptions.exclude(sizing_mode="").values_list("sizing_mode", flat=True)
             )
         for mode in modes:
-            refused = refused_sources(mode, [self.source])
+            refused = refused_sources(mode, [source])
             if refused:
                 raise ValidationError({"source": refused["sizing_mode"]})

@@ -12,12 +12,10 @@ from signals.models import Signal
 from strategies.enums import SubscriptionStatus
 from strategies.models import Strategy, Subscription
 from trading.copying.cycles import settle_links
-from trading.copying.deciding import Deciding, Draft
-from trading.copying.deciding_all import decide_all
+from trading.copying.deciding import Draft
 from trading.copying.leader import LeaderMove, leader_move
 from trading.copying.links import read_links
-from trading.copying.reading import read_facts, read_frame
-from trading.leases import db_now
+from trading.copying.preview import preview
 from trading.models import Decision
 
 
@@ -59,11 +57,9 @@ def _foreseen(
             strangers.add(account.pk)
             following[account.pk] = _subscribed(strategy, account, row)
     links = read_links(signal, [row.pk for row in following.values()])
-    begun = settle_links(signal, [link.uid for link in links])
-    now, move = db_now(), leader_move(signal)
-    frame = read_frame(signal, links, now, begun)
-    facts = read_facts(signal, links, now, frame, begun)
-    drafts = decide_all(signal, Deciding(signal, move, now), facts)
+    settle_links(signal, [link.uid for link in links])
+    move = leader_move(signal)
+    drafts = preview(signal, links, move=move)
     found = {draft.facts.link.account.pk: draft for draft in drafts}
     return [
         Foreseen(

@@ -17,8 +17,8 @@ from signals.models import LeaderPosition, Signal
 from strategies.models import Subscription
 from tests import factories as make
 from tests.trading.copying.desk import BTC, Desk, d, ended, make_desk
+from trading.copying.foreseeing import foresee
 from trading.copying.imagined import Typed, as_if_now, typed_signal
-from trading.copying.previewing import foresee
 from trading.models import Cycle, Decision, Order
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
