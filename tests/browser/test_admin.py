@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from accounts.tenancy import tenant_scope
 from tests.factories import PASSWORD
 from tests.world import World, make_world
 from trading.actions import cancel_order
-from trading.models import LedgerAudit, Order, Position, Protection
+from trading.models import LedgerAudit, Order, Position, Protection, Repair
 from trading.protecting import protect_position
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -97,6 +98,11 @@ def test_pages_in_every_light(
         ("orders", "/admin/trading/order/"),
         ("unsettled", "/admin/unsettled/"),
         ("settle", f"/admin/trading/order/{unknown.pk}/settle/"),
+        ("repairs", "/admin/trading/repair/"),
+        ("repair", f"/admin/trading/repair/{_foreign(world)}/decide/"),
+        ("beside", "/admin/beside/"),
+        ("close", f"/admin/close/?account={held.account_id}"),
+        ("cancel", f"/admin/cancel/?account={waiting.account_id}"),
         ("audits", "/admin/trading/ledgeraudit/"),
         ("audit", f"/admin/trading/ledgeraudit/{_unclean_audit(world)}/change/"),
         ("signal", f"/admin/signals/signal/{unknown.signal_id}/change/"),
@@ -121,6 +127,12 @@ def test_pages_in_every_light(
 
     assert complaints == []
     context.close()
+
+
+def _foreign(world: World) -> uuid.UUID:
+    with tenant_scope(world.tenant):
+        found: uuid.UUID = Repair.objects.filter(kind="foreign")[0].pk
+    return found
 
 
 def _unclean_audit(world: World) -> int:

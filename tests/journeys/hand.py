@@ -17,8 +17,6 @@ from typing import Any
 import django
 
 PATIENCE_S = 90
-# Long enough for a reading by the clock, which is the one that might open it again.
-QUIET_S = 35
 
 
 def main() -> None:
@@ -67,9 +65,9 @@ class _Journey:
         self.steps["paused_after_s"] = round(time.monotonic() - began, 1)
         self.steps["repairs"] = self._repairs()
         self.steps["told"] = self._told()
-        time.sleep(QUIET_S)
-        self.steps["after_quiet"] = self._all_held()
-        self.steps["readings_since"] = self._clean_readings()
+        # The reading by the clock is the one that might open it again.
+        self._until("another reading", lambda: self._clean_readings() > 0)
+        self.steps["after_reading"] = self._all_held()
         before = self._placed()
         self._signal(intent="add", quantity={"mode": "base", "value": "0.5"}, leverage="2")
         self._until("the others to add", lambda: self._held(self.links[1]) > Decimal(5))

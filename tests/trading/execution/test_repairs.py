@@ -35,8 +35,8 @@ from trading.execution.deciding_repairs import (
     reopen,
 )
 from trading.execution.repairing import carry_out_repairs, finish_repairs
-from trading.models import Cycle, Order, Position, ReconcileRun, Repair
-from trading.sync import truth
+from trading.models import Cycle, Fill, Order, Position, ReconcileRun, Repair, TradingState
+from trading.sync import reconcile, truth
 from trading.sync.reconcile import reconcile_account
 
 _numbers = itertools.count(1)
@@ -448,6 +448,59 @@ def test_an_account_s_own_position_elsewhere_pauses_nobody(bench: Bench) -> None
     assert diary("repair.foreign") == []
     assert carried_out(bench) == []
     assert held(link) == 5
+
+
+def test_fills_that_our_books_lost_are_read_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = followed(bench)
+    bench.send(bench.desk.hear("close"))
+    bench.finish()
+    assert classes(read(link)) == []
+    with tenant_scope(link.tenant_id):
+        closed = Fill.objects.filter(account_id=link.account_id, side="sell")
+        assert closed.delete()[0] == 1
+    # The reading reaches back only a little, as far as anybody knows.
+    monkeypatch.setattr(reconcile, "OVERLAP", timedelta(hours=-1))
+
+    first, second = read(link), read(link, again_after=10)
+
+    assert (classes(first), classes(second)) == (["ledger_drift"], [])
+    assert repairs(link) == []
+
+
+def test_what_nothing_explains_stops_openings_and_is_told_after_three_readings(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = followed(bench)
+    monkeypatch.setattr(reconcile, "OVERLAP", timedelta(hours=-1))
+    by_hand(link, "sell", "2")  # and its fill is never told
+
+    for _ in range(2):
+        assert classes(read(link, again_after=31)) == ["foreign"]
+        assert repairs(link) == []
+    read(link, again_after=31)
+
+    row = repair_of(link)
+    assert (row.kind, row.evidence["explained"], row.evidence["orders"]) == ("foreign", False, [])
+    assert status(link) == SubscriptionStatus.PAUSED
+    with tenant_scope(link.tenant_id):
+        state = TradingState.objects.get(scope="account")
+    assert (state.mode, state.account_id) == ("reduce_only", link.account_id)
+    assert carried_out(bench) == []
+
+
+def test_the_wrong_side_is_closed_and_what_is_then_missing_is_proposed(bench: Bench) -> None:
+    link = followed(bench)
+    with tenant_scope(link.tenant_id):  # what should be short is long
+        Cycle.objects.filter(account_id=link.account_id).update(direction="short")
+        LeaderPosition.objects.filter(source=bench.desk.source).update(direction="short")
+
+    assert classes(twice(link)) == ["wrong_side"]
+    [order] = carried_out(bench)
+
+    assert (order.side, order.reduce_only, order.state, held(link)) == ("sell", True, "filled", 0)
+    assert len(diary("repair.wrong_side")) == 1
 
 
 def test_a_reading_that_failed_proves_nothing(bench: Bench) -> None:
