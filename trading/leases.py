@@ -133,6 +133,13 @@ def alive_counts(*kinds: str) -> dict[str, int]:
     return {kind: found.get(kind, 0) for kind in kinds}
 
 
+def alive_here(kind: str) -> int:
+    """How many processes of a kind on this host were heard lately, at least this one."""
+    since = db_now() - timedelta(seconds=ALIVE_S)
+    heard = Heartbeat.objects.filter(kind=kind, beat_at__gte=since)
+    return max(heard.filter(host=socket.gethostname()[:120]).count(), 1)
+
+
 def fair_capacity(accounts: int, copies: int) -> int:
     """How many sockets one of several copies keeps: its share, and a little more."""
     share = -(-accounts // max(copies, 1))

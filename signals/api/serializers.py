@@ -8,21 +8,31 @@ from rest_framework import serializers
 
 from accounts.api.serializers import DeskInput, DeskSerializer, Figure
 from signals.enums import Direction, Intent, LeaderMarginMode, QuantityMode, SignalStatus
-from signals.models import Signal, SignalSource
+from signals.models import LeaderAccount, Signal, SignalSource
 from signals.parsing.copydesk import MAX_TTL_SECONDS
 from signals.parsing.fields import MAX_ID_LETTERS, MAX_INSTRUMENT_LETTERS
 
 
+class LeaderStatusSerializer(DeskSerializer):
+    """How a leader account is heard at the moment."""
+
+    class Meta:
+        model = LeaderAccount
+        fields = ("link", "link_since", "heard_at")
+        read_only_fields = fields
+
+
 class SourceSerializer(DeskSerializer):
-    """Never a secret nor an address."""
+    """Never a secret nor an address. `leader` is null where no account is watched."""
 
     id = serializers.UUIDField(source="uid", read_only=True)
+    leader = LeaderStatusSerializer(read_only=True, allow_null=True)
 
     class Meta:
         model = SignalSource
         fields = (
             "id", "name", "kind", "dialect", "market", "status", "rate_per_second",
-            "last_signal_at", "created_at", "updated_at",
+            "last_signal_at", "created_at", "updated_at", "leader",
         )  # fmt: skip
         read_only_fields = fields
 

@@ -33,7 +33,7 @@ from signals.programs import send_signal
 class SourceViewSet(ListModelMixin, RetrieveModelMixin, DeskViewSet):
     """Where the desk takes instructions from. A customer sees those of its own strategies."""
 
-    queryset = SignalSource.objects.all()
+    queryset = SignalSource.objects.select_related("leader")
     serializer_class = SourceSerializer
     filterset_class = SourceFilters
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import random
+import socket
 import uuid
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import AuditEntry
 from accounts.tenancy import tenant_scope
-from signals.enums import LeaderLink
+from customers.enums import KeyStatus
+from signals.enums import LeaderLink, SourceKind
 from signals.models import LeaderAccount
-from tests.factories import make_instrument
+from tests.factories import make_instrument, make_source
 from tests.trading.sync.leaders import (
     disturbed,
     fresh,
@@ -30,8 +34,9 @@ from tests.trading.sync.rows import BTC
 from tests.trading.sync.test_streams import streams, until
 from tests.trading.sync.venue import Venue
 from trading.exchange.types import PositionMode
-from trading.leases import claim_streams
-from trading.models import LeaderLease
+from trading.leases import alive_here, claim_streams
+from trading.models import Heartbeat, LeaderLease
+from trading.sync.leaders.linking import find_unkept
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -288,3 +293,46 @@ def test_the_leaders_stops_are_written_beside_what_they_protect(venue: Venue) ->
 
     first = signals_of(leader)[0]
     assert (first.take_profit, first.stop_loss) == (70_000, 50_000)
+
+
+def test_copies_on_one_host_share_what_the_exchange_allows_to_its_address() -> None:
+    for copy in range(3):
+        Heartbeat.objects.create(
+            kind="streams",
+            host=socket.gethostname() if copy else "elsewhere",
+            pid=copy + 1,
+            started_at=timezone.now(),
+            beat_at=timezone.now(),
+        )
+
+    assert alive_here("streams") == 2
+    assert alive_here("executor") == 1
+
+
+def test_a_leader_that_no_process_keeps_is_told_of_once() -> None:
+    make_instrument(BTC)
+    source = make_source(kind=SourceKind.LEADER)
+    with tenant_scope(source.tenant_id):
+        leader = LeaderAccount.objects.create(
+            source=source,
+            key_status=KeyStatus.VERIFIED,
+            verified_at=timezone.now() - timedelta(minutes=5),
+            link=LeaderLink.CONNECTED,
+        )
+
+    assert [find_unkept(), find_unkept()] == [1, 0]
+
+    assert fresh(leader).link == LeaderLink.STALE
+    assert fresh(leader).link_reason == "no streams process keeps its socket"
+    with tenant_scope(source.tenant_id):
+        assert AuditEntry.objects.filter(action="leader.stale").count() == 1
+
+
+def test_a_leader_that_was_just_verified_is_given_time() -> None:
+    source = make_source(kind=SourceKind.LEADER)
+    with tenant_scope(source.tenant_id):
+        LeaderAccount.objects.create(
+            source=source, key_status=KeyStatus.VERIFIED, verified_at=timezone.now()
+        )
+
+    assert find_unkept() == 0

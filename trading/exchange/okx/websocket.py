@@ -45,8 +45,9 @@ class SocketPool:
         self.endpoint = endpoint
         self.clock = clock or ExchangeClock()
         self.times = times or SocketTimes()
-        self._gap = 1 / connections_per_second
+        self._gap = 0.0
         self._next_at = 0.0
+        self.set_pace(connections_per_second)
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -70,6 +71,10 @@ class SocketPool:
         on_event: OnEvent,
     ) -> PublicStream:
         return PublicStream(self, inst_ids, inst_types=inst_types, on_event=on_event)
+
+    def set_pace(self, connections_per_second: float) -> None:
+        """From the next connection on."""
+        self._gap = 1 / connections_per_second
 
     async def pace(self) -> None:
         """Wait for this connection's turn."""

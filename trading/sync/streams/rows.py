@@ -22,6 +22,7 @@ from trading.exchange.streams import StreamEvent
 from trading.exchange.types import Credentials
 from trading.leases import (
     alive_count,
+    alive_here,
     beat_heartbeat,
     claim_streams,
     db_now,
@@ -60,6 +61,8 @@ class View:
     accounts: tuple[Watched, ...]
     markets: tuple[str, ...]
     leaders: tuple[WatchedLeader, ...] = ()
+    # Copies on this host: they share its address, and what the exchange allows to it.
+    copies_here: int = 1
 
 
 def look_around(owner: uuid.UUID, *, beat: bool) -> View:
@@ -81,6 +84,7 @@ def look_around(owner: uuid.UUID, *, beat: bool) -> View:
         accounts=tuple(wanted[account_id] for account_id in sorted(held)),
         markets=tuple(m for m in sorted(markets) if take_job(_job(m), owner, LEASE_S)),
         leaders=take_leaders(owner, frozenset(markets), kind=KIND, seconds=LEASE_S),
+        copies_here=alive_here(KIND),
     )
 
 

@@ -39,7 +39,7 @@ async def run_streams(
 class Supervisor:
     def __init__(self, connections_per_second: float) -> None:
         self._owner = uuid.uuid4()
-        self._pace = connections_per_second
+        self._allowed = self._pace = connections_per_second
         self._threads = DatabaseThreads()
         # Readings wait for the network: they must not hold up the news.
         self._reading_threads = DatabaseThreads(2)
@@ -93,6 +93,7 @@ class Supervisor:
             # Sockets go on: two copies of one account do no harm, none would.
             logger.warning("The database is not with us: %s", error)
             return
+        self._share_pace(view.copies_here)
         await self._keep_markets(view.markets)
         # A leader's news is the first that must be heard.
         await self._keep_leaders({watched.leader_id: watched for watched in view.leaders})
@@ -137,6 +138,12 @@ class Supervisor:
             if market not in self._markets:
                 self._markets[market] = MarketFeed(market, self._pool(market), self._threads)
                 self._markets[market].start()
+
+    def _share_pace(self, copies: int) -> None:
+        """The exchange counts connections per address, whichever copy opens them."""
+        self._pace = self._allowed / copies
+        for pool in self._sockets.values():
+            pool.set_pace(self._pace)
 
     async def _note_heard(self) -> None:
         heard = [account_id for account_id, feed in self._accounts.items() if feed.heard]
