@@ -33,6 +33,7 @@ if not __package__:
 from benchmarks.fan.machine import machine, refuse_impostors
 
 WAIT_S = 60
+MOVES = ("open", "close")
 LEVERAGE = Decimal(2)
 CONTRACTS = Decimal(80)  # of 0.01 BTC
 
@@ -77,23 +78,20 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         course = Course(demo, options.followers)
         course.prepare()
         paths: dict[str, Callable[[str], Taken]] = {"leader": course.trade, "webhook": course.call}
-        taken: dict[str, list[float]] = {name: [] for name in paths}
+        taken: dict[str, list[float]] = {f"{name}, {what}": [] for name in paths for what in MOVES}
         for number in range(options.rounds + 1):
             for name in random.sample(list(paths), len(paths)):
-                for what in ("open", "close"):
+                for what in MOVES:
                     one = paths[name](what)
+                    course.wait_until_final()
                     if one.orders != options.followers:
                         report["void"].append(f"{name} {what}: {one.orders} orders")
                     elif number:
-                        taken[name].append(one.ms)
+                        taken[f"{name}, {what}"].append(one.ms)
                 course.wait_until_flat()
             say(f"round {number} of {options.rounds}")
         report["paths"] = {name: told(times) for name, times in taken.items()}
-        report["ratio"] = {
-            each: round(report["paths"]["leader"][each] / report["paths"]["webhook"][each], 2)
-            for each in ("p50_ms", "p99_ms")
-            if report["paths"]["webhook"].get(each)
-        }
+        report["ratio"] = {what: ratio(report["paths"], what) for what in MOVES}
     finally:
         demo.stop()
     return report
@@ -179,6 +177,12 @@ class Course:
 
         self._until(is_flat, "all cycles to end")
 
+    def wait_until_final(self) -> None:
+        """A close would otherwise wait for what its opening came to, and measure that."""
+        from trading.models import Order
+
+        self._until(lambda: not Order.objects.open().exists(), "every order to be final")
+
     def _taken(self, signal: Any, since: datetime) -> Taken:
         from trading.models import Order
 
@@ -228,6 +232,15 @@ class Course:
         return None
 
 
+def ratio(paths: dict[str, dict[str, Any]], what: str) -> dict[str, float]:
+    leader, webhook = paths[f"leader, {what}"], paths[f"webhook, {what}"]
+    return {
+        each: round(leader[each] / webhook[each], 2)
+        for each in ("p50_ms", "p99_ms")
+        if webhook.get(each) and leader.get(each)
+    }
+
+
 def told(times: list[float]) -> dict[str, Any]:
     if not times:
         return {"moves": 0}
@@ -246,10 +259,9 @@ def table(report: dict[str, Any]) -> str:
     for name, path in report["paths"].items():
         numbers = f"{path.get('p50_ms', '-'):>10}{path.get('p99_ms', '-'):>10}"
         lines.append(f"{name:34}{path['moves']:>7}{numbers}")
-    ratio = report["ratio"]
-    lines.append(
-        f"{'leader / webhook':41}{ratio.get('p50_ms', '-'):>10}{ratio.get('p99_ms', '-'):>10}"
-    )
+    for what, found in report["ratio"].items():
+        numbers = f"{found.get('p50_ms', '-'):>10}{found.get('p99_ms', '-'):>10}"
+        lines.append(f"{f'leader / webhook, {what}':41}{numbers}")
     lines += [f"void: {each}" for each in report["void"]]
     return "\n".join(lines)
 

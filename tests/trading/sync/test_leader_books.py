@@ -44,7 +44,7 @@ class Exchange:
     def __init__(self) -> None:
         self.fills: list[FillReport] = []
         self.held = Decimal(0)
-        self.start = timezone.now() - timedelta(seconds=30)
+        self.start = timezone.now() - timedelta(seconds=20)
 
     def trades(self, quantity: int, *, price: int = 60_000) -> Trade:
         """The leader buys, or sells what is below zero."""
@@ -307,6 +307,17 @@ def test_a_reading_older_than_what_was_heard_concludes_nothing() -> None:
     assert read(leader, stale) is Verdict.AGAIN
     assert told(leader) == [("open", "long", "3")]
     assert holdings(leader) == {("long", "cross"): Decimal(3)}
+
+
+def test_a_trade_that_no_reading_has_does_not_stop_the_readings_for_ever() -> None:
+    exchange = Exchange()
+    exchange.start -= timedelta(minutes=1)
+    leader = begun(exchange)
+    hear(leader, exchange.trades(3))
+    late = exchange.reading(trades=())
+
+    assert late.read_at - exchange.fills[-1].filled_at > timedelta(seconds=31)
+    assert read(leader, late) is Verdict.SETTLED
 
 
 def vanish(exchange: Exchange, quantity: int = 0) -> None:

@@ -179,7 +179,7 @@ def test_what_was_missed_while_the_socket_was_down_is_caught_up_in_order(venue: 
                 trade(venue, leader, side, quantity)
             # Over REST, long before there is a socket again.
             until(lambda: len(told(leader)) == 4, 30)
-            assert fresh(leader).link == LeaderLink.POLLING
+            until(lambda: fresh(leader).link == LeaderLink.POLLING)
         until(lambda: fresh(leader).link == LeaderLink.CONNECTED, 60)
         trade(venue, leader, "buy", 1)
         until(lambda: len(told(leader)) == 5)

@@ -28,6 +28,8 @@ from trading.sync.leaders.telling import Gap, Teller
 
 REACH = timedelta(days=3)  # of the exchange's fills
 
+LATE = timedelta(seconds=30)
+
 
 class Verdict(StrEnum):
     SETTLED = "settled"
@@ -140,9 +142,13 @@ def _begin(
 
 
 def _is_behind(leader: LeaderAccount, reading: Reading) -> bool:
-    """Whether a trade is known that happened after all that was read."""
+    """Whether a late trade is known that the reading does not have: its positions are of before.
+
+    One that is missing for longer is the exchange's affair, and its positions count.
+    """
     read = {trade.key for trade in reading.trades}
-    rows = LeaderTrade.objects.filter(leader=leader, traded_at__gte=reading.since)
+    late = max(reading.since, reading.read_at - LATE)
+    rows = LeaderTrade.objects.filter(leader=leader, traded_at__gte=late)
     known = rows.values_list("inst_id", "trade_id", "exchange_order_id")
     return any(f"fill:{i}:{t}:{o}" not in read for i, t, o in known)
 

@@ -39,6 +39,7 @@ POLL_S = 3.0  # while it does not
 SOON_S = 0.4  # a push that explains a position may be on its way
 READ_S = 15.0
 STALE_S = 60.0
+MOST_IN_VAIN = 3
 MOST_WAITING = 2000
 _TOGETHER = 200
 _LAST_WORDS_S = 1.5
@@ -66,7 +67,9 @@ class LeaderFeed:
         self._tasks: list[asyncio.Task[None]] = []
         self._is_live = False
         self._was_read = False
-        self._refused = ""
+        self._refused = ""  # by what a reading was answered
+        self._socket_refused = ""
+        self._in_vain = 0
         self._certain_at = 0.0
 
     def start(self) -> None:
@@ -120,9 +123,9 @@ class LeaderFeed:
     def _on_status(self, status: StreamStatus) -> None:
         self._is_live = status.state is StreamState.SUBSCRIBED
         if status.state is StreamState.AUTH_FAILED:
-            self._refused = status.reason or "refused"
+            self._socket_refused = f"the socket was refused: {status.reason}"
         elif self._is_live:
-            self._refused = ""
+            self._socket_refused = ""
         if status.state is not StreamState.CONNECTED:
             # What was traded while nobody listened comes before all that is told from here on.
             self._caught_up.clear()
@@ -169,7 +172,7 @@ class LeaderFeed:
 
     def _pause(self, verdict: Verdict | None) -> float:
         if verdict is Verdict.AGAIN:
-            return SOON_S
+            return float(min(POLL_S, SOON_S * 2**self._in_vain))
         if verdict is Verdict.SETTLED and self._is_live:
             return CHECK_S * random.uniform(0.8, 1.2)  # noqa: S311 - spreads readings
         return POLL_S
@@ -191,13 +194,15 @@ class LeaderFeed:
         except Exception:
             logger.exception("Leader %s could not be settled", leader_id)
         else:
-            self._was_read = True
+            self._was_read, self._refused = True, ""
+            self._in_vain = self._in_vain + 1 if verdict is Verdict.AGAIN else 0
             self._certain_at = asyncio.get_running_loop().time()
             if not self._read_now.is_set():
                 self._parked = ()
         # Without a first reading nothing may be told; later, what is heard is better than nothing.
         # A reading that was asked for meanwhile is waited for.
-        if self._was_read and verdict is not Verdict.AGAIN and not self._read_now.is_set():
+        is_enough = verdict is not Verdict.AGAIN or self._in_vain > MOST_IN_VAIN
+        if self._was_read and is_enough and not self._read_now.is_set():
             self._caught_up.set()
         return verdict
 
@@ -222,7 +227,7 @@ class LeaderFeed:
             return LeaderLink.CONNECTED, ""
         if silent_for < STALE_S:
             link = LeaderLink.POLLING if self._was_read else LeaderLink.WAITING
-            return link, ""
+            return link, self._socket_refused
         return LeaderLink.STALE, "neither the socket nor a reading tells what it does"
 
 
