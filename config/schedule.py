@@ -25,6 +25,7 @@ BEAT_SCHEDULE = {
     "audit the books": _every(86_400, "trading.tasks.audit_ledger"),
     "watch losses": _every(10, "trading.tasks.watch_losses"),
     "watch margins": _every(5, "trading.tasks.watch_margins"),
+    "watch waiting orders": _every(10, "trading.tasks.watch_waiting_orders"),
     "watch leaders": _every(15, "trading.tasks.watch_leaders"),
     "watch the exchange": _every(60, "trading.tasks.watch_markets"),
     "forget old reconcile runs": _every(3600, "trading.tasks.forget_old_runs"),
@@ -52,4 +53,5 @@ EXECUTOR_TASKS = (
     "watch_losses",
     "watch_margins",
     "watch_markets",
+    "watch_waiting_orders",
 )

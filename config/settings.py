@@ -346,6 +346,9 @@ SKEW_S = env.int("SKEW_S", default=1)
 GRACE_S = env.int("GRACE_S", default=3)
 # OKX repeats a mark price that did not change every 10 s only: less would block quiet instruments.
 MARK_STALE_AFTER_S = env.int("MARK_STALE_AFTER_S", default=15)
+# A leader that is not heard: when nothing more is left waiting, and when what waits is canceled.
+SOURCE_TIMEOUT_S = env.int("SOURCE_TIMEOUT_S", default=60)
+SOURCE_LOST_CANCEL_S = env.int("SOURCE_LOST_CANCEL_S", default=300)
 FLATTEN_READS_APART_S = env.int("FLATTEN_READS_APART_S", default=1)
 FLATTEN_WATCH_S = env.int("FLATTEN_WATCH_S", default=10)
 

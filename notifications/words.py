@@ -116,6 +116,7 @@ ACTIONS: Final[dict[str, Any]] = {
     "order.cancel_requested": _("An order is to be canceled"),
     "order.doubled": _("An order was found twice at the exchange"),
     "order.flip_open_dropped": _("The opening half of a flip was dropped"),
+    "order.late_fill_closed": _("What filled after the leader had left is closed"),
     "order.foreign_deployment": _("Another Copydesk trades with an account's key"),
     "order.late_fill": _("An order was filled after it had ended"),
     "order.manual": _("An order needs a person: its outcome could not be found out"),

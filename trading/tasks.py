@@ -21,6 +21,8 @@ from trading.auditing import audit_all
 from trading.copying import copy_source
 from trading.copying.cycles import settle_cycles, settle_left_over
 from trading.copying.ending import end_followings as end_these
+from trading.copying.ladder_watch import watch_waiting
+from trading.copying.late_fills import close_late_fills, sweep_late_fills
 from trading.copying.writing import Written
 from trading.endpoints import endpoint_of_market
 from trading.exchange.runner import client_for, exchange_loop
@@ -78,6 +80,7 @@ def follow_up(order_ids: Sequence[str]) -> None:
     """Orders became final: settle their cycles and let their lanes go on."""
     ids = [uuid.UUID(order_id) for order_id in order_ids]
     settle_cycles(ids)
+    close_late_fills(ids)
     with all_tenants("protections and lanes of orders that finished, of several desks"):
         keep_protections_of(ids)
         waiting = successors(ids)
@@ -198,6 +201,15 @@ def watch_losses() -> None:
 def watch_margins() -> None:
     """Is anybody's position near its liquidation?"""
     margins_of_all()
+
+
+@shared_task
+def watch_waiting_orders() -> None:
+    """Openings that wait at a discount: whoever may wait no longer, and what filled too late."""
+    _without_stopping(watch_waiting, "waiting openings")
+    made = sweep_late_fills()
+    if made:
+        send_orders(made)
 
 
 @shared_task

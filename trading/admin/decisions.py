@@ -7,9 +7,10 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.admin_base import RecordAdmin
-from accounts.display import link_to, moment, num, two
+from accounts.display import badge, link_to, list_of, moment, num, two
 from trading.admin.number_words import told_numbers
 from trading.admin.states import decision_badge, reason_words, whose
 from trading.models import Cycle, Decision
@@ -82,12 +83,34 @@ class DecisionAdmin(RecordAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
 
+class CycleFilter(admin.SimpleListFilter):
+    """Where a cycle is: closing are those whose leader left while orders still waited."""
+
+    title = _("status")
+    parameter_name = "state"
+    states = {
+        "open": (pgettext_lazy("cycle", "Open"), {"ended_at": None, "closing_at": None}),
+        "closing": (_("Closing"), {"ended_at": None, "closing_at__isnull": False}),
+        "ended": (_("Ended"), {"ended_at__isnull": False}),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(key, label) for key, (label, _columns) in self.states.items()]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        chosen = self.states.get(self.value() or "")
+        return queryset.filter(**chosen[1]) if chosen else queryset
+
+
 @admin.register(Cycle)
 class CycleAdmin(RecordAdmin):
     allowed_lookups = ("account", "subscription", "source")
 
-    list_display = ("opened", "inst_id", "direction", "account_link", "base", "leader", "ended")
-    list_filter = ("direction",)
+    list_display = (
+        "opened", "state", "inst_id", "direction", "account_link", "base", "leader", "orders",
+        "ended",
+    )  # fmt: skip
+    list_filter = ("direction", CycleFilter)
     list_select_related = ("account__customer",)
     search_fields = ("inst_id", "account__customer__name")
     ordering = ("-opened_at",)
@@ -107,6 +130,18 @@ class CycleAdmin(RecordAdmin):
     @admin.display(description=_("leader's base"))
     def leader(self, row: Cycle) -> str:
         return num(row.leader_base)
+
+    @admin.display(description=_("status"))
+    def state(self, row: Cycle) -> str:
+        if row.ended_at is not None:
+            return badge("idle", "stop", str(_("Ended")))
+        if row.closing_at is not None:
+            return badge("warn", "arrow_downward", str(_("Closing")))
+        return badge("ok", "play_arrow", str(pgettext_lazy("cycle", "Open")))
+
+    @admin.display(description=_("orders"))
+    def orders(self, row: Cycle) -> str:
+        return list_of("trading_order", f"cycle={row.pk}", _("Orders"))
 
     @admin.display(description=_("ended"), ordering="ended_at")
     def ended(self, row: Cycle) -> str:

@@ -16,7 +16,7 @@ from django.utils.translation import ngettext, pgettext_lazy
 
 from accounts.admin_base import RecordAdmin
 from accounts.admin_services import confirm, confirmed
-from accounts.display import link_to, moment, num, short, two
+from accounts.display import figure, link_to, moment, num, short, two
 from trading.actions import RESTING_TYPES, ActionRefusedError, cancel_order
 from trading.admin.asking import may_ask, order_page
 from trading.admin.protections import actions_of
@@ -63,7 +63,7 @@ class OrderAdmin(RecordAdmin):
         "instrument", "side_shown", "ordered", "filled", "average", "status", "why", "customer",
         "created", "signal_link",
     )  # fmt: skip
-    list_filter = (WordFilter, "state", "side", "leg", "market", "reason")
+    list_filter = (WordFilter, "state", "order_type", "side", "leg", "market", "reason")
     list_select_related = ("account__customer", "signal__source")
     search_fields = (
         "client_order_id", "exchange_order_id", "inst_id", "account__customer__name",
@@ -117,7 +117,9 @@ class OrderAdmin(RecordAdmin):
 
     @admin.display(description=_("quantity"))
     def ordered(self, row: Order) -> str:
-        return num(row.quantity)
+        if row.price is None:
+            return num(row.quantity)
+        return two(num(row.quantity), _("at %(price)s") % {"price": figure(row.price)})
 
     @admin.display(description=_("filled"))
     def filled(self, row: Order) -> str:

@@ -130,7 +130,8 @@ def check_order(books: Books, found: Found) -> None:
             lanes[order.lane_key].append(order)
     for lane, orders in lanes.items():
         for before, after in pairwise(orders):
-            if places[after.id].place < places[before.id].place:
+            overtook = places[after.id].place < places[before.id].place
+            if overtook and not _are_rungs(before, after):
                 words = f"{lane}: {after.client_order_id} was accepted before "
                 words += f"{before.client_order_id}, which comes first"
                 found.findings.append(_finding(books, Promise.ORDER, "out_of_order", words, after))
@@ -151,6 +152,12 @@ EXCHANGE_CHECKS: Final[tuple[Callable[[Books, Found], None], ...]] = (
     check_positions,
     check_order,
 )
+
+
+def _are_rungs(one: OurOrder, other: OurOrder) -> bool:
+    """Waiting orders of one leg go out together, in no order."""
+    same_leg = (one.signal_id, one.leg_number) == (other.signal_id, other.leg_number)
+    return same_leg and one.order_type in _RESTING and other.order_type in _RESTING
 
 
 def _finding(

@@ -11,10 +11,11 @@ from typing import Any
 from signals.enums import Direction, Intent
 from signals.models import Signal
 from strategies.enums import SizingMode
+from trading.copying.drafts import OrderDraft
 from trading.copying.leader import LeaderMove, opposite
 from trading.copying.legs import closes_only, has_nothing, is_replaced, legs_of
 from trading.copying.likeness import likeness
-from trading.copying.planning import OrderDraft, Planned, plan
+from trading.copying.planning import Planned, plan
 from trading.copying.reading import Facts
 from trading.enums import DecisionOutcome, Leg, Reason
 from trading.sizing import CycleBase
@@ -182,7 +183,8 @@ def _numbers(move: LeaderMove, facts: Facts, planned: list[Planned]) -> Numbers:
     for one in planned:
         prefix = f"{one.leg.leg}." if several else ""
         steps = one.result.steps if one.result else ()
-        for name, value in (*one.verdict.numbers, *steps, *one.behind):
+        asked = one.order.asked_numbers() if one.order else ()
+        for name, value in (*one.verdict.numbers, *steps, *one.behind, *asked):
             numbers[prefix + name] = f"{value:f}"
         if one.result and one.result.capped:
             numbers[f"{prefix}capped_by"] = str(one.result.reason)

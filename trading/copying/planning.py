@@ -11,11 +11,12 @@ from django.conf import settings
 from customers.enums import AccountStatus, CustomerStatus, KeyStatus
 from signals.enums import Direction, Intent
 from signals.models import Signal
+from trading.copying.drafts import OrderDraft
 from trading.copying.existing import worse_price
 from trading.copying.ladder import too_far
 from trading.copying.leader import LeaderMove, opposite
 from trading.copying.legs import LegStep, concerns
-from trading.copying.prices import AT_MARKET, Asking, asking
+from trading.copying.prices import Asking, asking
 from trading.copying.reading import Facts
 from trading.copying.requests import (
     Leverage,
@@ -52,30 +53,6 @@ from trading.sizing import (
 )
 
 ZERO = Decimal(0)
-
-
-@dataclass(frozen=True, slots=True)
-class OrderDraft:
-    """One leg, in slices the exchange takes."""
-
-    leg: Leg
-    direction: Direction
-    quantities: tuple[Decimal, ...]
-    price: Decimal | None
-    notional: Decimal | None
-    leverage: Decimal | None
-    keeps_leverage: bool
-    margin_mode: str
-    leader_after: Decimal
-    in_cycle: Direction | None
-    waits_for_close: bool = False
-    asking: Asking = AT_MARKET
-    # Of each slice; empty where the market's is taken.
-    prices: tuple[Decimal | None, ...] = ()
-
-    def asked(self, slice_number: int) -> Decimal | None:
-        """The price of one slice."""
-        return self.prices[slice_number] if self.prices else self.asking.price
 
 
 # What stands in the way of a reduction for a time only: a late close beats a lost one.
@@ -140,7 +117,11 @@ def _has_room(leg: LegStep, facts: Facts) -> RiskVerdict:
     """Limit copies: no more may wait than the strategy says, and none waits in line for it."""
     prices, waiting = facts.link.prices, facts.waiting_orders
     most = prices.ladder.max_orders
-    if leg.leg not in INCREASES or not prices.waits or waiting < most:
+    if leg.leg not in INCREASES or not prices.waits:
+        return PASSED
+    if facts.leader_lost:
+        return RiskVerdict(DecisionOutcome.SKIPPED, Reason.LEADER_LOST)
+    if waiting < most:
         return PASSED
     numbers = (("waiting_orders", Decimal(waiting)), ("limit", Decimal(most)))
     return RiskVerdict(DecisionOutcome.SKIPPED, Reason.LIMIT_MAX_ORDERS, numbers)

@@ -105,6 +105,8 @@ def _leaders_price(signal: Signal, leg: LegStep, facts: Facts) -> Decimal | None
     """What the leader paid: for the whole position where the follower has nothing of it yet."""
     if signal.purpose == SignalPurpose.EXISTING:
         return None  # whatever it costs by now
+    if facts.link.inst_id != signal.inst_id:
+        return None  # the price of another instrument says nothing about this one
     running = facts.cycles.get(leg.direction)
     if leg.leg == Leg.ADD and running is not None and has_nothing(running):
         entry: Decimal | None = signal.leader_entry or signal.reference_price

@@ -6,11 +6,12 @@ import logging
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Count
 
 from accounts.questions import Given, Question, columns_of
@@ -18,6 +19,7 @@ from accounts.rows import fetch
 from customers.enums import PositionMode
 from signals.enums import Direction
 from signals.models import Signal
+from trading.copying.ladder_watch import lost_sources
 from trading.copying.links import Link
 from trading.copying.means import Funds, Held, Means, read_means
 from trading.departing import Around
@@ -85,6 +87,8 @@ class Facts(NamedTuple):
     repeats: Repeats
     # Orders of the customer that this source made and that wait, where that is limited.
     waiting_orders: int = 0
+    # Nothing was heard of the leader for a while: nothing more is left waiting.
+    leader_lost: bool = False
 
     @property
     def is_net(self) -> bool:
@@ -187,6 +191,9 @@ def read_facts(
     repeats = read_repeats(watched, inst_ids, but_signal=signal.pk, now=now)
     waiting = _read_waiting(signal, links)
     leaders = _Leaders(signal, markets)
+    lost = waiting is not None and signal.source_id in lost_sources(
+        now - timedelta(seconds=settings.SOURCE_TIMEOUT_S)
+    )
     return [
         Facts(
             link=link,
@@ -207,7 +214,8 @@ def read_facts(
             guards=frame.guards,
             desk_notional=desks.get((link.account.market, link.inst_id), ZERO),
             repeats=repeats if link.refuses_repeats else NO_REPEATS,
-            waiting_orders=waiting.get(link.account.customer_id, 0),
+            waiting_orders=(waiting or {}).get(link.account.customer_id, 0),
+            leader_lost=lost,
         )
         for link in links
     ]
@@ -320,11 +328,11 @@ def _read_taken_keys(
     return taken
 
 
-def _read_waiting(signal: Signal, links: Sequence[Link]) -> dict[int, int]:
+def _read_waiting(signal: Signal, links: Sequence[Link]) -> dict[int, int] | None:
     """Per customer, of those who copy by limit orders: asked only where somebody does."""
     customers = {link.account.customer_id for link in links if link.prices.waits}
     if not customers:
-        return {}
+        return None
     rows = (
         Order.objects.filter(
             cycle__source_id=signal.source_id,

@@ -21,9 +21,9 @@ from signals.models import Signal
 from trading.attached import attached
 from trading.canceling import wish_canceled
 from trading.copying.deciding import Draft, own_move
+from trading.copying.drafts import OrderDraft
 from trading.copying.leader import LeaderMove
 from trading.copying.links import Link
-from trading.copying.planning import OrderDraft
 from trading.copying.reading import Facts
 from trading.departing import MARKED_COLUMNS, Around, Made, Mark, Marked, mark_nobody
 from trading.enums import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from django.db.models import Q
@@ -43,10 +43,11 @@ def ready_heads(
         if one.state not in _NOT_YET:
             left.setdefault(one.lane_key, one.id)
     heads = first | left
+    by_id = {one.id: one for one in standing}
     ready = [
         one
         for one in standing
-        if one.id in wanted and heads[one.lane_key] == one.id and _is_due(one, now)
+        if one.id in wanted and _has_its_turn(one, by_id[heads[one.lane_key]]) and _is_due(one, now)
     ]
     return _not_waiting(_filled_in(ready, known, now))
 
@@ -61,10 +62,33 @@ class _Standing(NamedTuple):
     leg_number: int
     slice_number: int
     state: str
+    order_type: str
     version: int
     not_before: datetime | None
     lease_until: datetime | None
     cancel_requested: bool
+
+
+def _has_its_turn(one: _Standing, head: _Standing) -> bool:
+    """The head of a lane, and the rungs of the ladder that it is one of: those go together."""
+    if one.id == head.id:
+        return True
+    return head.state in _NOT_YET and are_rungs(one, head)
+
+
+class _Rung(Protocol):
+    @property
+    def signal_id(self) -> UUID: ...
+    @property
+    def leg_number(self) -> int: ...
+    @property
+    def order_type(self) -> str: ...
+
+
+def are_rungs(one: _Rung, other: _Rung) -> bool:
+    """Do they wait at the exchange side by side? Which of them is there first means nothing."""
+    same_leg = (one.signal_id, one.leg_number) == (other.signal_id, other.leg_number)
+    return same_leg and one.order_type in RESTING_TYPES and other.order_type in RESTING_TYPES
 
 
 def _standing(wanted: set[UUID], known: Mapping[UUID, Outgoing]) -> list[_Standing]:

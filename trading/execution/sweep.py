@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -16,7 +17,7 @@ from trading.execution.cancel import ask_wished
 from trading.execution.carrying_out import carry_out_settlements
 from trading.execution.flatten import flatten_some
 from trading.execution.flips import drop_late_flips
-from trading.execution.lanes import LANE_ORDER, lane_heads
+from trading.execution.lanes import LANE_ORDER, are_rungs, lane_heads
 from trading.execution.probing import probe_due
 from trading.execution.protecting import keep_protections
 from trading.execution.punctual import note_clocks
@@ -93,13 +94,26 @@ def due_orders() -> list[UUID]:
         Order.objects.filter(state=OrderState.READY)
         .filter(Q(not_before__isnull=True) | Q(not_before__lte=now))
         .order_by(*LANE_ORDER)
-        .values_list("lane_key", "id")[:MOST_READ]
+        .values_list(*_Due._fields)[:MOST_READ]
     )
-    first: dict[str, UUID] = {}
-    for lane, order in rows:
-        first.setdefault(lane, order)
+    first: dict[str, list[_Due]] = {}
+    for one in map(_Due._make, rows):
+        together = first.setdefault(one.lane_key, [one])
+        if one is not together[0] and are_rungs(one, together[0]):
+            together.append(one)
     heads = lane_heads(first)
-    return [order for lane, order in first.items() if heads.get(lane) == order][:BATCH]
+    due = [orders for lane, orders in first.items() if heads.get(lane) == orders[0].id]
+    return [one.id for orders in due for one in orders][:BATCH]
+
+
+class _Due(NamedTuple):
+    """What of a ready order says with whom it may leave."""
+
+    lane_key: str
+    id: UUID
+    signal_id: UUID
+    leg_number: int
+    order_type: str
 
 
 STEPS: tuple[tuple[str, Callable[[], int]], ...] = (
