@@ -20,9 +20,9 @@ from signals.models import Signal
 from strategies.models import Strategy
 from trading.admin.number_words import told_numbers
 from trading.admin.states import decision_badge, side_mark
+from trading.copying.drafts import OrderDraft
 from trading.copying.foreseeing import Foreseen, foresee
 from trading.copying.imagined import COUNTED_IN, Typed, as_if_now, typed_signal
-from trading.copying.planning import OrderDraft
 from trading.explaining.decisions import explain, instruction
 
 MOST = 50
