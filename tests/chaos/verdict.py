@@ -187,10 +187,10 @@ def _differing_positions(desks: Sequence[Desk], control: str) -> list[Any]:
             ):
                 summed[account, inst] += quantity if side == "buy" else -quantity
             shown: dict[tuple[int, str], Decimal] = defaultdict(Decimal)
-            for account, inst, quantity in Position.objects.values_list(
-                "account_id", "inst_id", "quantity"
+            for account, inst, side, quantity in Position.objects.values_list(
+                "account_id", "inst_id", "position_side", "quantity"
             ):
-                shown[account, inst] += quantity
+                shown[account, inst] += -quantity if side == "short" else quantity
         there = _held(desk, control)
         nothing = Decimal(0)
         for key in there.keys() | summed.keys() | shown.keys():

@@ -14,6 +14,8 @@ BTC, ETH, SOL = "BTC-USDT-SWAP", "ETH-USDT-SWAP", "SOL-USDT-SWAP"
 MORNING = {BTC: "60000", ETH: "3000", SOL: "150"}
 CUT_S = 60
 HEARD_S = 120
+# Until a price that moved is known to us: a rung is judged by the mark price.
+KNOWN_S = 4
 SETTLED_S = 180
 
 
@@ -25,6 +27,7 @@ class Day:
 
     def play(self) -> None:
         self.stage.control("POST", "/prices", **MORNING)
+        self.stage.wait(lambda: False, KNOWN_S)
         self._opens_and_adds()
         self._rests_and_is_filled()
         self._turns_over()
@@ -82,7 +85,7 @@ class Day:
 
     def price(self, inst_id: str, price: str) -> None:
         self.stage.control("POST", "/prices", **{inst_id: price})
-        self.stage.wait(lambda: False, 1)
+        self.stage.wait(lambda: False, KNOWN_S)
 
     def trade(self, inst_id: str, side: str, quantity: str, px: str = "") -> None:
         order: dict[str, Any] = {"instId": inst_id, "tdMode": "cross", "side": side, "sz": quantity}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Where = tuple[int, str]  # account, instrument
 ZERO = Decimal(0)
+READ_S = 90
 
 
 def standing(stage: Stage, crowd: Crowd) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
@@ -35,14 +36,18 @@ def judge(stage: Stage, crowd: Crowd) -> None:
     there, known = standing(stage, crowd)
     if there != known:
         stage.breaks("the leader's position", there, known)
+    # A fill whose push was lost is read with the next reconciliation.
+    stage.wait(lambda: not _differing(stage, crowd), READ_S, 1)
     held, books = _held(stage.control, crowd.keys), _books(crowd)
     targets, resting = _targets(crowd, known), _resting(crowd)
     for key in sorted(held.keys() | books.keys() | targets.keys()):
         x, d, t = (each.get(key, ZERO) for each in (held, books, targets))
         if x != d:
             stage.breaks("our books are not the exchange's", (*key, x, d))
-        if x != t and not _explained(key, t - x, resting):
-            stage.breaks("neither the target nor explained", (*key, x, t))
+        if key[0] in crowd.limit_copiers:
+            _judge_resting(stage, key, (x, t, resting.get(key, ZERO)))
+        elif x != t:
+            stage.breaks("not the target", (*key, x, t))
         if x and t and (x > 0) != (t > 0):
             stage.breaks("on the wrong side", (*key, x, t))
     _judge_decisions(stage, crowd)
@@ -51,6 +56,11 @@ def judge(stage: Stage, crowd: Crowd) -> None:
         "positions": sum(1 for quantity in held.values() if quantity),
         "followers in position": len({account for (account, _), q in held.items() if q}),
     }
+
+
+def _differing(stage: Stage, crowd: Crowd) -> list[Where]:
+    held, books = _held(stage.control, crowd.keys), _books(crowd)
+    return [key for key in held.keys() | books.keys() if held[key] != books[key]]
 
 
 def _held(control: Callable[..., Any], keys: dict[int, str]) -> dict[Where, Decimal]:
@@ -99,10 +109,14 @@ def _resting(crowd: Crowd) -> dict[Where, Decimal]:
     return resting
 
 
-def _explained(key: Where, missing: Decimal, resting: dict[Where, Decimal]) -> bool:
-    """What a limit copier waits for at its price is still to come."""
-    waits = resting.get(key, ZERO)
-    return waits != 0 and abs(missing) <= abs(waits) and (missing > 0) == (waits > 0)
+def _judge_resting(stage: Stage, key: Where, numbers: tuple[Decimal, Decimal, Decimal]) -> None:
+    """Who waits for a better price may hold less than the target: never more, nor may what still
+    waits make it more."""
+    held, target, resting = numbers
+    if held and resting and (held > 0) != (resting > 0):
+        stage.breaks("a limit copier's orders are on the other side", (*key, *numbers))
+    if abs(held + resting) > abs(target):
+        stage.breaks("a limit copier holds and waits for too much", (*key, *numbers))
 
 
 def _judge_decisions(stage: Stage, crowd: Crowd) -> None:
