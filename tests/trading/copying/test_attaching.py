@@ -96,18 +96,15 @@ def test_a_resting_order_counts_from_its_own_price_and_a_taken_one_from_the_mark
     ]
 
 
-def test_the_leaders_prices_are_those_of_its_own_instrument_and_turn_with_a_reversal(
-    desk: Desk,
-) -> None:
-    links = [desk.follower() for _ in range(2)]
+def test_the_leaders_prices_are_those_of_its_own_instrument_and_turn_with_a_reversal() -> None:
     make.make_instrument("ETH-USDT-SWAP", tick_size=D("0.01"))
     make.set_price("ETH-USDT-SWAP", 3400)
-    with tenant_scope(desk.tenant):
-        links[0].strategy.symbol_map = {BTC: "ETH-USDT-SWAP"}
-        links[0].strategy.save()
-    orders = desk.hear("open", "10", take_profit=D(66_000), stop_loss=D(58_000))
-    assert {order.inst_id for order in orders} == {"ETH-USDT-SWAP"}
-    assert prices(orders) == [(None, D(3230))] * 2
+    other = {BTC: {"traded_as": "ETH-USDT-SWAP"}}
+    desk = make_desk(stop_loss_ratio=D("0.05"), instrument_terms=other)
+    desk.follower()
+    (order,) = desk.hear("open", "10", take_profit=D(66_000), stop_loss=D(58_000))
+    assert order.inst_id == "ETH-USDT-SWAP"
+    assert prices([order]) == [(None, D(3230))]
     turned = make_desk(reverse=True)
     turned.follower()
     orders = turned.hear("open", "10", take_profit=D(66_000), stop_loss=D(58_000))
