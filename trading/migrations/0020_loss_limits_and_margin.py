@@ -315,7 +315,7 @@ class Migration(migrations.Migration):
                     accounts.fields.ExactDecimalField(
                         blank=True,
                         decimal_places=18,
-                        help_text="0.1 is 10 % of the equity at the beginning of the period.",
+                        help_text="0.1 is a tenth of the equity at the beginning of the period.",
                         max_digits=38,
                         null=True,
                         validators=[django.core.validators.MinValueValidator(Decimal("0.000001"))],
@@ -680,7 +680,7 @@ class Migration(migrations.Migration):
                     accounts.fields.ExactDecimalField(
                         blank=True,
                         decimal_places=18,
-                        help_text="0.1 is 10 % of the mark price. Empty does not count.",
+                        help_text="0.1 is a tenth of the mark price. Empty does not count.",
                         max_digits=38,
                         null=True,
                         validators=[django.core.validators.MinValueValidator(Decimal("0.000001"))],

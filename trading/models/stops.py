@@ -76,7 +76,7 @@ class LossLimit(TenantModel):
         null=True,
         blank=True,
         validators=[MORE_THAN_NOTHING],
-        help_text=_("0.1 is 10 % of the equity at the beginning of the period."),
+        help_text=_("0.1 is a tenth of the equity at the beginning of the period."),
     )
     starts_at = models.DateTimeField(
         _("counts from"),
@@ -212,7 +212,7 @@ class MarginThreshold(TenantModel):
         null=True,
         blank=True,
         validators=[MORE_THAN_NOTHING],
-        help_text=_("0.1 is 10 % of the mark price. Empty does not count."),
+        help_text=_("0.1 is a tenth of the mark price. Empty does not count."),
     )
     changed_at = models.DateTimeField(_("changed"), auto_now=True)
 
