@@ -228,7 +228,7 @@ class SubscriptionAdmin(LifecycleActions, TenantModelAdmin):
     list_per_page = 50
     autocomplete_fields = ("strategy", "account")
     fieldsets = (
-        (None, {"fields": (("strategy", "account"), "copy_existing")}),
+        (None, {"fields": (("strategy", "account"), ("copy_existing", "state"))}),
         (
             _("Instead of the strategy's terms"),
             {
@@ -255,7 +255,7 @@ class SubscriptionAdmin(LifecycleActions, TenantModelAdmin):
         return with_held(rows)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("strategy", "account", "copy_existing") if obj else ()
+        return ("strategy", "account", "copy_existing", "state") if obj else ("state",)
 
     @admin.display(description=_("customer"), ordering="account__customer__name")
     def customer(self, row: Subscription) -> str:

@@ -25,7 +25,9 @@ from trading.admin.states import decision_badge, reason_words
 from trading.copying.replay import Replayed, Verdict, names_of, of_source, replay, replayable
 
 MOST_SIGNALS: Final = 50
-MOST_ROWS: Final = 500
+MOST_ROWS: Final = 1000
+MOST_SHOWN: Final = 100
+MOST_STEPS: Final = 8
 MOST_TIME: Final = timedelta(days=31)
 
 
@@ -88,7 +90,9 @@ def page(request: HttpRequest) -> HttpResponse:
         "rows": _shown(rows),
         "same": sum(not row.differs for row in rows),
         "total": len(rows),
-        "is_cut": len(signals) == MOST_SIGNALS or len(rows) == MOST_ROWS,
+        "is_cut": len(signals) == MOST_SIGNALS
+        or len(rows) == MOST_ROWS
+        or sum(row.differs for row in rows) > MOST_SHOWN,
     }
     return TemplateResponse(request, "admin/replay.html", context)
 
@@ -109,7 +113,7 @@ def _ids(given: Iterable[str]) -> list[UUID]:
 
 
 def _shown(rows: list[Replayed]) -> list[dict[str, Any]]:
-    differing = [row for row in rows if row.differs]
+    differing = [row for row in rows if row.differs][:MOST_SHOWN]
     names = names_of(differing)
     return [
         {
@@ -137,7 +141,7 @@ def _steps(row: Replayed) -> list[tuple[Any, str, str]]:
     """The numbers that differ, in words."""
     return [
         (told_numbers({name: was})[0][0], *(_told(name, value) for value in (was, now)))
-        for name, was, now in row.changed
+        for name, was, now in row.changed[:MOST_STEPS]
     ]
 
 
