@@ -26,7 +26,7 @@ from strategies.services import pause_subscription
 from trading.enums import DriftClass, RepairAction, RepairState, Scope, TradingMode
 from trading.events import orders_finished
 from trading.models import Order, Repair
-from trading.repairs import holding_key, store
+from trading.repairs import change, holding_key, store
 from trading.switch import TwoPersonsError, WouldLoosenError, set_mode
 from trading.sync.apply.by_hand import ByHand, adopt_by_hand
 from trading.sync.truth import Compared
@@ -105,6 +105,16 @@ def take_note(
     return row
 
 
+def take_more_note(account: ExchangeAccount, row: Repair, one: Compared, now: datetime) -> None:
+    """What was closed by hand after that, while a person has not decided yet. Needs the claim."""
+    adopted = adopt_by_hand(account, one, now)
+    if not adopted:
+        return
+    told = [*row.evidence.get("orders", []), *(order.told for order in adopted)]
+    change(row, evidence={**row.evidence, "orders": told}, seen_at=now)
+    _announce([order.order_id for order in adopted])
+
+
 def _pause(subscription_id: int | None) -> str | None:
     """Pause the link and say what it was; None when there is nothing to pause."""
     if subscription_id is None:
@@ -141,4 +151,4 @@ def _announce(order_ids: Sequence[UUID]) -> None:
         )
 
 
-__all__ = ["ByHand", "Found", "take_note"]
+__all__ = ["ByHand", "Found", "take_more_note", "take_note"]

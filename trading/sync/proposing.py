@@ -27,7 +27,7 @@ from trading.comparing import (
 from trading.enums import DriftClass, RepairState
 from trading.models import MarketPrice, ReconcileRun, Repair
 from trading.repairs import change, holding_key, step, store
-from trading.sync.foreign import Found, take_note
+from trading.sync.foreign import Found, take_more_note, take_note
 from trading.sync.truth import Compared
 
 MOST_ALONE: Final = 2
@@ -78,13 +78,20 @@ def _look_at(here: _Account, one: Compared) -> bool:
         return False  # a person decides about the account's whole holding first
     if not _is_confirmed(here, one):
         return row is None or row.kind != one.kind
-    if row is not None:
+    _act(here, row, one)
+    return False
+
+
+def _act(here: _Account, row: Repair | None, one: Compared) -> None:
+    """It is confirmed: put it on record, or keep what is on record as things are now."""
+    if row is not None and row.kind == one.kind == DriftClass.FOREIGN:
+        take_more_note(here.account, row, one, here.now)
+    elif row is not None:
         _refresh(here, row, one)
     elif one.kind == DriftClass.FOREIGN:
         take_note(here.account, one, here.now, explained=is_explained(one.three, one.evidence))
     else:
         _create(here, one)
-    return False
 
 
 def _is_confirmed(here: _Account, one: Compared) -> bool:
@@ -148,9 +155,6 @@ def _refresh(here: _Account, row: Repair, one: Compared) -> None:
         "worst_price": worst,
         "seen_at": here.now,
     }
-    if row.kind == DriftClass.FOREIGN:  # what is to be done about it is a person's choice
-        columns.pop("action")
-        alone = False
     if alone and not _is_too_many(here, one):
         step(row, RepairState.APPROVED, automatic=True, decided_at=here.now, **columns)
     else:

@@ -356,6 +356,38 @@ def test_a_close_of_the_leader_leaves_alone_what_the_customer_opened_again(
     assert held(link) == 7
 
 
+def test_closed_by_hand_in_two_steps_nothing_of_the_customer_s_is_sold_later(
+    bench: Bench,
+) -> None:
+    link = followed(bench)
+    for quantity in ("1", "2"):
+        by_hand(link, "sell", quantity)
+        read(link)
+    by_hand(link, "buy", "7")
+    read(link)
+    assert len(repair_of(link).evidence["orders"]) == 2
+
+    bench.send(bench.desk.hear("close"))
+    bench.finish()
+
+    assert held(link) == 7
+
+
+def test_a_customer_who_sells_their_own_share_takes_nothing_of_ours(bench: Bench) -> None:
+    link = followed(bench)
+    by_hand(link, "buy", "5")
+    read(link)
+    by_hand(link, "sell", "2")
+    read(link)
+    with tenant_scope(link.tenant_id):
+        assert not Order.objects.filter(cause=OrderCause.EXTERNAL).exists()
+
+    bench.send(bench.desk.hear("close"))
+    bench.finish()
+
+    assert held(link) == 3
+
+
 def test_half_closed_by_hand_the_rest_still_follows_the_leader_out(bench: Bench) -> None:
     link = followed(bench)
     by_hand(link, "sell", "2")

@@ -54,24 +54,33 @@ class ByHand:
 def adopt_by_hand(account: ExchangeAccount, one: Compared, now: datetime) -> list[ByHand]:
     """Take over what closed the cycle's position in whole or in part. Needs the claim.
 
-    Only orders that have ended, that reduce, and that the cycle can hold: what crossed zero or
-    added to the position stays the customer's. Repeating it finds nothing more.
+    Only orders that have ended, that reduce, and only as far as less is there than ours: what
+    crossed zero, added to the position, or took from the customer's own share stays theirs.
+    Repeating it finds nothing more.
     """
-    if one.followed is None:
+    missing = _missing(one)
+    if one.followed is None or missing <= 0:
         return []
     cycle = Cycle.objects.select_related("subscription").get(pk=one.followed.cycle_id)
-    held = read_holdings([cycle.pk]).get(cycle.pk, NOTHING).filled
+    held = min(read_holdings([cycle.pk]).get(cycle.pk, NOTHING).filled, missing)
     closing = Side.SELL if cycle.direction == Direction.LONG else Side.BUY
     adopted = []
     for name, fills in _candidates(account, one, closing, cycle.opened_at).items():
         quantity = sum((fill.quantity for fill in fills), Decimal(0))
         if quantity > held:
             continue
-        leg = Leg.CLOSE if quantity == held else Leg.REDUCE
+        leg = Leg.CLOSE if quantity == abs(one.three.ours) else Leg.REDUCE
         adopted.append(_adopt(account, cycle, fills, (leg, quantity), now))
         held -= quantity
         _take_fills(account, name, fills, adopted[-1].order_id)
     return adopted
+
+
+def _missing(one: Compared) -> Decimal:
+    """How much less is there than our own orders hold, in their direction."""
+    ours, exchange = one.three.ours, one.three.exchange
+    there = abs(exchange) if (exchange > 0) == (ours > 0) else Decimal(0)
+    return abs(ours) - there
 
 
 def _candidates(
