@@ -14,9 +14,11 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.db.models import F
+
 from customers.enums import PositionMode
 from customers.models import ExchangeAccount
-from signals.enums import Direction, SignalPurpose
+from signals.enums import Direction, SignalPurpose, SignalStatus
 from signals.models import LeaderPosition
 from signals.standing import opposite
 from strategies.enums import StrategyStatus, SubscriptionStatus
@@ -131,6 +133,7 @@ def compare(accounts: Sequence[ExchangeAccount], read_at: datetime | None = None
     held, sums = _held(ids), sum_fills(accounts)
     targets = _targets(accounts)
     moving, resting = _orders(ids, read_at)
+    moving |= _being_copied(ids)
     accepted = _accepted(ids)
     spot = _spot(accounts, {key[1] for key in sums})
     keys = {key for key in held.keys() | sums.keys() | targets.keys() if key[1] not in spot}
@@ -297,6 +300,19 @@ def _orders(
         )
         moving.update(ended.order_by().values_list("account_id", "inst_id"))
     return moving, resting
+
+
+def _being_copied(account_ids: Sequence[int]) -> set[tuple[int, str]]:
+    """Where a signal of the leader waits or is copied at this moment, chunk by chunk: orders may
+    have followed it already, while the leader counts as moved only when the last one has.
+    """
+    cycles = Cycle.objects.filter(
+        account_id__in=account_ids,
+        ended_at__isnull=True,
+        source__signals__status=SignalStatus.ACCEPTED,
+        source__signals__inst_id=F("leader_inst_id"),
+    )
+    return set(cycles.order_by().values_list("account_id", "inst_id"))
 
 
 def _accepted(account_ids: Sequence[int]) -> dict[Key, tuple[Decimal, Decimal]]:

@@ -173,6 +173,20 @@ def test_a_position_that_is_left_over_is_closed_once_a_second_reading_says_so(
     assert classes(read(link)) == []
 
 
+def test_nothing_is_judged_while_a_signal_of_its_leader_is_being_copied(bench: Bench) -> None:
+    """Some followers have moved by then; their leader counts as moved when the last one has."""
+    link = followed(bench)
+    waiting = bench.desk.say("add", "10")
+    leader_at(bench, "0")
+
+    assert classes(twice(link)) == ["in_flight"]
+    assert repairs(link) == []
+
+    with tenant_scope(link.tenant_id):
+        type(waiting).objects.filter(pk=waiting.pk).update(status="copied")
+    assert classes(twice(link)) == ["orphan"]
+
+
 @pytest.mark.parametrize("pos_mode", ["net", "long_short"])
 @pytest.mark.parametrize("direction", ["long", "short"])
 def test_too_much_is_reduced_to_the_target(bench: Bench, pos_mode: str, direction: str) -> None:
