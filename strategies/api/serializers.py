@@ -28,12 +28,6 @@ AMOUNTS: Final = (
 CHOICES: Final = ("leverage_mode", "reverse", "denied_instruments", "instrument_terms")
 
 
-class InstrumentTerms(serializers.DictField):
-    """By the leader's instrument id: what counts there instead, decimals as text."""
-
-    child = serializers.DictField()
-
-
 class StrategySerializer(DeskSerializer):
     """`instruments` empty means all."""
 
@@ -41,7 +35,9 @@ class StrategySerializer(DeskSerializer):
     source_ids = serializers.SerializerMethodField()
     instruments = serializers.ListField(child=serializers.CharField(), read_only=True)
     denied_instruments = serializers.ListField(child=serializers.CharField(), read_only=True)
-    instrument_terms = InstrumentTerms(read_only=True)
+    instrument_terms = serializers.JSONField(
+        read_only=True, help_text="By the leader's instrument: what counts there instead."
+    )
 
     class Meta:
         model = Strategy
@@ -69,7 +65,11 @@ class SubscriptionSerializer(DeskSerializer):
     account_id = serializers.UUIDField(source="account.uid", read_only=True)
     account_label = serializers.CharField(source="account.label", read_only=True)
     denied_instruments = serializers.ListField(child=serializers.CharField(), read_only=True)
-    instrument_terms = InstrumentTerms(read_only=True)
+    instrument_terms = serializers.JSONField(
+        read_only=True, help_text="By the leader's instrument: what counts there instead."
+    )
+
+    reverse = serializers.BooleanField(read_only=True, allow_null=True)
 
     class Meta:
         model = Subscription

@@ -116,6 +116,9 @@ def test_pages_in_every_light(
         ("switch", "/admin/switch/"),
         ("password", "/admin/me/step-up/"),
         ("manual", "/admin/signals/new/"),
+        ("preview", "/admin/preview/"),
+        ("strategy", f"/admin/strategies/strategy/{world.strategies[0].pk}/change/"),
+        ("subscription", f"/admin/strategies/subscription/{world.subscriptions[0].pk}/change/"),
     ):
         page.goto(f"{served}{path}")
         page.wait_for_load_state("load")
