@@ -24,6 +24,7 @@ from trading.copying.drafts import OrderDraft
 from trading.copying.foreseeing import Foreseen, foresee
 from trading.copying.imagined import COUNTED_IN, Typed, as_if_now, typed_signal
 from trading.explaining.decisions import explain, instruction
+from trading.explaining.figures import exact
 
 MOST = 50
 NEEDS_QUANTITY = frozenset({Intent.OPEN, Intent.ADD, Intent.REDUCE, Intent.FLIP, Intent.TARGET})
@@ -164,9 +165,15 @@ def _told(one: Foreseen) -> dict[str, Any]:
         "badge": decision_badge(decision.outcome, decision.reason),
         "reason": decision.reason,
         "words": explain(decision),
-        "numbers": told_numbers(decision.numbers),
+        "numbers": [(name, _short(value)) for name, value in told_numbers(decision.numbers)],
         "orders": [_order(one, order) for order in one.draft.orders],
     }
+
+
+def _short(value: Any) -> Any:
+    """A number without the zeros that its column ends with."""
+    number = exact(value)
+    return value if number is None else f"{number.normalize():f}"
 
 
 def _order(one: Foreseen, order: OrderDraft) -> dict[str, Any]:
