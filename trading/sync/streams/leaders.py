@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 from collections import deque
 from datetime import UTC, datetime
@@ -172,7 +173,7 @@ class LeaderFeed:
 
     def _pause(self, verdict: Verdict | None) -> float:
         if verdict is Verdict.AGAIN:
-            return float(min(POLL_S, SOON_S * 2**self._in_vain))
+            return min(POLL_S, math.ldexp(SOON_S, self._in_vain))
         if verdict is Verdict.SETTLED and self._is_live:
             return CHECK_S * random.uniform(0.8, 1.2)  # noqa: S311 - spreads readings
         return POLL_S
