@@ -161,7 +161,7 @@ def test_market_data(exchange: Any) -> None:
     assert exchange.fetch_mark_price(SWAP)["markPrice"] == 64000.0
     assert len(exchange.fetch_ohlcv(SWAP, "1h", limit=5)) == 5
     assert len(exchange.fetch_order_book(SWAP, 5)["bids"]) == 5
-    assert exchange.fetch_funding_rate(SWAP)["fundingRate"] == 0.0001
+    assert abs(exchange.fetch_funding_rate(SWAP)["fundingRate"]) <= 0.00375  # drawn by period
     assert exchange.fetch_trades(SPOT)
     assert exchange.fetch_status()["status"] == "ok"
     assert exchange.fetch_time() > 0

@@ -235,6 +235,28 @@ REFUSALS: list[tuple[Check, dict[str, Any], DecisionOutcome, Reason, frozenset[L
         INCREASES,
     ),
     (
+        risk.loss_limit_is_reached,
+        {"obstacles": Obstacles(loss_limit=True)},
+        DENIED,
+        Reason.LOSS_LIMIT,
+        INCREASES,
+    ),
+    (
+        risk.margin_is_low,
+        {"obstacles": Obstacles(margin_low=True)},
+        DENIED,
+        Reason.MARGIN_LOW,
+        INCREASES,
+    ),
+    (
+        risk.margin_mode_conflicts,
+        {"margin_mode_conflict": True},
+        SKIPPED,
+        Reason.MGN_MODE_CONFLICT,
+        INCREASES,
+    ),
+    (risk.equity_is_unknown, {"equity_unknown": True}, SKIPPED, Reason.EQUITY_UNKNOWN, INCREASES),
+    (
         risk.price_has_slipped,
         {"mark": D("100.51"), "asked": PriceNumbers(reference=D(100), max_slippage=D("0.005"))},
         SKIPPED,
