@@ -27,6 +27,7 @@ from tests import factories as make
 from tests.world_day import CONTRACT, PRICES, World, trading_day
 from tests.world_leaders import leaders
 from tests.world_notifications import tell_people
+from tests.world_stops import bound_losses
 from trading.enums import (
     LimitKind,
     PositionSide,
@@ -239,6 +240,7 @@ def _safety(world: World, canary: str) -> None:
             evidence={"explained": True, "external": "-3", "leader": "30", "readings": 2},
             reason=canary, created_at=now, seen_at=now,
         ).save()  # fmt: skip
+    bound_losses(account)
     LedgerAudit(
         is_clean=False, accounts=3, orders=40, fills=55, signals=9, finding_count=1,
         counts={"I5": 1}, findings=[

@@ -81,6 +81,8 @@ def rows(programs: Programs) -> dict[str, str]:
         "signals": str(world.signals[0].pk),
         "strategies": str(nobody_follows.uid),
         "subscriptions": str(world.subscriptions[1].uid),
+        # One that is stopped is never resumed: another one.
+        "subscriptions/stop": str(world.subscriptions[2].uid),
         "trades": str(waiting_order(programs)),
         "protections": str(waiting_stop(programs)),
         "decisions": str(world.decisions[0].pk),
@@ -120,7 +122,9 @@ def calls(operation: Any, known: dict[str, str], token: str) -> Iterator[Any]:
     fixed: dict[str, Any] = {"headers": {"Authorization": f"Bearer {token}"}}
     anywhere = fixed
     if "{id}" in operation.path:
-        fixed = fixed | {"path_parameters": {"id": known[operation.path.split("/")[3]]}}
+        _, _, _, name, _, *act = operation.path.split("/")
+        row = known.get("/".join([name, *act]), known[name])
+        fixed = fixed | {"path_parameters": {"id": row}}
         yield operation.as_strategy(**anywhere)
     right = operation.as_strategy(**fixed)
     yield right
