@@ -123,7 +123,7 @@ GUARDS = (
     Guard(
         "head of lane",
         "trading.execution.lanes",
-        "one.id in wanted and heads[one.lane_key] == one.id and",
+        "one.id in wanted and _has_its_turn(one, by_id[heads[one.lane_key]]) and",
         "one.id in wanted and",
         (f"{EXECUTION}/test_lanes.py", MODEL),
     ),

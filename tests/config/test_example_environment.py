@@ -21,6 +21,10 @@ def test_the_example_names_every_setting_and_no_other() -> None:
         for kind in ("REST", "WS")
     }
     limits = {f"LIMIT_{name}" for name in re.findall(r'_limit\("([A-Z_]+)"', settings)}
+    limits |= {
+        f"MARGIN_{level.upper()}_RATIO"
+        for level in re.findall(r'\("([a-z]+)", "[\d.]+"\)', settings)
+    }
     read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', settings)) | {*REQUIRED} | markets | limits
     substituted = set(re.findall(r"\$\{([A-Z_]+)", scripts))
     named = set(re.findall(r"^(?:# )?([A-Z][A-Z_]+)=", example, re.MULTILINE))

@@ -37,7 +37,7 @@ PROBED = [
     for model, model_admin in attacks.admins()
 ]
 ADDING = ["accounts.ApiToken", "customers.ExchangeAccount",
-          "strategies.Subscription", "trading.Limit"]  # fmt: skip
+          "strategies.Subscription", "trading.Limit", "trading.LossLimit"]  # fmt: skip
 ACTIONS = [
     (model, action)
     for model, model_admin in attacks.admins()

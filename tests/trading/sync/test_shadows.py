@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.enums import Role
+from accounts.models import Installation
 from accounts.tenancy import tenant_scope
 from customers.enums import Market
 from customers.models import ExchangeAccount
@@ -35,6 +36,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.database_long, pytest.mark.simu
 @pytest.fixture
 def desk(venue: Venue, settings: Any) -> Desk:
     settings.SIMULATOR_CONTROL_URL = venue.control
+    Installation.objects.get_or_create(pk=1)
     load_instruments("simulator")
     make.set_price("BTC-USDT-SWAP", 60_000)
     tenant = make.make_tenant()
