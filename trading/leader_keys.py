@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from django.db import transaction
-from django.utils import timezone
-
-from accounts import audit
-from accounts.enums import AuditLevel
 from accounts.tenancy import all_tenants, tenant_scope
 from customers.credentials import NoKey
-from customers.enums import AccountStatus, KeyStatus
-from customers.models import ExchangeAccount
+from customers.enums import KeyStatus
 from signals.models import LeaderAccount
 from trading.endpoints import NoMarket, endpoint_of, keys_of
-from trading.exchange.runner import exchange_loop
-from trading.exchange.types import AccountConfigReport
-from trading.verification import AT_ONCE, SPOT_LEVEL, Answer, Question, ask_all
+from trading.exchange.types import AccountConfigReport, BalanceReport
+from trading.key_checks import (
+    AT_ONCE,
+    SPOT_LEVEL,
+    Answer,
+    Question,
+    Verdict,
+    accounts_of_user,
+    check_all,
+    conclude,
+    warning_of_address,
+)
 
 
 def verify_leader(leader_id: int) -> None:
@@ -36,13 +40,7 @@ def verify_pending_leaders() -> int:
 
 
 def _verify(leader_ids: Sequence[int]) -> None:
-    questions = _questions(leader_ids)
-    if not questions:
-        return
-    # Outside any transaction: the exchange may take its time.
-    answers = exchange_loop().run(ask_all(questions))
-    for question, answer in zip(questions, answers, strict=True):
-        _write_down(question, answer)
+    check_all(_questions(leader_ids), _write_down)
 
 
 def _questions(leader_ids: Sequence[int]) -> list[Question]:
@@ -60,27 +58,25 @@ def _questions(leader_ids: Sequence[int]) -> list[Question]:
 
 def _write_down(question: Question, answer: Answer) -> None:
     with all_tenants("a key check is told only the leader"):
-        leader = LeaderAccount.objects.select_related("source").get(pk=question.account_id)
+        leader = LeaderAccount.objects.select_related("source").get(pk=question.row_id)
     with tenant_scope(leader.tenant_id):
-        if answer.config is None:
-            status = KeyStatus.REFUSED if answer.refused else KeyStatus.PENDING
-            _settle(leader, question, status, answer.reason, {})
-            return
-        reason = _objection(leader, answer.config)
-        values: dict[str, Any] = {"key_permissions": sorted(answer.config.permissions)}
-        if not reason:
-            values |= {
-                "exchange_uid": answer.config.uid[:40],
-                "position_mode": answer.config.position_mode.value,
-                "key_warnings": _warnings(leader, answer.config),
-            }
-            if answer.balance is not None:
-                values |= {
-                    "equity": answer.balance.total_equity_usd,
-                    "equity_at": answer.balance.updated_at,
-                }
-        status = KeyStatus.REFUSED if reason else KeyStatus.VERIFIED
-        _settle(leader, question, status, reason, values)
+        conclude(leader, question, answer, partial(_judge, leader), named="leader")
+
+
+def _judge(
+    leader: LeaderAccount, config: AccountConfigReport, balance: BalanceReport | None
+) -> Verdict:
+    reason = _objection(leader, config)
+    values: dict[str, Any] = {"key_permissions": sorted(config.permissions)}
+    if not reason:
+        values |= {
+            "exchange_uid": config.uid[:40],
+            "position_mode": config.position_mode.value,
+            "key_warnings": _warnings(leader, config),
+        }
+        if balance is not None:
+            values |= {"equity": balance.total_equity_usd, "equity_at": balance.updated_at}
+    return Verdict(reason, values)
 
 
 def _objection(leader: LeaderAccount, config: AccountConfigReport) -> str:
@@ -98,41 +94,8 @@ def _warnings(leader: LeaderAccount, config: AccountConfigReport) -> list[str]:
     warnings = []
     if "trade" in config.permissions:
         warnings.append("The key may trade. One that only reads is enough.")
-    if not config.ip_bound:
-        warnings.append("The key is not bound to an IP address.")
+    warnings += warning_of_address(config)
     with all_tenants("a leader must not be somebody who is traded for unknowingly"):
-        same = ExchangeAccount.objects.filter(
-            market=leader.market, exchange_uid=config.uid[:40]
-        ).exclude(status=AccountStatus.ARCHIVED)
-        if same.exists():
+        if accounts_of_user(leader.market, config).exists():
             warnings.append("An exchange account trades for the same OKX user.")
     return warnings
-
-
-@transaction.atomic
-def _settle(
-    leader: LeaderAccount,
-    question: Question,
-    status: KeyStatus,
-    reason: str,
-    values: dict[str, Any],
-) -> None:
-    """Write the result, unless another key was stored while the exchange was asked."""
-    now = timezone.now()
-    values |= {"key_status": status, "key_reason": reason[:300], "updated_at": now}
-    if status == KeyStatus.VERIFIED:
-        values["verified_at"] = now
-    unchanged = LeaderAccount.objects.filter(
-        pk=leader.pk, key_version=question.key_version, key_status=KeyStatus.PENDING
-    )
-    if not unchanged.update(**values) or status == KeyStatus.PENDING:
-        return
-    verified = status == KeyStatus.VERIFIED
-    audit.record(
-        action=f"leader.keys_{status.value}",
-        obj=leader,
-        before={"key_status": KeyStatus.PENDING.value},
-        after={"key_status": status.value, "warnings": values.get("key_warnings", [])},
-        level=AuditLevel.NOTICE if verified else AuditLevel.WARNING,
-        reason=values["key_reason"],
-    )

@@ -21,7 +21,8 @@ WRITERS = (
     "customers.services", "customers.portal", "customers.credentials", "signals.services",
     "signals.intake", "signals.manual", "signals.storing", "strategies.services",
     "trading.copying", "trading.execution", "trading.sync", "trading.switch", "trading.tasks",
-    "trading.transition", "trading.leases", "trading.verification", "trading.exchange",
+    "trading.transition", "trading.leases", "trading.verification", "trading.key_checks",
+    "trading.exchange",
     "accounts.services", "accounts.audit", "accounts.approvals",
 )  # fmt: skip
 CHANGES = {"save", "update", "create", "delete", "bulk_create", "bulk_update", "get_or_create",

@@ -122,16 +122,16 @@ def test_the_sweep_finds_what_no_event_told_of(exchange: Exchange) -> None:
 def test_a_key_that_was_replaced_meanwhile_is_not_judged(
     exchange: Exchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from trading import leader_keys
+    from trading import key_checks
 
     leader = add(exchange.key(perm="read_only"))
-    ask = leader_keys.ask_all
+    ask = key_checks.ask_all
 
     def replace(questions: Any) -> Any:
         with tenant_scope(leader.tenant_id):
             set_leader_keys(leader=leader, keys=exchange.key(), actor=None)
         return ask(questions)
 
-    monkeypatch.setattr(leader_keys, "ask_all", replace)
+    monkeypatch.setattr(key_checks, "ask_all", replace)
 
     assert checked(leader).key_status == KeyStatus.PENDING
