@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Q
-from django.http import Http404, HttpRequest
-from django.template.response import TemplateResponse
+from django.http import HttpRequest
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from unfold.widgets import UnfoldAdminPasswordWidget
 
-from accounts.admin_services import ServiceAdmin, ServiceForm, adopt, confirm, confirmed
-from accounts.display import badge, link_to, list_of, mono, num
+from accounts.admin_services import ServiceAdmin, adopt, confirm, confirmed
+from accounts.display import badge, link_to, list_of, num
 from accounts.roles import Ability
 from customers import services
+from customers.admin_keys import KEY_FIELDS, KeyedAdmin, market_badge
 from customers.admin_portal import portal_page
 from customers.enums import AccountStatus, CustomerStatus, KeyStatus, Market
 from customers.models import Customer, ExchangeAccount
@@ -29,11 +27,6 @@ ACCOUNT_TERMS = (
     "api_host", "initial_balance", "max_leverage", "max_order_notional", "max_daily_notional",
     "max_open_positions",
 )  # fmt: skip
-KEY_FIELDS = {
-    "api_key": "new_api_key",
-    "api_secret": "new_api_secret",
-    "passphrase": "new_passphrase",
-}
 
 _STATES = {
     "active": ("ok", "play_arrow"),
@@ -41,30 +34,11 @@ _STATES = {
     "paused": ("warn", "pause"),
     "archived": ("idle", "inventory_2"),
 }
-_KEYS = {
-    KeyStatus.MISSING: ("idle", "key_off"),
-    KeyStatus.PENDING: ("wait", "schedule"),
-    KeyStatus.VERIFIED: ("ok", "check"),
-    KeyStatus.REFUSED: ("danger", "dangerous"),
-}
-
-
-def key_badge(account: Any) -> str:
-    kind, icon = _KEYS[KeyStatus(account.key_status)]
-    return badge(kind, icon, account.get_key_status_display())
 
 
 def state_badge(status: str, label: Any) -> str:
     kind, icon = _STATES[status]
     return badge(kind, icon, label)
-
-
-def market_badge(account: Any) -> str:
-    """Money that is not real is marked wherever the account is shown."""
-    label = account.get_market_display()
-    if account.market in {Market.SIMULATOR, Market.DEMO}:
-        return badge("paper", "science", label)
-    return str(label)
 
 
 @admin.register(Customer)
@@ -145,38 +119,10 @@ class CustomerAdmin(ServiceAdmin):
         return apply_to_rows(self, request, queryset, lambda row: run(customer=row))
 
 
-class KeyForm(ServiceForm):
-    """For a row with a key. The three fields are write-only: left blank, the stored key stays."""
-
-    field_of: ClassVar[dict[str, str]] = KEY_FIELDS
-
-    new_api_key = forms.CharField(label=_("API key"), required=False)
-    new_api_secret = forms.CharField(label=_("API secret"), required=False)
-    new_passphrase = forms.CharField(label=_("Passphrase"), required=False)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        stored = self.instance.key_last4 if self.instance.pk else ""
-        for name in KEY_FIELDS.values():
-            attrs = {"autocomplete": "new-password", "spellcheck": "false"}
-            if stored:
-                shown = f"••••{stored}" if name == "new_api_key" else "••••••••"
-                attrs["placeholder"] = shown
-            self.fields[name].widget = UnfoldAdminPasswordWidget(attrs=attrs)
-        if stored:
-            self.fields["new_api_key"].help_text = _(
-                "Leave all three empty to keep the stored key."
-            )
-
-    def keys(self) -> dict[str, str]:
-        return {name: self.cleaned_data.get(field, "") for name, field in KEY_FIELDS.items()}
-
-
 @admin.register(ExchangeAccount)
-class ExchangeAccountAdmin(ServiceAdmin):
-    change_ability = Ability.MANAGE_KEYS
+class ExchangeAccountAdmin(KeyedAdmin):
     allowed_lookups = ("customer",)
-    form = KeyForm
+    called = "account"
 
     list_display = (
         "label_shown", "customer_link", "market_shown", "key_shown", "key_end", "state", "mode",
@@ -219,31 +165,11 @@ class ExchangeAccountAdmin(ServiceAdmin):
             return fieldsets
         return tuple(item for item in fieldsets if "new_api_key" not in item[1]["fields"])
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.key_state)
-        name = "customers_exchangeaccount_key"
-        return [path("<int:object_id>/key/", view, name=name), *super().get_urls()]
-
-    def key_state(self, request: HttpRequest, object_id: int) -> TemplateResponse:
-        """The part of the page that says how the check of the key stands; asked until it ended."""
-        account = self.get_object(request, str(object_id))
-        if account is None or not self.has_view_permission(request, account):
-            raise Http404
-        context = {"account": account, "badge_html": key_badge(account)}
-        return TemplateResponse(request, "admin/customers/exchangeaccount/key.html", context)
-
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> Any:
-        account = kwargs.get("obj") or (args[-1] if args else None)
-        if account is not None:
-            context |= {
-                "account": account,
-                "badge_html": key_badge(account),
-                "state_html": state_badge(account.status, account.get_status_display()),
-                "market_html": market_badge(account),
-            }
-        return super().render_change_form(request, context, *args, **kwargs)
+    def page_of(self, row: ExchangeAccount) -> dict[str, Any]:
+        return {
+            "state_html": state_badge(row.status, row.get_status_display()),
+            "market_html": market_badge(row),
+        }
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:
@@ -266,17 +192,6 @@ class ExchangeAccountAdmin(ServiceAdmin):
         if any(form.keys().values()):
             adopt(obj, services.set_keys(account=obj, actor=request.user, **form.keys()))  # type: ignore[arg-type]
 
-    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> Any:
-        """Stay on the page of the account: the check of its key is followed there."""
-        if "_addanother" not in request.POST:
-            stay_here(request)
-        return super().response_add(request, obj, post_url_continue)
-
-    def response_change(self, request: HttpRequest, obj: Any) -> Any:
-        if obj.key_status == KeyStatus.PENDING:
-            stay_here(request)
-        return super().response_change(request, obj)
-
     @admin.display(description=_("account"), ordering="label")
     def label_shown(self, row: ExchangeAccount) -> str:
         return row.label
@@ -289,21 +204,9 @@ class ExchangeAccountAdmin(ServiceAdmin):
     def market_shown(self, row: ExchangeAccount) -> str:
         return market_badge(row)
 
-    @admin.display(description=_("key"), ordering="key_status")
-    def key_shown(self, row: ExchangeAccount) -> str:
-        return key_badge(row)
-
-    @admin.display(description=_("ends in"))
-    def key_end(self, row: ExchangeAccount) -> str:
-        return mono(f"••••{row.key_last4}") if row.key_last4 else "—"
-
     @admin.display(description=_("trading"), ordering="status")
     def state(self, row: ExchangeAccount) -> str:
         return state_badge(row.status, row.get_status_display())
-
-    @admin.display(description=_("position mode"))
-    def mode(self, row: ExchangeAccount) -> str:
-        return row.get_position_mode_display() or "—"
 
     @admin.display(description=_("verified"), ordering="verified_at")
     def verified(self, row: ExchangeAccount) -> str:
@@ -341,12 +244,6 @@ _CONSEQUENCES = {
     "paused": _("No new order is sent for them. Positions stay open and waiting orders can fill."),
     "archived": _("No signal is copied to them again. Nothing is deleted: orders and fills stay."),
 }
-
-
-def stay_here(request: Any) -> None:
-    """Answer as if "save and continue" had been pressed."""
-    request.POST = request.POST.copy()
-    request.POST["_continue"] = "1"
 
 
 def confirm_status(owner: Any, request: HttpRequest, queryset: Any, what: Any, status: Any) -> Any:

@@ -7,9 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import Http404, HttpRequest
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
@@ -17,11 +15,11 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from accounts.admin_services import ServiceAdmin, adopt
-from accounts.display import badge, moment, mono, num
-from accounts.roles import Ability
-from customers.admin import KeyForm, apply_to_rows, key_badge, market_badge, stay_here
-from customers.enums import KeyStatus, Market
+from accounts.admin_services import adopt
+from accounts.display import badge, moment, num
+from customers.admin import apply_to_rows
+from customers.admin_keys import KeyedAdmin, KeyForm, market_badge
+from customers.enums import Market
 from signals import leaders
 from signals.enums import ApprovalRule, LeaderLink
 from signals.models import LeaderAccount, LeaderPosition
@@ -67,9 +65,8 @@ class NewLeaderForm(KeyForm):
 
 
 @admin.register(LeaderAccount)
-class LeaderAccountAdmin(ServiceAdmin):
-    change_ability = Ability.MANAGE_KEYS
-    form = KeyForm
+class LeaderAccountAdmin(KeyedAdmin):
+    called = "leader"
 
     list_display = (
         "name_shown", "link_shown", "key_shown", "key_end", "market_shown", "mode", "equity_shown",
@@ -110,33 +107,13 @@ class LeaderAccountAdmin(ServiceAdmin):
             return self.add_fieldsets
         return self.fieldsets if self.has_change_permission(request, obj) else ()
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.key_state)
-        name = "signals_leaderaccount_key"
-        return [path("<int:object_id>/key/", view, name=name), *super().get_urls()]
-
-    def key_state(self, request: HttpRequest, object_id: int) -> TemplateResponse:
-        """The part of the page that says how the check of the key stands; asked until it ended."""
-        leader = self.get_object(request, str(object_id))
-        if leader is None or not self.has_view_permission(request, leader):
-            raise Http404
-        context = {"leader": leader, "badge_html": key_badge(leader)}
-        return TemplateResponse(request, "admin/signals/leaderaccount/key.html", context)
-
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> Any:
-        leader = kwargs.get("obj") or (args[-1] if args else None)
-        if leader is not None:
-            context |= {
-                "leader": leader,
-                "badge_html": key_badge(leader),
-                "link_html": leader_badge(leader),
-                "market_html": market_badge(leader.source),
-                "holdings": _holdings(leader),
-                "trades": list(leader.trades.all()[:RECENT]),
-            }
-        return super().render_change_form(request, context, *args, **kwargs)
+    def page_of(self, row: LeaderAccount) -> dict[str, Any]:
+        return {
+            "link_html": leader_badge(row),
+            "market_html": market_badge(row.source),
+            "holdings": _holdings(row),
+            "trades": list(row.trades.all()[:RECENT]),
+        }
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         keys, actor = form.keys(), request.user
@@ -154,17 +131,6 @@ class LeaderAccountAdmin(ServiceAdmin):
         )
         adopt(obj, made)
 
-    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> Any:
-        """Stay on the page of the leader: the check of its key is followed there."""
-        if "_addanother" not in request.POST:
-            stay_here(request)
-        return super().response_add(request, obj, post_url_continue)
-
-    def response_change(self, request: HttpRequest, obj: Any) -> Any:
-        if obj.key_status == KeyStatus.PENDING:
-            stay_here(request)
-        return super().response_change(request, obj)
-
     @admin.display(description=_("leader"), ordering="source__name")
     def name_shown(self, row: LeaderAccount) -> str:
         return row.source.name
@@ -173,21 +139,9 @@ class LeaderAccountAdmin(ServiceAdmin):
     def link_shown(self, row: LeaderAccount) -> str:
         return leader_badge(row)
 
-    @admin.display(description=_("key"), ordering="key_status")
-    def key_shown(self, row: LeaderAccount) -> str:
-        return key_badge(row)
-
-    @admin.display(description=_("ends in"))
-    def key_end(self, row: LeaderAccount) -> str:
-        return mono(f"••••{row.key_last4}") if row.key_last4 else "—"
-
     @admin.display(description=_("market"), ordering="source__market")
     def market_shown(self, row: LeaderAccount) -> str:
         return market_badge(row.source)
-
-    @admin.display(description=_("position mode"))
-    def mode(self, row: LeaderAccount) -> str:
-        return row.get_position_mode_display() or "—"
 
     @admin.display(description=_("equity"))
     def equity_shown(self, row: LeaderAccount) -> str:

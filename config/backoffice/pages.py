@@ -15,13 +15,8 @@ import trading.admin  # noqa: F401 - its states are used and its models must be 
 from accounts.display import figure, list_of
 from accounts.roles import Ability, may
 from config.backoffice.paper import open_page, purse_page, reset_page
-from customers.admin import (
-    CustomerAdmin,
-    ExchangeAccountAdmin,
-    key_badge,
-    market_badge,
-    state_badge,
-)
+from customers.admin import CustomerAdmin, ExchangeAccountAdmin, state_badge
+from customers.admin_keys import key_badge, market_badge
 from customers.models import Customer, ExchangeAccount
 from signals.admin import SignalAdmin, SignalSourceAdmin, signal_badge, source_badge
 from signals.enums import Dialect

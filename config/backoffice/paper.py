@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.display import figure
 from accounts.roles import Ability, may
 from accounts.stepup import is_fresh, redirect_to_step_up
-from customers.admin import key_badge, market_badge
+from customers.admin_keys import key_badge, market_badge
 from customers.enums import Market, PositionMode
 from customers.models import Customer, ExchangeAccount
 from customers.services import recheck_keys
