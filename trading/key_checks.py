@@ -174,5 +174,7 @@ def warning_of_address(config: AccountConfigReport) -> list[str]:
 
 def accounts_of_user(market: str, config: AccountConfigReport) -> QuerySet[ExchangeAccount]:
     """The accounts that trade for the OKX user of this key, of whatever desk is looked at."""
-    same = ExchangeAccount.objects.filter(market=market, exchange_uid=config.uid[:40])
-    return same.exclude(status=AccountStatus.ARCHIVED)
+    same: QuerySet[ExchangeAccount] = ExchangeAccount.objects.filter(
+        market=market, exchange_uid=config.uid[:40]
+    ).exclude(status=AccountStatus.ARCHIVED)
+    return same
