@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 
 from customers.credentials import NoKey
-from trading.exchange.okx.websocket import PrivateStream, SocketPool
+from trading.exchange.okx.websocket import SocketPool
 from trading.exchange.streams import StreamEvent, StreamState, StreamStatus
 from trading.sync.streams import rows
+from trading.sync.streams.private_feed import MOST_WAITING, PrivateFeed
 from trading.sync.streams.reconciler import Reconciler
 from trading.sync.streams.rows import Watched
 from trading.sync.streams.threads import DatabaseThreads, keep
 
 logger = logging.getLogger(__name__)
 
-_MOST_WAITING = 2000
-_TOGETHER = 200
-_LAST_WORDS_S = 1.5
 _STATES = {
     StreamState.CONNECTED: rows.CONNECTING,
     StreamState.SUBSCRIBED: "live",
@@ -27,7 +24,7 @@ _STATES = {
 }
 
 
-class AccountFeed:
+class AccountFeed(PrivateFeed):
     """From start() to aclose(): news is applied in its order, nothing is lost without a reading."""
 
     def __init__(
@@ -37,38 +34,19 @@ class AccountFeed:
         threads: DatabaseThreads,
         reconciler: Reconciler,
     ) -> None:
+        super().__init__(sockets, threads)
         self.watched = watched
         self.heard = False
-        self._sockets = sockets
-        self._threads = threads
         self._reconciler = reconciler
-        self._news: deque[StreamEvent] = deque()
         self._status: StreamStatus | None = None
         self._oldest = 0.0
-        self._wake = asyncio.Event()
-        self._stream: PrivateStream | None = None
-        self._tasks: list[asyncio.Task[None]] = []
         self._connections = 0
 
     def start(self) -> None:
         self._tasks = [keep(self._listen()), keep(self._write())]
 
-    @property
-    def is_over(self) -> bool:
-        """True when a task ended by itself, which only a fault of ours can do."""
-        return any(task.done() for task in self._tasks)
-
-    async def aclose(self) -> None:
-        """Close the socket and write down what it had told."""
-        if self._stream is not None:
-            await self._stream.aclose()
-        deadline = asyncio.get_running_loop().time() + _LAST_WORDS_S
-        while self._news and asyncio.get_running_loop().time() < deadline and not self.is_over:
-            self._wake.set()
-            await asyncio.sleep(0.02)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+    def _still_writes(self) -> bool:
+        return not self.is_over
 
     async def _listen(self) -> None:
         try:
@@ -86,7 +64,7 @@ class AccountFeed:
                 self._oldest = asyncio.get_running_loop().time()
             self._news.append(event)
             self.heard = True
-            if len(self._news) > _MOST_WAITING:
+            if len(self._news) > MOST_WAITING:
                 self._news.clear()
                 self._reconciler.ask(self.watched.account_id, "overrun")
         self._wake.set()
@@ -113,7 +91,7 @@ class AccountFeed:
             await self._threads.insist(rows.mark_socket, self.watched, state, status.reason)
 
     async def _write_news(self) -> None:
-        events = list(self._news)[:_TOGETHER]
+        events = self._next_news()
         if not events:
             return
         waited = asyncio.get_running_loop().time() - self._oldest
@@ -125,7 +103,4 @@ class AccountFeed:
             logger.exception("News of account %s could not be applied", self.watched.account_id)
             await self._threads.insist(rows.set_news_aside, self.watched, events, error)
             self._reconciler.ask(self.watched.account_id, "fault")
-        # An overrun meanwhile has emptied the queue.
-        for event in events:
-            if self._news and self._news[0] is event:
-                self._news.popleft()
+        self._forget(events)

@@ -6,14 +6,13 @@ import asyncio
 import logging
 import math
 import random
-from collections import deque
 from datetime import UTC, datetime
 
 from customers.credentials import NoKey
 from signals.enums import LeaderLink
 from trading.endpoints import endpoint_of_market
 from trading.exchange.errors import AuthFailed, ExchangeError
-from trading.exchange.okx.websocket import PrivateStream, SocketPool
+from trading.exchange.okx.websocket import SocketPool
 from trading.exchange.runner import client_for, exchange_loop
 from trading.exchange.streams import (
     BalanceEvent,
@@ -31,6 +30,7 @@ from trading.sync.leaders.settling import Verdict, before_reading, settle
 from trading.sync.leaders.taking import News, Taken, take_news
 from trading.sync.streams import leader_rows as rows
 from trading.sync.streams.leader_rows import WatchedLeader
+from trading.sync.streams.private_feed import MOST_WAITING, PrivateFeed
 from trading.sync.streams.threads import DatabaseThreads, keep
 
 logger = logging.getLogger(__name__)
@@ -41,12 +41,9 @@ SOON_S = 0.4  # a push that explains a position may be on its way
 READ_S = 15.0
 STALE_S = 60.0
 MOST_IN_VAIN = 3
-MOST_WAITING = 2000
-_TOGETHER = 200
-_LAST_WORDS_S = 1.5
 
 
-class LeaderFeed:
+class LeaderFeed(PrivateFeed):
     """From start() to aclose(). News is taken in its order; after a gap, first what was missed."""
 
     def __init__(
@@ -55,17 +52,12 @@ class LeaderFeed:
         sockets: SocketPool,
         threads: DatabaseThreads,
     ) -> None:
+        super().__init__(sockets, threads)
         self.watched = watched
-        self._sockets = sockets
-        self._threads = threads
-        self._news: deque[StreamEvent] = deque()
         self._parked: tuple[Trade, ...] = ()
         self._evidence = Evidence()
-        self._wake = asyncio.Event()
         self._caught_up = asyncio.Event()
         self._read_now = asyncio.Event()
-        self._stream: PrivateStream | None = None
-        self._tasks: list[asyncio.Task[None]] = []
         self._is_live = False
         self._was_read = False
         self._refused = ""  # by what a reading was answered
@@ -76,23 +68,8 @@ class LeaderFeed:
     def start(self) -> None:
         self._tasks = [keep(self._follow())]
 
-    @property
-    def is_over(self) -> bool:
-        """True when a task ended by itself, which only a fault of ours can do."""
-        return any(task.done() for task in self._tasks)
-
-    async def aclose(self) -> None:
-        """Close the socket and write down what it had told."""
-        if self._stream is not None:
-            await self._stream.aclose()
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + _LAST_WORDS_S
-        while self._news and self._caught_up.is_set() and loop.time() < deadline:
-            self._wake.set()
-            await asyncio.sleep(0.02)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+    def _still_writes(self) -> bool:
+        return self._caught_up.is_set()
 
     async def _follow(self) -> None:
         try:
@@ -141,7 +118,7 @@ class LeaderFeed:
                 await self._take_some()
 
     async def _take_some(self) -> None:
-        events = list(self._news)[:_TOGETHER]
+        events = self._next_news()
         news = _news_of(events, self._parked)
         leader_id, tenant_id = self.watched.leader_id, self.watched.tenant_id
         try:
@@ -150,9 +127,7 @@ class LeaderFeed:
             # A reading finds what these told.
             logger.exception("News of leader %s could not be taken", leader_id)
             taken = Taken(differs=True)
-        for event in events:
-            if self._news and self._news[0] is event:
-                self._news.popleft()
+        self._forget(events)
         self._parked = taken.parked
         if taken.parked:
             self._read_now.set()
