@@ -14,16 +14,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 
 from accounts.bulk import insert_many
-from accounts.fields import hash_identity
 from customers.models import ExchangeAccount
-from signals.enums import Direction, Intent, QuantityMode, SignalStatus
+from signals.enums import Direction, Intent
 from signals.models import Signal, SignalSource
 from trading.enums import (
-    DecisionOutcome,
     EventSource,
     Leg,
     OrderCause,
@@ -33,10 +30,16 @@ from trading.enums import (
     Side,
 )
 from trading.events import orders_ready
-from trading.models import Cycle, Decision, Instrument, Order, OrderEvent
-from trading.orders import client_order_id, lane_key
+from trading.models import Cycle, Decision, Instrument, Order
 from trading.positions_held import rules_of
 from trading.sizing import notional, split
+from trading.system_orders import (
+    first_event,
+    hash_of,
+    order_terms,
+    signal_terms,
+    write_decision,
+)
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -87,86 +90,49 @@ def write_own(own: OwnOrder, now: datetime) -> tuple[Signal, list[UUID]]:
 
     Of one that was written before, the signal, and no orders.
     """
-    identity = hash_identity(f"id:{own.external_id}")
-    before = Signal.objects.filter(source=own.source, dedupe_hash=identity).first()
+    known_by = hash_of(own.external_id)
+    before = Signal.objects.filter(source=own.source, dedupe_hash=known_by).first()
     if before is not None:
         return before, []
-    signal = _signal(own, identity, now)
+    signal = _signal(own, now)
     signal.save(force_insert=True)
-    decision = Decision(
-        tenant_id=own.account.tenant_id,
-        signal=signal,
-        subscription=own.cycle.subscription if own.cycle else None,
-        account=own.account,
-        link_uid=own.account.uid,
-        outcome=DecisionOutcome.COPIED,
-        numbers={**own.numbers, "quantity": f"{own.quantity:f}"},
-        decided_at=now,
-    )
-    decision.save(force_insert=True)
+    numbers = {**own.numbers, "quantity": f"{own.quantity:f}"}
+    decision = write_decision(signal, own.account, own.cycle, own.account.uid, numbers, now)
     slices = split(own.quantity, rules_of(own.instrument))
-    orders = [
-        _order(own, signal, decision, number, part, now) for number, part in enumerate(slices)
-    ]
+    orders = [_order(own, decision, number, part, now) for number, part in enumerate(slices)]
     insert_many(orders)
-    insert_many([_created(own, order, now) for order in orders])
+    source = EventSource.STAFF if own.by else EventSource.ENGINE
+    insert_many([first_event(order, source, now) for order in orders])
     ids = [order.id for order in orders]
     transaction.on_commit(partial(orders_ready.send_robust, Order, order_ids=ids))
     return signal, ids
 
 
-def _signal(own: OwnOrder, identity: str, now: datetime) -> Signal:
+def _signal(own: OwnOrder, now: datetime) -> Signal:
     return Signal(
-        tenant_id=own.account.tenant_id,
-        source=own.source,
-        external_id=own.external_id,
-        dedupe_hash=identity,
+        **signal_terms(own.account, own.source, own.external_id, own.quantity, now),
         inst_id=own.instrument.inst_id,
         intent=INTENTS[own.leg],
         direction=own.direction,
-        quantity_mode=QuantityMode.CONTRACTS,
-        quantity_value=own.quantity,
-        quantity=own.quantity,
         reference_price=own.reference_price,
-        account=own.account,
         created_by=own.by,
-        status=SignalStatus.COPIED,
         signal_at=now,
-        received_at=now,
-        copied_at=now,
     )
 
 
 def _order(
-    own: OwnOrder, signal: Signal, decision: Decision, number: int, quantity: Decimal, now: datetime
+    own: OwnOrder, decision: Decision, number: int, quantity: Decimal, now: datetime
 ) -> Order:
-    account, instrument = own.account, own.instrument
+    instrument = own.instrument
+    lane = (instrument.inst_id, own.position_side)
     net = own.position_side == PositionSide.NET
     value = notional(rules_of(instrument), quantity, own.mark) if own.mark else None
     return Order(
-        tenant_id=account.tenant_id,
-        signal_at=signal.signal_at,
-        signal=signal,
-        decision=decision,
-        subscription=decision.subscription,
-        account=account,
+        **order_terms(decision, own.account, lane, slice_number=number),
         cycle=own.cycle,
         cause=own.cause,
-        link_uid=account.uid,
         leg=own.leg,
-        slice_number=number,
-        client_order_id=client_order_id(
-            deployment_code=settings.DEPLOYMENT_CODE,
-            key=settings.ORDER_ID_KEY.encode(),
-            link_uid=account.uid,
-            signal_id=signal.id,
-            leg=0,
-            slice_=number,
-        ),
-        lane_key=lane_key(account.pk, instrument.inst_id, own.position_side),
         lane_at=now,
-        market=account.market,
-        inst_id=instrument.inst_id,
         side=own.side,
         position_side=own.position_side,
         reduce_only=net and not own.opens,
@@ -181,16 +147,4 @@ def _order(
         state=OrderState.READY,
         created_at=now,
         expires_at=own.expires_at,
-    )
-
-
-def _created(own: OwnOrder, order: Order, now: datetime) -> OrderEvent:
-    return OrderEvent(
-        tenant_id=order.tenant_id,
-        order_id=order.id,
-        signal_at=order.signal_at,
-        at=now,
-        source=EventSource.STAFF if own.by else EventSource.ENGINE,
-        to_state=order.state,
-        note=str(own.cause.label),
     )

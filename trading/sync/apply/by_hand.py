@@ -10,15 +10,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.conf import settings
-
-from accounts.fields import hash_identity
 from customers.models import ExchangeAccount
-from signals.enums import Direction, Intent, QuantityMode, SignalStatus
+from signals.enums import Direction, Intent
 from signals.models import Signal
 from signals.services import system_source
 from trading.enums import (
-    DecisionOutcome,
     EventSource,
     Leg,
     OrderCause,
@@ -28,9 +24,9 @@ from trading.enums import (
     Side,
 )
 from trading.exchange import types as said
-from trading.models import Cycle, Decision, ExternalOrder, Fill, Order, OrderEvent
-from trading.orders import client_order_id, lane_key
+from trading.models import Cycle, ExternalOrder, Fill, Order
 from trading.positions_held import NOTHING, read_holdings
+from trading.system_orders import first_event, order_terms, signal_terms, write_decision
 
 if TYPE_CHECKING:
     from trading.sync.truth import Compared
@@ -123,41 +119,16 @@ def _adopt(
     leg, quantity = what
     first, last = fills[0], fills[-1]
     signal = _signal(account, cycle, first, quantity, now)
-    decision = Decision(
-        signal=signal,
-        subscription=cycle.subscription,
-        account=account,
-        link_uid=account.uid,
-        outcome=DecisionOutcome.COPIED,
-        numbers={"quantity": f"{quantity:f}"},
-        decided_at=now,
-    )
-    decision.save(force_insert=True)
+    numbers = {"quantity": f"{quantity:f}"}
+    decision = write_decision(signal, account, cycle, account.uid, numbers, now)
     value = sum((fill.quantity * fill.price for fill in fills), Decimal(0))
     order = Order(
-        tenant_id=account.tenant_id,
-        signal_at=signal.signal_at,
-        signal=signal,
-        decision=decision,
-        subscription=cycle.subscription,
-        account=account,
+        **order_terms(decision, account, (first.inst_id, PositionSide(first.position_side))),
         cycle=cycle,
         cause=OrderCause.EXTERNAL,
-        link_uid=account.uid,
         leg=leg,
-        client_order_id=client_order_id(
-            deployment_code=settings.DEPLOYMENT_CODE,
-            key=settings.ORDER_ID_KEY.encode(),
-            link_uid=account.uid,
-            signal_id=signal.id,
-            leg=0,
-            slice_=0,
-        ),
         exchange_order_id=first.exchange_order_id,
-        lane_key=lane_key(account.pk, first.inst_id, PositionSide(first.position_side)),
         lane_at=first.filled_at,
-        market=account.market,
-        inst_id=first.inst_id,
         side=first.side,
         position_side=first.position_side,
         order_type=OrderType.MARKET,
@@ -177,15 +148,7 @@ def _adopt(
         finished_at=now,
     )
     order.save(force_insert=True)
-    OrderEvent(
-        tenant_id=order.tenant_id,
-        order_id=order.id,
-        signal_at=order.signal_at,
-        at=now,
-        source=EventSource.REST,
-        to_state=order.state,
-        note=str(OrderCause.EXTERNAL.label),
-    ).save(force_insert=True)
+    first_event(order, EventSource.REST, now).save(force_insert=True)
     return ByHand(order.id, first.exchange_order_id, quantity)
 
 
@@ -209,21 +172,12 @@ def _signal(
     """Every order has a signal; this one is the system's own, and there is nothing to copy."""
     identity = f"by-hand {account.pk} {fill.exchange_order_id}"
     signal = Signal(
-        source=system_source(account.tenant),
-        external_id=identity,
-        dedupe_hash=hash_identity(f"id:{identity}"),
+        **signal_terms(account, system_source(account.tenant), identity, quantity, now),
         inst_id=fill.inst_id,
         intent=Intent.CLOSE,
         direction=cycle.direction,
-        quantity_mode=QuantityMode.CONTRACTS,
-        quantity_value=quantity,
-        quantity=quantity,
-        account=account,
-        status=SignalStatus.COPIED,
         raw=json.dumps({"cause": OrderCause.EXTERNAL, "order": fill.exchange_order_id}),
         signal_at=fill.filled_at,
-        received_at=now,
-        copied_at=now,
     )
     signal.save(force_insert=True)
     return signal

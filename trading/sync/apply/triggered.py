@@ -8,15 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.conf import settings
-
-from accounts.fields import hash_identity
 from customers.models import ExchangeAccount
-from signals.enums import Direction, Intent, QuantityMode, SignalStatus
+from signals.enums import Direction, Intent
 from signals.models import Signal
 from signals.services import system_source
 from trading.enums import (
-    DecisionOutcome,
     EventSource,
     Leg,
     OrderCause,
@@ -27,10 +23,10 @@ from trading.enums import (
     Side,
 )
 from trading.exchange.types import OrderReport
-from trading.models import Decision, ExternalOrder, Fill, Order, OrderEvent, Protection
-from trading.orders import client_order_id, lane_key
+from trading.models import Decision, ExternalOrder, Fill, Order, Protection
 from trading.positions_held import NOTHING, read_holdings
 from trading.protections import write_protection
+from trading.system_orders import first_event, order_terms, signal_terms, write_decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +96,9 @@ def _adopt(account: ExchangeAccount, one: _Triggered, now: datetime) -> None:
     row, report = one.protection, one.report
     signal = _signal(account, one, now)
     decision = _decision(account, one, signal, now)
-    order = _order(account, one, signal, decision, now)
+    order = _order(account, one, decision, now)
     order.save(force_insert=True)
-    OrderEvent(
-        tenant_id=order.tenant_id,
-        order_id=order.id,
-        signal_at=order.signal_at,
-        at=now,
-        source=EventSource.ENGINE,
-        to_state=order.state,
-        note=str(one.cause.label),
-    ).save(force_insert=True)
+    first_event(order, EventSource.ENGINE, now).save(force_insert=True)
     write_protection(
         row,
         {
@@ -136,21 +124,12 @@ def _signal(account: ExchangeAccount, one: _Triggered, now: datetime) -> Signal:
     row, report = one.protection, one.report
     identity = f"protection {row.pk} {report.exchange_order_id}"
     signal = Signal(
-        source=system_source(account.tenant),
-        external_id=identity,
-        dedupe_hash=hash_identity(f"id:{identity}"),
+        **signal_terms(account, system_source(account.tenant), identity, report.quantity, now),
         inst_id=row.inst_id,
         intent=Intent.CLOSE,
         direction=Direction.LONG if row.side == Side.SELL else Direction.SHORT,
-        quantity_mode=QuantityMode.CONTRACTS,
-        quantity_value=report.quantity,
-        quantity=report.quantity,
-        account=account,
-        status=SignalStatus.COPIED,
         raw=json.dumps({"cause": one.cause, "protection": str(row.pk)}),
         signal_at=report.created_at,
-        received_at=now,
-        copied_at=now,
     )
     signal.save(force_insert=True)
     return signal
@@ -159,55 +138,28 @@ def _signal(account: ExchangeAccount, one: _Triggered, now: datetime) -> Signal:
 def _decision(account: ExchangeAccount, one: _Triggered, signal: Signal, now: datetime) -> Decision:
     row = one.protection
     price = row.take_profit if one.cause == OrderCause.TAKE_PROFIT else row.stop_loss
-    decision = Decision(
-        signal=signal,
-        subscription=row.cycle.subscription if row.cycle else None,
-        account=account,
-        link_uid=row.link_uid,
-        outcome=DecisionOutcome.COPIED,
-        numbers={
-            "quantity": f"{one.report.quantity:f}",
-            **({} if price is None else {"price": f"{price:f}"}),
-        },
-        decided_at=now,
-    )
-    decision.save(force_insert=True)
-    return decision
+    numbers = {
+        "quantity": f"{one.report.quantity:f}",
+        **({} if price is None else {"price": f"{price:f}"}),
+    }
+    return write_decision(signal, account, row.cycle, row.link_uid, numbers, now)
 
 
 def _order(
     account: ExchangeAccount,
     one: _Triggered,
-    signal: Signal,
     decision: Decision,
     now: datetime,
 ) -> Order:
     row, report = one.protection, one.report
     price = row.take_profit if one.cause == OrderCause.TAKE_PROFIT else row.stop_loss
     return Order(
-        tenant_id=account.tenant_id,
-        signal_at=signal.signal_at,
-        signal=signal,
-        decision=decision,
-        subscription=decision.subscription,
-        account=account,
+        **order_terms(decision, account, (row.inst_id, PositionSide(row.position_side))),
         cycle=row.cycle,
-        link_uid=row.link_uid,
         leg=_leg(row, report.quantity),
         cause=one.cause,
-        client_order_id=client_order_id(
-            deployment_code=settings.DEPLOYMENT_CODE,
-            key=settings.ORDER_ID_KEY.encode(),
-            link_uid=row.link_uid,
-            signal_id=signal.id,
-            leg=0,
-            slice_=0,
-        ),
         exchange_order_id=report.exchange_order_id,
-        lane_key=lane_key(account.pk, row.inst_id, PositionSide(row.position_side)),
         lane_at=report.created_at,
-        market=account.market,
-        inst_id=row.inst_id,
         side=report.side.value,
         position_side=report.position_side.value,
         reduce_only=report.reduce_only,
