@@ -22,7 +22,8 @@ from signals.admin import SignalAdmin, SignalSourceAdmin, signal_badge, source_b
 from signals.enums import Dialect
 from signals.models import Signal, SignalSource
 from signals.parsing import example
-from strategies.admin import state_badge as link_badge
+from strategies.admin import state_badge as strategy_badge
+from strategies.admin_lifecycle import state_of, with_held
 from strategies.models import Subscription
 from trading.admin.decisions import as_number
 from trading.admin.states import decision_badge, order_badge, reason_words, side_mark
@@ -99,7 +100,7 @@ class SignalSourcePage(SignalSourceAdmin):
                 "source": source,
                 "state_html": source_badge(source),
                 "has_address": bool(source.token_hash),
-                "strategies": [(s, link_badge(s)) for s in source.strategies.order_by("name")],
+                "strategies": [(s, strategy_badge(s)) for s in source.strategies.order_by("name")],
                 "signals": [(s, signal_badge(s)) for s in source.signals.all()[:RECENT]],
                 "may_change": self.has_change_permission(request, source),
                 "example": example(Dialect(source.dialect)),
@@ -191,11 +192,12 @@ def holdings(where: Q) -> dict[str, Any]:
     """Open positions, last orders and subscriptions of a customer or an account."""
     orders = Order.objects.filter(where).select_related("account", "signal__source")
     positions = Position.objects.filter(where).exclude(quantity=0).select_related("account")
-    links = Subscription.objects.filter(where).select_related("strategy", "account__customer")
+    links = with_held(Subscription.objects.filter(where))
+    links = links.select_related("strategy", "account__customer")
     return {
         "positions": [(p, side_mark(_side(p))) for p in positions[:SHOWN]],
         "orders": [(o, order_badge(o.state), side_mark(o.side)) for o in orders[:RECENT]],
-        "subscriptions": [(s, link_badge(s)) for s in links],
+        "subscriptions": [(s, state_of(s)) for s in links],
     }
 
 
