@@ -31,18 +31,19 @@ MOST_STEPS: Final = 8
 MOST_TIME: Final = timedelta(days=31)
 
 
+def _moment_input() -> forms.DateTimeInput:
+    """A browser takes its own format only, whatever the language of the page."""
+    return forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+
+
 class ReplayForm(forms.Form):
     """A source and a time."""
 
     source = forms.ModelChoiceField(
         label=gettext_lazy("Source"), queryset=SignalSource.objects.none()
     )
-    since = forms.DateTimeField(
-        label=gettext_lazy("From"), widget=forms.DateTimeInput({"type": "datetime-local"})
-    )
-    until = forms.DateTimeField(
-        label=gettext_lazy("To"), widget=forms.DateTimeInput({"type": "datetime-local"})
-    )
+    since = forms.DateTimeField(label=gettext_lazy("From"), widget=_moment_input())
+    until = forms.DateTimeField(label=gettext_lazy("To"), widget=_moment_input())
     strategy = forms.ModelChoiceField(
         label=gettext_lazy("Strategy"),
         queryset=Strategy.objects.none(),

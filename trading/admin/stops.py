@@ -12,7 +12,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.admin_base import RecordAdmin
 from accounts.admin_services import ServiceAdmin, ServiceForm
-from accounts.display import badge, list_of, moment, num
+from accounts.display import badge, list_of, moment, num, two
 from accounts.roles import Ability, may
 from trading.admin.states import whose
 from trading.enums import LossScope
@@ -119,8 +119,8 @@ class LossStateAdmin(RecordAdmin):
     allowed_lookups = ("limit", "account", "subscription")
 
     list_display = (
-        "customer", "following", "limit", "used_shown", "lost", "since_shown", "worth", "paid_in",
-        "reached", "measured",
+        "limit_shown", "customer", "following", "used_shown", "lost", "since_shown", "worth",
+        "paid_in", "reached", "measured",
     )  # fmt: skip
     list_filter = (("breached_at", admin.EmptyFieldListFilter), "limit")
     list_select_related = (
@@ -129,6 +129,10 @@ class LossStateAdmin(RecordAdmin):
     search_fields = ("account__customer__name", "account__label")
     ordering = ("-used", "pk")
     list_per_page = 50
+
+    @admin.display(description=_("limit"), ordering="limit")
+    def limit_shown(self, row: LossState) -> str:
+        return two(row.limit.get_period_display(), row.limit.get_measure_display())
 
     @admin.display(description=_("customer"), ordering="account__customer__name")
     def customer(self, row: LossState) -> str:
