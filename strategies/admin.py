@@ -81,7 +81,7 @@ class StrategyAdmin(TenantModelAdmin):
     form = StrategyForm
 
     list_display = (
-        "name", "state", "sizing", "leverage", "listens", "followers", "traded", "age_limit",
+        "name", "state", "sizing", "leverage_cap", "listens", "followers", "traded", "age_limit",
     )  # fmt: skip
     list_filter = ("status", "sizing_mode", "margin_mode", "open_orders")
     search_fields = ("name",)
@@ -154,8 +154,8 @@ class StrategyAdmin(TenantModelAdmin):
     def sizing(self, row: Strategy) -> str:
         return sized_by(row)
 
-    @admin.display(description=_("leverage"))
-    def leverage(self, row: Strategy) -> str:
+    @admin.display(description=_("leverage"), ordering="max_leverage")
+    def leverage_cap(self, row: Strategy) -> str:
         return num(row.max_leverage, unit="×")
 
     @admin.display(description=_("sources"), ordering="source_count")
@@ -219,7 +219,15 @@ class SubscriptionAdmin(LifecycleActions, TenantModelAdmin):
     form = SubscriptionForm
     allowed_lookups = ("strategy", "account", "account__customer")
 
-    list_display = ("customer", "strategy_link", "state", "ratio", "amount", "leverage", "orders")
+    list_display = (
+        "customer",
+        "strategy_link",
+        "state",
+        "ratio",
+        "amount",
+        "leverage_cap",
+        "orders",
+    )
     list_filter = ("status", EndingFilter, "strategy")
     list_select_related = ("strategy", "account__customer")
     search_fields = ("account__customer__name", "account__label", "strategy__name")
@@ -246,7 +254,10 @@ class SubscriptionAdmin(LifecycleActions, TenantModelAdmin):
             {"fields": (("allocated_capital", "max_account_leverage", "max_leverage"),)},
         ),
         (_("Instruments"), {"fields": ("denied_instruments", "instrument_terms")}),
-        (_("Take profit and stop loss"), {"fields": PROTECTION_FIELDS}),
+        (
+            _("Take profit and stop loss"),
+            {"description": _("What is empty is the strategy's."), "fields": PROTECTION_FIELDS},
+        ),
     )
     actions = ("resume", "pause", "close_only", "stop", "stop_and_close", "stop_and_leave")
 
@@ -277,8 +288,8 @@ class SubscriptionAdmin(LifecycleActions, TenantModelAdmin):
     def amount(self, row: Subscription) -> str:
         return num(row.fixed_notional, 2, unit="USDT", why=str(_("The strategy's")))
 
-    @admin.display(description=_("leverage"))
-    def leverage(self, row: Subscription) -> str:
+    @admin.display(description=_("leverage"), ordering="max_leverage")
+    def leverage_cap(self, row: Subscription) -> str:
         return num(row.max_leverage, unit="×", why=str(_("The strategy's")))
 
     @admin.display(description=_("orders"))

@@ -15,6 +15,11 @@ from strategies.instrument_terms import as_lines, from_lines
 _EXAMPLE = "BTC-USDT-SWAP: follow_ratio 0.2, max_leverage 5\nDOGE-USDT-SWAP: allowed no"
 
 
+_EMPTY = _("Empty takes the strategy's.")
+# What a select sends for it: the text of a choice, and what a yes or no calls unknown.
+_NOTHING = ("", None, "unknown")
+
+
 class InstrumentsField(forms.CharField):
     """A list kept as JSON, typed as words: BTC-USDT-SWAP, ETH-USDT-SWAP."""
 
@@ -87,3 +92,20 @@ class SubscriptionForm(TenantModelForm):
         help_text=_("OKX instrument ids that this account leaves out besides the strategy's."),
     )
     instrument_terms = _terms_field()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            if field.help_text == _EMPTY:
+                # Said once above, not under each of twenty fields.
+                field.help_text = ""
+                _name_the_empty_choice(field)
+
+
+def _name_the_empty_choice(field: Any) -> None:
+    widget = field.widget
+    if not hasattr(widget, "choices"):
+        return
+    shown = [(value, label) for value, label in widget.choices if value not in _NOTHING]
+    nothing = next((value for value, _label in widget.choices if value in _NOTHING), "")
+    widget.choices = [(nothing, _("As the strategy")), *shown]
