@@ -105,7 +105,9 @@ class LeaderAccountAdmin(KeyedAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             return self.add_fieldsets
-        return self.fieldsets if self.has_change_permission(request, obj) else ()
+        # The record above is headed "API key" already.
+        replacing = ((_("Replace the API key"), self.fieldsets[0][1]),)
+        return replacing if self.has_change_permission(request, obj) else ()
 
     def page_of(self, row: LeaderAccount) -> dict[str, Any]:
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -23,7 +24,7 @@ from accounts.models import Approval
 from accounts.roles import Ability, may
 from accounts.stepup import is_fresh, redirect_to_step_up
 from trading.admin.asking import REASON_LETTERS
-from trading.admin.states import order_badge, side_mark, whose
+from trading.admin.states import ORDER_WORDS, order_badge, side_mark, whose
 from trading.enums import DriftClass, RepairAction, RepairState
 from trading.execution.deciding_repairs import (
     ask_to_approve,
@@ -205,10 +206,24 @@ def evidence(repair: Repair) -> dict[str, Any]:
         "lately": [
             (o, side_mark(o.side, o.position_side), order_badge(o.state)) for o in orders[:8]
         ],
-        "external": list(external[:8]),
+        "external": [
+            (o, side_mark(o.side), order_badge(o.state) if o.state in ORDER_WORDS else o.state)
+            for o in external[:8]
+        ],
+        **_numbers(repair.evidence),
         "positions": list(Position.objects.filter(account=account, **place)),
         "read": ReconcileRun.objects.filter(account=account).order_by("-started_at").first(),
     }
+
+
+def _numbers(seen: dict[str, Any]) -> dict[str, Decimal | None]:
+    """The figures of the evidence, which is kept as text."""
+    texts = {
+        "leader": seen.get("leader"),
+        "leader_entry": seen.get("leader_entry"),
+        "by_others": seen.get("external"),
+    }
+    return {name: Decimal(text) if text else None for name, text in texts.items()}
 
 
 def _answer(request: HttpRequest, repair: Repair, form: DecisionForm) -> HttpResponse | None:
