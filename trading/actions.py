@@ -14,12 +14,12 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.enums import AuditLevel
 from trading.enums import (
+    RESTING_TYPES,
     ActionKind,
     ActionState,
     EventSource,
     LimitKind,
     OrderState,
-    OrderType,
     Reason,
 )
 from trading.events import actions_asked
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 UNSENT = (OrderState.NEW, OrderState.READY)
 PLACED = (OrderState.LIVE, OrderState.PARTIALLY_FILLED)
-RESTING_TYPES = (OrderType.LIMIT, OrderType.POST_ONLY)
 
 TRANSITIONS: Mapping[ActionState, frozenset[ActionState]] = {
     ActionState.WAITING: frozenset({ActionState.SENDING, ActionState.DONE, ActionState.REFUSED}),

@@ -26,6 +26,10 @@ class OrderType(TextChoices):
     FOK = "fok", _("Fill or kill")
 
 
+# They wait at the exchange for their price.
+RESTING_TYPES = (OrderType.LIMIT, OrderType.POST_ONLY)
+
+
 class Leg(TextChoices):
     """What an order does for its signal; a flip has a close and an open."""
 

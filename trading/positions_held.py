@@ -8,7 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from accounts.rows import fetch
-from trading.enums import FINAL_STATES, Leg, OrderState, OrderType
+from trading.enums import FINAL_STATES, RESTING_TYPES, Leg, OrderState, OrderType
 from trading.models import Cycle, Instrument, Order
 from trading.outgoing import OutgoingCycle
 from trading.sizing import CycleBase, InstrumentRules
@@ -16,7 +16,6 @@ from trading.sizing import CycleBase, InstrumentRules
 ZERO = Decimal(0)
 INCREASES = frozenset({Leg.OPEN, Leg.ADD})
 UNSENT = frozenset({OrderState.NEW, OrderState.READY})
-RESTING_TYPES = frozenset({OrderType.LIMIT, OrderType.POST_ONLY})
 
 
 @dataclass(frozen=True, slots=True)

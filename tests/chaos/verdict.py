@@ -16,6 +16,7 @@ from config.demo.http import call
 from signals.enums import SignalStatus
 from signals.models import Signal
 from tests.chaos.desk import Desk
+from trading.enums import RESTING_TYPES
 from trading.models import Decision, Fill, Order, Position
 from trading.models.orders import OPEN_STATES
 
@@ -128,11 +129,20 @@ def _overtaken(orders: Sequence[Order], accepted: Entries) -> list[str]:
     place: dict[str, int] = {}
     for number, entry in enumerate(accepted):
         place.setdefault(entry["cl_ord_id"], number)
-    lanes: dict[str, list[int]] = defaultdict(list)
+    lanes: dict[str, dict[Any, list[int]]] = defaultdict(dict)
     for order in orders:
         if order.client_order_id in place:
-            lanes[order.lane_key].append(place[order.client_order_id])
-    return [lane for lane, places in lanes.items() if places != sorted(places)]
+            # Rungs of a ladder leave together: which of them is there first means nothing.
+            alone = None if order.order_type in RESTING_TYPES else order.pk
+            together = lanes[order.lane_key].setdefault(
+                (order.signal_id, order.leg_number, alone), []
+            )
+            together.append(place[order.client_order_id])
+    heard = {
+        lane: [each for places in groups.values() for each in sorted(places)]
+        for lane, groups in lanes.items()
+    }
+    return [lane for lane, places in heard.items() if places != sorted(places)]
 
 
 def _late(accepted: Entries, entries: Entries) -> list[str]:

@@ -17,8 +17,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.roles import Ability, may
-from trading.actions import RESTING_TYPES, ActionRefusedError, amend_order, cancel_order
-from trading.enums import FINAL_STATES
+from trading.actions import ActionRefusedError, amend_order, cancel_order
+from trading.enums import FINAL_STATES, RESTING_TYPES
 from trading.models import Order, Position, Protection
 from trading.protecting import cancel_protection, move_protection, protect_position
 

@@ -17,12 +17,12 @@ from django.utils.translation import ngettext, pgettext_lazy
 from accounts.admin_base import RecordAdmin
 from accounts.admin_services import confirm, confirmed
 from accounts.display import figure, link_to, moment, num, short, two
-from trading.actions import RESTING_TYPES, ActionRefusedError, cancel_order
+from trading.actions import ActionRefusedError, cancel_order
 from trading.admin.asking import may_ask, order_page
 from trading.admin.protections import actions_of
 from trading.admin.settling import settle_page
 from trading.admin.states import order_badge, order_icon, order_kind, reason_words, side_mark, whose
-from trading.enums import FINAL_STATES, OrderCause, OrderState
+from trading.enums import FINAL_STATES, RESTING_TYPES, OrderCause, OrderState
 from trading.models import ExternalOrder, Fill, Order, OrderAttempt, OrderEvent, Protection
 
 BULK = 500

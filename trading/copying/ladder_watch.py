@@ -18,10 +18,10 @@ from signals.enums import LeaderLink, SourceStatus
 from signals.models import LeaderAccount
 from strategies.enums import StrategyStatus, SubscriptionStatus
 from trading.canceling import wish_canceled
-from trading.enums import OrderState, Reason, TradingMode
+from trading.enums import RESTING_TYPES, OrderState, Reason, TradingMode
 from trading.leases import db_now
 from trading.models import Order
-from trading.positions_held import INCREASES, RESTING_TYPES
+from trading.positions_held import INCREASES
 from trading.switch import Covered, Switchboard, read_switchboard
 from trading.transition import retried
 

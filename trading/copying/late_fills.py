@@ -20,7 +20,15 @@ from accounts import audit
 from accounts.enums import AuditLevel
 from accounts.fields import uuid7
 from accounts.tenancy import all_tenants, tenant_scope
-from trading.enums import FINAL_STATES, EventSource, Leg, OrderState, OrderType, Reason
+from trading.enums import (
+    FINAL_STATES,
+    RESTING_TYPES,
+    EventSource,
+    Leg,
+    OrderState,
+    OrderType,
+    Reason,
+)
 from trading.events import orders_ready
 from trading.leases import db_now
 from trading.models import Cycle, Instrument, Order, OrderEvent
@@ -28,7 +36,6 @@ from trading.orders import ClientOrderIds
 from trading.positions_held import (
     INCREASES,
     NOTHING,
-    RESTING_TYPES,
     Holding,
     base_of,
     read_holdings,

@@ -23,7 +23,7 @@ from trading.copying.ladder_watch import lost_sources
 from trading.copying.links import Link
 from trading.copying.means import Funds, Held, Means, read_means
 from trading.departing import Around
-from trading.enums import Leg, LimitKind, OrderState
+from trading.enums import RESTING_TYPES, Leg, LimitKind, OrderState
 from trading.guards import Guards, read_guards
 from trading.models import (
     Cycle,
@@ -35,7 +35,7 @@ from trading.models import (
 )
 from trading.models.orders import OPEN_STATES
 from trading.outgoing import OutgoingCycle
-from trading.positions_held import NOTHING, RESTING_TYPES, Holding, read_holdings, rules_of
+from trading.positions_held import NOTHING, Holding, read_holdings, rules_of
 from trading.repeats import NO_REPEATS, Repeats, read_repeats
 from trading.sizing import InstrumentRules, LeaderNumbers, Traded
 from trading.switch import Switchboard, limits_of_account, read_switchboard

@@ -27,10 +27,10 @@ from trading.copying.links import Link
 from trading.copying.reading import Facts
 from trading.departing import MARKED_COLUMNS, Around, Made, Mark, Marked, mark_nobody
 from trading.enums import (
+    RESTING_TYPES,
     EventSource,
     Leg,
     OrderState,
-    OrderType,
     PositionSide,
     Reason,
     Side,
@@ -44,7 +44,7 @@ from trading.outgoing import (
     OutgoingStrategy,
     OutgoingSubscription,
 )
-from trading.positions_held import RESTING_TYPES, UNSENT, OrderPart
+from trading.positions_held import UNSENT, OrderPart
 from trading.protections import protections_of, towards_market
 from trading.risk import INCREASES
 from trading.transition import Change, transition
@@ -414,7 +414,7 @@ def _protection(
     market = facts.market
     if leg.leg not in INCREASES or market is None or market.rules.spot:
         return None, None
-    rests = leg.asking.order_type in (OrderType.LIMIT, OrderType.POST_ONLY)
+    rests = leg.asking.order_type in RESTING_TYPES
     same = facts.link.inst_id == signal.inst_id
     prices = attached(
         facts.link.protection,

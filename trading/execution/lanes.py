@@ -12,14 +12,13 @@ from django.db.models import Q
 
 from accounts.questions import Given, Question
 from accounts.rows import fetch
-from trading.enums import OrderState, OrderType
+from trading.enums import RESTING_TYPES, OrderState
 from trading.models import Order
 from trading.models.orders import OPEN_STATES
 from trading.outgoing import Outgoing, in_lanes_of, read_outgoing
 
 _NOT_YET = (OrderState.NEW, OrderState.READY)
 # What rests at the exchange has been sent and answered: it may rest for days, and holds nobody up.
-RESTING_TYPES = (OrderType.LIMIT, OrderType.POST_ONLY)
 _RESTING = Q(state__in=(OrderState.LIVE, OrderState.PARTIALLY_FILLED), order_type__in=RESTING_TYPES)
 NOTHING_KNOWN: Mapping[UUID, Outgoing] = MappingProxyType({})
 LANE_ORDER = ("lane_at", "signal_id", "leg_number", "slice_number")

@@ -25,6 +25,7 @@ from strategies.enums import StrategyStatus, SubscriptionStatus
 from trading.departing import Attempt, Marked
 from trading.endpoints import endpoint_of
 from trading.enums import (
+    RESTING_TYPES,
     EventSource,
     Leg,
     LimitKind,
@@ -36,7 +37,7 @@ from trading.enums import (
 )
 from trading.execution.clock import clock_of
 from trading.execution.flips import dropped, flat_after, is_late, tell_dropped
-from trading.execution.lanes import RESTING_TYPES, ready_heads
+from trading.execution.lanes import ready_heads
 from trading.faults import faultpoint
 from trading.guards import Guards, read_guards
 from trading.leases import db_now

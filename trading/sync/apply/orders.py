@@ -10,8 +10,7 @@ from functools import reduce
 from typing import Any
 
 from customers.models import ExchangeAccount
-from trading.actions import RESTING_TYPES
-from trading.enums import ActionKind, EventSource, OrderState, OrderType, Reason
+from trading.enums import RESTING_TYPES, ActionKind, EventSource, OrderState, OrderType, Reason
 from trading.exchange.types import OrderReport
 from trading.exchange.types import OrderState as ExchangeState
 from trading.models import Action, Order
