@@ -75,7 +75,7 @@ class NewSourceForm(ServiceForm):
         label=_("Secret address"),
         required=False,
         widget=UnfoldBooleanSwitchWidget,
-        help_text=_("For senders that cannot sign, such as TradingView: /hooks/t/<token>/."),
+        help_text=_("For senders that cannot sign, such as TradingView: /hooks/t/TOKEN/."),
     )
 
 

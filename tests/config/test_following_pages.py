@@ -147,3 +147,18 @@ def test_the_lists_show_the_highest_leverage(page: str, world: World, owner: Cli
     text = read(owner, reverse(f"admin:strategies_{page}_changelist"))
 
     assert "7.5" in text[text.index('id="result_list"') :]
+
+
+def test_a_repair_in_the_list_leads_to_where_it_is_decided(world: World, owner: Client) -> None:
+    with tenant_scope(world.tenant):
+        repairs = list(Repair.objects.all())
+
+    text = read(owner, reverse("admin:trading_repair_changelist"))
+
+    for repair in repairs:
+        assert reverse("admin:trading_repair_decide", args=(repair.pk,)) in text
+    assert "Select record" not in text
+
+
+def test_help_shows_the_whole_address_of_a_webhook(owner: Client) -> None:
+    assert "/hooks/t/TOKEN/" in read(owner, reverse("admin:signals_signalsource_add"))

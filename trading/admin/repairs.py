@@ -13,13 +13,13 @@ from django.db.models import Case, IntegerField, Value, When
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from unfold.views import ChangeList
 
 from accounts.admin_base import RecordAdmin
 from accounts.approvals import ApprovalError, approve, refuse
-from accounts.display import badge, moment, num
+from accounts.display import badge, moment, num, two
 from accounts.models import Approval
 from accounts.roles import Ability, may
 from accounts.stepup import is_fresh, redirect_to_step_up
@@ -89,6 +89,13 @@ class DecisionForm(forms.Form):
         field.choices = [*choices, (REJECT, _("Nothing: leave it as it is"))]
 
 
+class RepairList(ChangeList):  # type: ignore[misc]
+    """A row leads to where it is decided, not to its fields."""
+
+    def url_for_result(self, result: Any) -> str:
+        return reverse("admin:trading_repair_decide", args=(result.pk,))
+
+
 @admin.register(Repair)
 class RepairAdmin(RecordAdmin):
     live_streams = "positions"
@@ -98,7 +105,6 @@ class RepairAdmin(RecordAdmin):
         "holding", "customer", "kind_shown", "at_exchange", "by_ours", "wanted", "what",
         "state_shown", "found",
     )  # fmt: skip
-    list_display_links = None
     list_filter = ("state", "kind", "automatic")
     list_select_related = ("account__customer",)
     search_fields = ("inst_id", "account__customer__name", "account__label")
@@ -113,6 +119,9 @@ class RepairAdmin(RecordAdmin):
     def get_ordering(self, request: HttpRequest) -> Any:
         return ()
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return RepairList
+
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(partial(decide_page, self))
         place = path("<uuid:object_id>/decide/", view, name="trading_repair_decide")
@@ -120,10 +129,8 @@ class RepairAdmin(RecordAdmin):
 
     @admin.display(description=gettext_lazy("instrument"), ordering="inst_id")
     def holding(self, row: Repair) -> str:
-        url = reverse("admin:trading_repair_decide", args=(row.pk,))
-        side = "" if row.position_side == "net" else row.get_position_side_display()
-        return format_html(
-            '<span class="cd"><a class="link b5" href="{}">{}</a> {}</span>', url, row.inst_id, side
+        return two(
+            row.inst_id, "" if row.position_side == "net" else row.get_position_side_display()
         )
 
     @admin.display(description=gettext_lazy("customer"), ordering="account__customer__name")

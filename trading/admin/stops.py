@@ -63,7 +63,13 @@ class LossLimitAdmin(ServiceAdmin):
     ordering = ("scope", "period", "pk")
     autocomplete_fields = ("strategy", "customer", "account", "subscription")
     fieldsets = (
-        (_("Applies to"), {"fields": ("scope", "customer", "account", "strategy", "subscription")}),
+        (
+            _("Applies to"),
+            {
+                "description": _("Beside the scope, fill in only what it names."),
+                "fields": ("scope", "customer", "account", "strategy", "subscription"),
+            },
+        ),
         (_("Counts"), {"fields": (("measure", "period", "clock"), "starts_at")}),
         (_("At most"), {"fields": (("max_absolute", "max_relative"),)}),
         (_("When it is reached"), {"fields": ("action", "close_positions")}),
