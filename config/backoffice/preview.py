@@ -13,10 +13,12 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
+from accounts.display import figure
 from accounts.roles import Ability, may
 from customers.models import ExchangeAccount
 from signals.enums import Direction, Intent, LeaderMarginMode, QuantityMode
 from signals.models import Signal
+from strategies.enums import MarginMode
 from strategies.models import Strategy
 from trading.admin.number_words import told_numbers
 from trading.admin.states import decision_badge, side_mark
@@ -27,6 +29,7 @@ from trading.explaining.decisions import explain, instruction
 from trading.explaining.figures import exact
 
 MOST = 50
+_MARGIN = dict(MarginMode.choices)
 NEEDS_QUANTITY = frozenset({Intent.OPEN, Intent.ADD, Intent.REDUCE, Intent.FLIP, Intent.TARGET})
 PRICE: dict[str, Any] = {"required": False, "min_value": Decimal(0), "max_digits": 38}
 
@@ -173,7 +176,7 @@ def _told(one: Foreseen) -> dict[str, Any]:
 def _short(value: Any) -> Any:
     """A number without the zeros that its column ends with."""
     number = exact(value)
-    return value if number is None else f"{number.normalize():f}"
+    return value if number is None else figure(number)
 
 
 def _order(one: Foreseen, order: OrderDraft) -> dict[str, Any]:
@@ -185,5 +188,5 @@ def _order(one: Foreseen, order: OrderDraft) -> dict[str, Any]:
         "type": order.asking.order_type.label,
         "leverage": order.leverage,
         "keeps": order.keeps_leverage,
-        "margin_mode": order.margin_mode,
+        "margin_mode": _MARGIN.get(order.margin_mode, order.margin_mode),
     }

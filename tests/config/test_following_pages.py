@@ -13,6 +13,7 @@ from accounts.tenancy import tenant_scope
 from signals.models import LeaderAccount
 from strategies.enums import CloseType, SubscriptionStatus
 from strategies.models import Strategy, Subscription
+from tests import factories as make
 from tests.world import World, make_world
 from trading.models import ExternalOrder, Repair
 
@@ -162,3 +163,20 @@ def test_a_repair_in_the_list_leads_to_where_it_is_decided(world: World, owner: 
 
 def test_help_shows_the_whole_address_of_a_webhook(owner: Client) -> None:
     assert "/hooks/t/TOKEN/" in read(owner, reverse("admin:signals_signalsource_add"))
+
+
+def test_what_would_happen_shows_round_figures_in_full(world: World, owner: Client) -> None:
+    """With thousands, without exponents, the margin mode as a word."""
+    make.set_price("BTC-USDT-SWAP", 60_000)
+    typed = {
+        "strategy": world.strategies[0].pk, "instrument": "BTC-USDT-SWAP", "intent": "open",
+        "direction": "long", "quantity": "57.5", "mode": "contracts",
+    }  # fmt: skip
+
+    text = str(owner.post(reverse("admin:preview"), typed).content.decode())
+
+    assert "42.5" in text
+    assert re.search(r'<dd class="n">100</dd>', text), "the leader's position after"
+    assert "60,000" in text
+    assert "E+" not in text
+    assert " · Cross" in text
