@@ -31,7 +31,7 @@ from tests.api.calls import Programs
 from trading.models import Position
 from trading.protecting import protect_position
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 EXAMPLES = int(os.environ.get("API_EXAMPLES", "2000"))
 SEED = int(os.environ.get("API_SEED", "20261125"))

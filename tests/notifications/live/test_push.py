@@ -43,7 +43,7 @@ def check(measured: dict[str, Any]) -> None:
     assert measured["commit_to_frame_ms"]["p99"] < 5000
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_readers_have_no_gap_and_who_never_reads_is_closed() -> None:
     check(push("embedded"))
 
