@@ -25,6 +25,7 @@ from notifications.tasks import tell_people
 from signals import ports
 from signals.events import (
     leader_account_changed,
+    leader_stops_changed,
     signal_accepted,
     signal_held,
     signal_refused,
@@ -72,6 +73,7 @@ def connect() -> None:
     tenant_created.connect(give_sources, dispatch_uid="give_sources")
     exchange_account_changed.connect(verify, dispatch_uid="verify")
     leader_account_changed.connect(verify_leader, dispatch_uid="verify_leader")
+    leader_stops_changed.connect(follow_stops, dispatch_uid="follow_stops")
     signal_accepted.connect(copy, dispatch_uid="copy")
     account_touched.connect(read_again, dispatch_uid="read_again")
     orders_finished.connect(go_on, dispatch_uid="go_on")
@@ -105,6 +107,11 @@ def verify(account_id: int, **_: Any) -> None:
 def verify_leader(leader_id: int, **_: Any) -> None:
     """A leader's saved key is checked at the exchange."""
     nudge(tasks.verify_leader, leader_id)
+
+
+def follow_stops(leader_id: int, **_: Any) -> None:
+    """A leader moved its stops: followers that mirror them do the same."""
+    nudge(tasks.follow_stops, leader_id)
 
 
 def read_again(account_id: int, **_: Any) -> None:

@@ -40,12 +40,22 @@ def attached(
     at the same price. Ratios are measured from `entry`: without one, or without the leverage
     that a ratio of the margin needs, they attach nothing.
     """
-    profit, loss = mirrored if terms.mirror else (None, None)
-    if reverses:
-        profit, loss = loss, profit
     own = own_prices(terms, rising=rising, entry=entry, leverage=leverage)
-    profits = [price for price in (profit, own.take_profit) if price is not None]
-    losses = [price for price in (loss, own.stop_loss) if price is not None]
+    if not terms.mirror:
+        return own
+    return nearer(turned(mirrored, reverses=reverses), own, rising=rising)
+
+
+def turned(mirrored: tuple[Decimal | None, Decimal | None], *, reverses: bool) -> Attached:
+    """The leader's (take profit, stop loss) as those of the follower's side."""
+    profit, loss = mirrored
+    return Attached(loss, profit) if reverses else Attached(profit, loss)
+
+
+def nearer(leaders: Attached, own: Attached, *, rising: bool) -> Attached:
+    """Of each price the one that the market reaches first."""
+    profits = [p for p in (leaders.take_profit, own.take_profit) if p is not None]
+    losses = [p for p in (leaders.stop_loss, own.stop_loss) if p is not None]
     lowest, highest = (min, max) if rising else (max, min)
     return Attached(lowest(profits, default=None), highest(losses, default=None))
 

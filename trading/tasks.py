@@ -46,6 +46,7 @@ from trading.pace import pace
 from trading.paper import ensure_opened
 from trading.stops.losses import watch_losses as losses_of_all
 from trading.stops.margin import watch_margins as margins_of_all
+from trading.stops.mirroring import leaders_followed, mirror_stops
 from trading.sync.leaders.linking import find_unkept, forget_old_trades
 from trading.sync.listing import watch_delistings
 from trading.sync.maintenance import watch_markets as watch_announcements
@@ -201,6 +202,26 @@ def watch_losses() -> None:
 def watch_margins() -> None:
     """Is anybody's position near its liquidation?"""
     margins_of_all()
+
+
+@shared_task
+def follow_stops(leader_id: int) -> None:
+    """A leader moved its stops: followers that mirror them do, at once.
+
+    Twice, for one that is taken away to be replaced is replaced when it is gone.
+    """
+    if mirror_stops(leader_id):
+        act()
+        if mirror_stops(leader_id):
+            act()
+
+
+@shared_task
+@single_flight("follow_stops", WATCH_S)
+def follow_all_stops() -> None:
+    """The same for every leader, for a nudge that was lost and for what has settled since."""
+    for leader_id in leaders_followed():
+        _without_stopping(partial(follow_stops, leader_id), f"the stops of leader {leader_id}")
 
 
 @shared_task

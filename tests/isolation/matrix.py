@@ -174,6 +174,8 @@ TASKS: Final = {
     "trading.tasks.watch_losses": "all: each desk is looked at in its own scope",
     "trading.tasks.watch_margins": "all: each position is told in the scope of its own desk",
     "trading.tasks.watch_waiting_orders": "all: finds waiting orders, then works by row",
+    "trading.tasks.follow_stops": "ids: the leader's desk, read from the leader account",
+    "trading.tasks.follow_all_stops": "all: finds leaders, each is followed in its own desk",
     "trading.tasks.watch_leaders": "all: finds leaders of every desk, then works by row",
     "trading.tasks.watch_markets": "all: what a market announces concerns every desk in it",
     "trading.tasks.warm_up": "all: reads which markets are in use",

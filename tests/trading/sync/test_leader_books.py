@@ -20,9 +20,9 @@ from signals.enums import (
     SourceKind,
     SourceStatus,
 )
-from signals.models import LeaderAccount, LeaderPosition, Signal, SignalSource
+from signals.models import LeaderAccount, LeaderHolding, LeaderPosition, Signal, SignalSource
 from tests.factories import make_instrument, make_source
-from tests.trading.sync.leaders import fresh, holdings, positions, signals_of, told
+from tests.trading.sync.leaders import fresh, holdings, positions, signals_of, stops, told
 from tests.trading.sync.rows import BTC, balance, position
 from tests.trading.sync.rows import fill as fill_report
 from trading.copying import copy_source
@@ -362,6 +362,25 @@ def test_what_it_has_more_than_is_known_is_told_once_with_its_own_time() -> None
 
     assert told(leader) == [("open", "long", "3"), ("target", "long", "5")]
     assert signals_of(leader)[-1].signal_at == exchange.fills[-1].filled_at
+
+
+def test_a_reading_that_tells_no_stops_does_not_say_that_there_are_none() -> None:
+    exchange = Exchange()
+    leader = begun(exchange)
+    hear(leader, exchange.trades(3))
+    with tenant_scope(leader.tenant_id):
+        LeaderHolding.objects.filter(leader=leader).update(stop_loss=59_000)
+    vanish(exchange, 5)
+    evidence = Evidence()
+    read(leader, exchange.reading(), evidence)
+    for seen in evidence.seen.values():
+        seen.since -= timedelta(seconds=6)
+    read(leader, exchange.reading(), evidence)
+    assert holdings(leader) == {("long", "cross"): Decimal(5)}
+    assert stops(leader) == (None, 59_000)
+
+    read(leader, exchange.reading(algos=()))
+    assert stops(leader) == (None, None)
 
 
 def test_a_position_that_turned_unheard_is_closed_before_the_other_is_opened() -> None:

@@ -122,7 +122,7 @@ def _begin(
     """What the leader holds already is its own affair."""
     book = read_book(leader)
     for place in book.held.keys() | theirs.keys():
-        book.put(place, theirs.get(place, Held()))
+        book.put(place, _as_read(book, place, theirs))
     for inst_id, direction in _sides(book):
         quantity, entry = book.total(inst_id, direction), book.entry(inst_id, direction)
         record_position(leader.source, inst_id, direction, quantity, entry, now)
@@ -178,7 +178,7 @@ def _follow(
     inst_id, direction = difference.inst_id, difference.direction
     places = book.places(inst_id, direction)
     for place in places:
-        book.put(place, theirs.get(place, Held()))
+        book.put(place, _as_read(book, place, theirs))
     held = [theirs[place] for place in places if place in theirs]
     mode = next((place.margin_mode for place in places if place in theirs), None)
     dated = [each.traded_at for each in held if each.traded_at is not None]
@@ -219,6 +219,14 @@ def _agree(
             leverage=real.leverage or held.leverage,
         )
         book.put(place, known)
+
+
+def _as_read(book: Book, place: Place, theirs: Mapping[Place, Held]) -> Held:
+    """Stops are read apart: a reading without them must not seem to say that there are none."""
+    real, before = theirs.get(place), book.of(place)
+    if real is None:
+        return Held()
+    return replace(real, take_profit=before.take_profit, stop_loss=before.stop_loss)
 
 
 def _all(book: Book, theirs: Mapping[Place, Held]) -> Iterable[Place]:
