@@ -42,10 +42,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Leaders:
-    """What the leader has on one side of an instrument, and since when nothing changed there."""
+    """What the leader has on one side of an instrument, and since when nothing changed there.
+
+    `is_settled`: so long ago that what is gone is neither triggered nor on its way.
+    """
 
     prices: Attached
     changed_at: datetime
+    is_settled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,7 @@ def _change(row: Protection, follower: _Follower) -> int:
         follower.prices(), _own(row, follower), follower.tick, rising=follower.rising
     )
     leaders = follower.leaders
-    step = todo(kept, wanted, is_settled=db_now() - leaders.changed_at >= GONE_FOR)
+    step = todo(kept, wanted, is_settled=leaders.is_settled)
     mark = follower.position.mark_price
     if step is Todo.NOTHING or not is_ahead(wanted, mark, rising=follower.rising):
         return 0
@@ -275,11 +279,12 @@ def _held_by(leader: LeaderAccount) -> dict[tuple[str, Direction], _Leaders]:
     rows: dict[tuple[str, Direction], list[LeaderHolding]] = defaultdict(list)
     for row in LeaderHolding.objects.filter(leader=leader, quantity__gt=0):
         rows[row.inst_id, Direction(row.direction)].append(row)
-    found = {}
+    found, now = {}, db_now()
     for place, held in rows.items():
         prices = agreed(Attached(row.take_profit, row.stop_loss) for row in held)
         if prices is not None:
-            found[place] = _Leaders(prices, max(row.updated_at for row in held))
+            changed_at = max(row.updated_at for row in held)
+            found[place] = _Leaders(prices, changed_at, now - changed_at >= GONE_FOR)
     return found
 
 
