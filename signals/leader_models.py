@@ -130,6 +130,8 @@ class LeaderHolding(TenantModel):
     leverage = ExactDecimalField(_("leverage"), null=True)
     take_profit = ExactDecimalField(_("take profit"), null=True)
     stop_loss = ExactDecimalField(_("stop loss"), null=True)
+    # Neither is for a part of what is held only: then followers may have them for all of theirs.
+    stops_for_all = models.BooleanField(default=False, editable=False)
     traded_at = models.DateTimeField(_("last traded"), null=True)
     updated_at = models.DateTimeField(_("changed"))
 

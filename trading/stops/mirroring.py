@@ -275,14 +275,14 @@ def _followers(leader: LeaderAccount) -> list[_Follower]:
 
 
 def _held_by(leader: LeaderAccount) -> dict[tuple[str, Direction], _Leaders]:
-    """Where it holds something, and its margin modes do not contradict each other."""
+    """Where it holds something with stops for all of it, the same in both margin modes."""
     rows: dict[tuple[str, Direction], list[LeaderHolding]] = defaultdict(list)
     for row in LeaderHolding.objects.filter(leader=leader, quantity__gt=0):
         rows[row.inst_id, Direction(row.direction)].append(row)
     found, now = {}, db_now()
     for place, held in rows.items():
         prices = agreed(Attached(row.take_profit, row.stop_loss) for row in held)
-        if prices is not None:
+        if prices is not None and all(row.stops_for_all for row in held):
             changed_at = max(row.updated_at for row in held)
             found[place] = _Leaders(prices, changed_at, now - changed_at >= GONE_FOR)
     return found

@@ -45,7 +45,7 @@ def leader(bench: Bench) -> LeaderAccount:
 
 def has(leader: LeaderAccount, profit: int | None, loss: int | None, **more: Any) -> None:
     """What the leader has on its position by now, for longer than a removal must stand."""
-    columns = {"quantity": D(100), "take_profit": profit, "stop_loss": loss}
+    columns = {"quantity": D(100), "stops_for_all": True, "take_profit": profit, "stop_loss": loss}
     columns["updated_at"] = timezone.now() - more.pop("ago", timedelta(seconds=10))
     with tenant_scope(leader.tenant_id):
         LeaderHolding.objects.update_or_create(
@@ -234,7 +234,9 @@ def test_what_a_person_moved_stays(bench: Bench, leader: LeaderAccount) -> None:
     assert there(link) == [(None, D(58_500))]
 
 
-@pytest.mark.parametrize("why", ["link paused", "account paused", "two modes", "leader flat"])
+@pytest.mark.parametrize(
+    "why", ["link paused", "account paused", "two modes", "for a part", "leader flat"]
+)
 def test_who_is_left_alone(bench: Bench, leader: LeaderAccount, why: str) -> None:
     link = bench.follower()
     open_all(bench, [link], stop_loss=D(59_000))
@@ -246,6 +248,8 @@ def test_who_is_left_alone(bench: Bench, leader: LeaderAccount, why: str) -> Non
         put(link.account, status="paused")
     elif why == "two modes":
         has(leader, None, 58_000, margin_mode="isolated")
+    elif why == "for a part":
+        has(leader, None, 59_500, stops_for_all=False)
     else:
         has(leader, None, None, quantity=D(0))
 

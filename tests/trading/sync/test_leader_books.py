@@ -26,7 +26,16 @@ from tests.trading.sync.leaders import fresh, holdings, positions, signals_of, s
 from tests.trading.sync.rows import BTC, balance, position
 from tests.trading.sync.rows import fill as fill_report
 from trading.copying import copy_source
-from trading.exchange.types import FillReport, PositionReport, Side
+from trading.exchange.algos import AlgoReport, AlgoState, AlgoType
+from trading.exchange.protection import Trigger
+from trading.exchange.types import (
+    FillReport,
+    InstrumentType,
+    MarginMode,
+    PositionReport,
+    PositionSide,
+    Side,
+)
 from trading.sync.leaders.evidence import Evidence
 from trading.sync.leaders.moves import Trade
 from trading.sync.leaders.reading import Reading
@@ -381,6 +390,62 @@ def test_a_reading_that_tells_no_stops_does_not_say_that_there_are_none() -> Non
 
     read(leader, exchange.reading(algos=()))
     assert stops(leader) == (None, None)
+
+
+def stop(size: int | None, loss: int, profit: int | None = None) -> AlgoReport:
+    return AlgoReport(
+        inst_id=BTC,
+        inst_type=InstrumentType.SWAP,
+        client_algo_id="",
+        exchange_algo_id="1",
+        algo_type=AlgoType.CONDITIONAL,
+        state=AlgoState.LIVE,
+        side=Side.SELL,
+        position_side=PositionSide.NET,
+        margin_mode=MarginMode.CROSS,
+        quantity=None if size is None else Decimal(size),
+        take_profit=None if profit is None else Trigger(Decimal(profit)),
+        stop_loss=Trigger(Decimal(loss)),
+        reduce_only=True,
+        exchange_order_ids=(),
+        actual_side="",
+        actual_quantity=Decimal(0),
+        actual_price=None,
+        fail_code="",
+        created_at=timezone.now(),
+        updated_at=None,
+        triggered_at=None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("algos", "for_all"),
+    [
+        ((), True),
+        ((stop(None, 59_000),), True),
+        ((stop(3, 59_000),), True),
+        ((stop(2, 59_000), stop(1, 59_000)), True),
+        ((stop(2, 59_000),), False),
+        ((stop(2, 59_000), stop(1, 58_000)), False),
+        ((stop(3, 59_000), stop(1, 59_000, 61_000)), False),
+    ],
+)
+def test_only_stops_for_the_whole_position_count_for_followers(
+    algos: tuple[AlgoReport, ...], for_all: bool
+) -> None:
+    exchange = Exchange()
+    leader = begun(exchange)
+    hear(leader, exchange.trades(3))
+
+    read(leader, exchange.reading(algos=algos))
+
+    with tenant_scope(leader.tenant_id):
+        (row,) = LeaderHolding.objects.filter(leader=leader, quantity__gt=0)
+        assert row.stops_for_all is for_all
+    hear(leader, exchange.trades(1))
+    with tenant_scope(leader.tenant_id):
+        row.refresh_from_db()
+        assert (row.quantity, row.stops_for_all) == (4, False)
 
 
 def test_a_position_that_turned_unheard_is_closed_before_the_other_is_opened() -> None:

@@ -12,10 +12,10 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import AuditEntry
-from accounts.tenancy import tenant_scope
+from accounts.tenancy import all_tenants, tenant_scope
 from customers.enums import KeyStatus
 from signals.enums import LeaderLink, SourceKind
-from signals.models import LeaderAccount
+from signals.models import LeaderAccount, LeaderHolding
 from tests.factories import make_instrument, make_source
 from tests.trading.sync.leaders import (
     disturbed,
@@ -290,9 +290,15 @@ def test_the_leaders_stops_are_written_beside_what_they_protect(venue: Venue) ->
         trade(venue, leader, "buy", 3, protection=(70_000, 50_000))
         until(lambda: told(leader))
         until(lambda: stops(leader) == (70_000, 50_000), 60)
+        until(lambda: are_for_all(leader), 60)
 
     first = signals_of(leader)[0]
     assert (first.take_profit, first.stop_loss) == (70_000, 50_000)
+
+
+def are_for_all(leader: LeaderAccount) -> bool:
+    with all_tenants("the test looks on"):
+        return bool(LeaderHolding.objects.get(leader=leader, quantity__gt=0).stops_for_all)
 
 
 def test_copies_on_one_host_share_what_the_exchange_allows_to_its_address() -> None:

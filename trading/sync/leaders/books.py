@@ -42,6 +42,7 @@ def read_book(leader: LeaderAccount, inst_ids: Collection[str] | None = None) ->
             row.take_profit,
             row.stop_loss,
             row.traded_at,
+            row.stops_for_all,
         )
         for row in rows
     }
@@ -63,6 +64,7 @@ def write_book(leader: LeaderAccount, book: Book, now: datetime) -> None:
                 "leverage": held.leverage,
                 "take_profit": held.take_profit,
                 "stop_loss": held.stop_loss,
+                "stops_for_all": held.stops_for_all,
                 "traded_at": held.traded_at,
                 "updated_at": now,
             },

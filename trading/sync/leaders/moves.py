@@ -33,6 +33,8 @@ class Held:
     take_profit: Decimal | None = None
     stop_loss: Decimal | None = None
     traded_at: datetime | None = None
+    # A reading saw that they are for all of it, not for a part. Any trade puts that in doubt.
+    stops_for_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,9 @@ class Book:
         if left == 0:
             self.put(place, Held(leverage=held.leverage, traded_at=fill.filled_at))
         else:
-            self.put(place, replace(held, quantity=left, traded_at=fill.filled_at))
+            self.put(
+                place, replace(held, quantity=left, stops_for_all=False, traded_at=fill.filled_at)
+            )
 
     def _open(self, place: Place, quantity: Decimal, trade: Trade) -> None:
         held, fill = self.of(place), trade.fill
@@ -171,6 +175,7 @@ class Book:
                 leverage=trade.leverage or held.leverage,
                 take_profit=trade.take_profit or held.take_profit,
                 stop_loss=trade.stop_loss or held.stop_loss,
+                stops_for_all=False,
                 traded_at=fill.filled_at,
             ),
         )
