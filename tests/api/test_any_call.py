@@ -6,6 +6,7 @@ real rows most of the time, so that the calls reach what lies behind the reading
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 from collections import Counter, defaultdict
@@ -47,7 +48,9 @@ PLAUSIBLE: dict[str, Any] = {
     "follow_ratio": "0.5",
     "fixed_notional": "100",
     "max_leverage": "3",
+    "leader_equity": "100000",
 }
+_numbers = itertools.count(1)
 CHECKS = [
     not_a_server_error,
     checks.status_code_conformance,
@@ -143,6 +146,9 @@ def furnished(case: Any, known: dict[str, str]) -> Any:
         body.pop("customer_id", None)
     if "intent" in body:
         body["quantity"] = PLAUSIBLE["quantity"]  # optional in the document: a close needs none
+        body["direction"] = "long"  # the stop loss is below
+    if "source_id" in body and "instrument" in body:
+        body["id"] = f"call-{next(_numbers)}"  # one of id and time is needed
     if "position_side" in body:
         body.pop("quantity", None)  # a plain number there: all that is held
     body.pop("time", None)
