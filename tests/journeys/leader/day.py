@@ -78,10 +78,12 @@ class Day:
         self.followed()
 
     def _ends_the_day(self) -> None:
-        """Flat in one, still holding the other: limit copiers keep nothing resting there."""
+        """Reduced in one, flat in the other, where limit copiers keep nothing resting, and opened
+        anew there: at the end everybody who can follows."""
         self.trade(ETH, "buy", "300")
         self.trade(ETH, "sell", "180")
         self.trade(BTC, "sell", "11.11")
+        self.trade(ETH, "buy", "150")
 
     def price(self, inst_id: str, price: str) -> None:
         self.stage.control("POST", "/prices", **{inst_id: price})

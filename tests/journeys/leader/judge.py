@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Where = tuple[int, str]  # account, instrument
 ZERO = Decimal(0)
 READ_S = 90
+ENOUGH = 0.6
 
 
 def standing(stage: Stage, crowd: Crowd) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
@@ -51,6 +52,9 @@ def judge(stage: Stage, crowd: Crowd) -> None:
         if x and t and (x > 0) != (t > 0):
             stage.breaks("on the wrong side", (*key, x, t))
     _judge_decisions(stage, crowd)
+    holders = {account for (account, _), quantity in held.items() if quantity}
+    if len(holders) < len(crowd.keys) * ENOUGH:
+        stage.breaks("hardly anybody follows in the end", f"{len(holders)} of {len(crowd.keys)}")
     stage.notes |= {
         "leader": {inst_id: f"{quantity:f}" for inst_id, quantity in there.items()},
         "positions": sum(1 for quantity in held.values() if quantity),
