@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
 
@@ -15,7 +16,7 @@ _TOGETHER = 200
 _LAST_WORDS_S = 1.5
 
 
-class PrivateFeed:
+class PrivateFeed(ABC):
     """What feeds of one socket have in common; `start` of each begins its tasks."""
 
     def __init__(self, sockets: SocketPool, threads: DatabaseThreads) -> None:
@@ -44,9 +45,9 @@ class PrivateFeed:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    @abstractmethod
     def _still_writes(self) -> bool:
         """Would what waits be written down, were it given the time?"""
-        raise NotImplementedError
 
     def _next_news(self) -> list[StreamEvent]:
         """The oldest of what waits. It waits until it is `_forget`-ed."""
