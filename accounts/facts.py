@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django.db import models
-from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from accounts import display
 from accounts.fields import EncryptedTextField
+from accounts.structures import readable
 
 
 def facts(row: models.Model) -> list[tuple[str, Any]]:
@@ -34,6 +33,8 @@ def shown(row: models.Model, field: Any) -> Any:
         return _link(row, field, value)
     if field.choices:
         return getattr(row, f"get_{field.name}_display")()
+    if isinstance(value, (dict, list)):
+        return readable(value, row._meta.label_lower)
     return _plain(value)
 
 
@@ -45,9 +46,6 @@ def _plain(value: Any) -> Any:
             return display.figure(value)
         case datetime():
             return display.exact_time(value)
-        case dict() | list():
-            text = json.dumps(value, indent=1, ensure_ascii=False, default=str)
-            return format_html('<pre class="json">{}</pre>', text) if value else display.DASH
     return value
 
 

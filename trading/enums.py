@@ -56,6 +56,16 @@ class OrderState(TextChoices):
     MANUAL = "manual", _("Needs a person")
 
 
+class ExternalState(TextChoices):
+    """States of an order that is not ours, in the exchange's own words."""
+
+    LIVE = "live", pgettext_lazy("order", "Live")
+    PARTIALLY_FILLED = "partially_filled", _("Partly filled")
+    FILLED = "filled", _("Filled")
+    CANCELED = "canceled", _("Canceled")
+    MMP_CANCELED = "mmp_canceled", _("Canceled by market maker protection")
+
+
 FINAL_STATES = frozenset(
     {
         OrderState.FILLED,

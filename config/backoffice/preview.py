@@ -13,7 +13,6 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
-from accounts.display import figure
 from accounts.roles import Ability, may
 from customers.models import ExchangeAccount
 from signals.enums import Direction, Intent, LeaderMarginMode, QuantityMode
@@ -26,7 +25,6 @@ from trading.copying.drafts import OrderDraft
 from trading.copying.foreseeing import Foreseen, foresee
 from trading.copying.imagined import COUNTED_IN, Typed, as_if_now, typed_signal
 from trading.explaining.decisions import explain, instruction
-from trading.explaining.figures import exact
 
 MOST = 50
 _MARGIN = dict(MarginMode.choices)
@@ -37,7 +35,9 @@ PRICE: dict[str, Any] = {"required": False, "min_value": Decimal(0), "max_digits
 class PreviewForm(forms.Form):
     """A signal by its id, or else as it is typed."""
 
-    strategy = forms.ModelChoiceField(label=_("Strategy"), queryset=Strategy.objects.none())
+    strategy = forms.ModelChoiceField(
+        label=_("Strategy"), queryset=Strategy.objects.none(), empty_label=_("Choose a strategy")
+    )
     account = forms.ModelChoiceField(
         label=_("Account"),
         queryset=ExchangeAccount.objects.none(),
@@ -110,13 +110,28 @@ def page(request: HttpRequest) -> HttpResponse:
     """Show the form, and for a valid one what would become of the signal."""
     if not may(request, Ability.VIEW_DESK):
         raise PermissionDenied
-    known = {name: request.GET.get(name) for name in ("strategy", "account", "signal")}
+    known: dict[str, Any] = {
+        name: request.GET.get(name) for name in ("strategy", "account", "signal")
+    }
     usual = {"instrument": "BTC-USDT-SWAP", "mode": QuantityMode.CONTRACTS}
+    if known["signal"] and not known["strategy"]:
+        known["strategy"] = _listening(known["signal"])
     form = PreviewForm(request.POST or None, initial=usual | known)
     context = {**admin.site.each_context(request), "title": _("What would happen"), "form": form}
     if form.is_valid():
         context |= _foreseen(form.cleaned_data)
     return TemplateResponse(request, "admin/preview.html", context)
+
+
+def _listening(signal_id: str) -> int | None:
+    """The strategy that listens to the signal's source, where it is the only one."""
+    try:
+        wanted = uuid.UUID(signal_id)
+    except ValueError:
+        return None
+    source = Signal.objects.filter(pk=wanted).values("source")
+    listening = list(Strategy.objects.filter(sources__in=source).values_list("pk", flat=True)[:2])
+    return listening[0] if len(listening) == 1 else None
 
 
 def _foreseen(given: dict[str, Any]) -> dict[str, Any]:
@@ -168,15 +183,9 @@ def _told(one: Foreseen) -> dict[str, Any]:
         "badge": decision_badge(decision.outcome, decision.reason),
         "reason": decision.reason,
         "words": explain(decision),
-        "numbers": [(name, _short(value)) for name, value in told_numbers(decision.numbers)],
+        "numbers": told_numbers(decision.numbers),
         "orders": [_order(one, order) for order in one.draft.orders],
     }
-
-
-def _short(value: Any) -> Any:
-    """A number without the zeros that its column ends with."""
-    number = exact(value)
-    return value if number is None else figure(number)
 
 
 def _order(one: Foreseen, order: OrderDraft) -> dict[str, Any]:

@@ -121,7 +121,8 @@ def test_what_is_known_about_a_repair_is_in_words(world: World, owner: Client) -
 
     assert "12,345.5" in text
     assert "−3" in text
-    assert "mmp_canceled" in text
+    assert "canceled by market maker protection" in text
+    assert "mmp_canceled" not in text
     others_part = text[text.index("Orders that are not ours") :]
     assert "Sell" in others_part[: others_part.index("</section>")]
 

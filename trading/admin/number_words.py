@@ -7,8 +7,11 @@ from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
+from accounts.display import figure
+from accounts.structures import name_parts
 from strategies.enums import SizingMode
 from trading.enums import Leg, LimitKind, Reason
+from trading.explaining.figures import exact
 
 NAMES: Final[Mapping[str, Any]] = {
     **{kind.value: kind.label for kind in LimitKind},
@@ -66,8 +69,15 @@ def _name(key: str) -> str:
 
 
 def _value(value: Any) -> Any:
+    """A word for what has one; figures as on every other page."""
     if value in SizingMode.values:
         return SizingMode(value).label
     if value == "yes":
         return _("Yes")
-    return Reason(value).label if value in Reason.values else value
+    if value in Reason.values:
+        return Reason(value).label
+    number = exact(value)
+    return value if number is None else figure(number)
+
+
+name_parts("trading.decision", _name, lambda _key, value: _value(value))

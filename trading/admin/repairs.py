@@ -23,9 +23,11 @@ from accounts.display import badge, moment, num, two
 from accounts.models import Approval
 from accounts.roles import Ability, may
 from accounts.stepup import is_fresh, redirect_to_step_up
+from accounts.structures import name_parts
+from strategies.enums import SubscriptionStatus
 from trading.admin.asking import REASON_LETTERS
-from trading.admin.states import ORDER_WORDS, order_badge, side_mark, whose
-from trading.enums import DriftClass, RepairAction, RepairState
+from trading.admin.states import external_badge, order_badge, side_mark, whose
+from trading.enums import DriftClass, PositionSide, RepairAction, RepairState
 from trading.execution.deciding_repairs import (
     ask_to_approve,
     choices_of,
@@ -60,6 +62,43 @@ STATES = {
 _OPEN_FIRST = Case(
     When(open_key__isnull=False, then=Value(0)), default=Value(1), output_field=IntegerField()
 )
+
+
+PARTS = {
+    "accepted": gettext_lazy("Accepted as the customer's own"),
+    "begun_at": gettext_lazy("Followed since"),
+    "class": gettext_lazy("Class"),
+    "exchange": gettext_lazy("At OKX"),
+    "exchange_order_id": gettext_lazy("OKX order id"),
+    "explained": gettext_lazy("Explained by orders that we know of"),
+    "external": gettext_lazy("By orders that are not ours"),
+    "inst_id": gettext_lazy("Instrument"),
+    "leader": gettext_lazy("Leader holds"),
+    "leader_entry": gettext_lazy("Leader's average entry"),
+    "link_was": gettext_lazy("Subscription before"),
+    "orders": gettext_lazy("Closed by hand"),
+    "ours": gettext_lazy("By our orders"),
+    "position_side": gettext_lazy("Position side"),
+    "quantity": gettext_lazy("Contracts"),
+    "readings": gettext_lazy("Readings that say the same"),
+    "target": gettext_lazy("Target"),
+    "too_many": gettext_lazy("Repaired by itself twice within an hour"),
+    "why": gettext_lazy("Why"),
+}
+
+
+def part_word(key: str, value: Any) -> Any:
+    """The word for what is kept by its code."""
+    words: dict[str, Any] = {
+        "class": dict(DriftClass.choices),
+        "link_was": dict(SubscriptionStatus.choices),
+        "position_side": dict(PositionSide.choices),
+    }
+    return words.get(key, {}).get(value)
+
+
+for _label in ("trading.repair", "trading.reconcilerun"):
+    name_parts(_label, PARTS, part_word)
 
 
 def drift_badge(kind: str) -> Any:
@@ -102,8 +141,8 @@ class RepairAdmin(RecordAdmin):
     allowed_lookups = ("account", "account__customer", "inst_id")
 
     list_display = (
-        "holding", "customer", "kind_shown", "at_exchange", "by_ours", "wanted", "what",
-        "state_shown", "found",
+        "holding", "customer", "kind_shown", "at_exchange", "by_ours", "wanted", "state_shown",
+        "found",
     )  # fmt: skip
     list_filter = ("state", "kind", "automatic")
     list_select_related = ("account__customer",)
@@ -153,13 +192,10 @@ class RepairAdmin(RecordAdmin):
     def wanted(self, row: Repair) -> str:
         return num(row.target)
 
-    @admin.display(description=gettext_lazy("what is to be done"))
-    def what(self, row: Repair) -> str:
-        return str(row.get_action_display())
-
     @admin.display(description=gettext_lazy("state"), ordering="state")
-    def state_shown(self, row: Repair) -> Any:
-        return state_badge(row.state)
+    def state_shown(self, row: Repair) -> str:
+        """With what is to be done, or was."""
+        return two(state_badge(row.state), row.get_action_display())
 
     @admin.display(description=gettext_lazy("found"), ordering="created_at")
     def found(self, row: Repair) -> str:
@@ -213,10 +249,7 @@ def evidence(repair: Repair) -> dict[str, Any]:
         "lately": [
             (o, side_mark(o.side, o.position_side), order_badge(o.state)) for o in orders[:8]
         ],
-        "external": [
-            (o, side_mark(o.side), order_badge(o.state) if o.state in ORDER_WORDS else o.state)
-            for o in external[:8]
-        ],
+        "external": [(o, side_mark(o.side), external_badge(o.state)) for o in external[:8]],
         **_numbers(repair.evidence),
         "positions": list(Position.objects.filter(account=account, **place)),
         "read": ReconcileRun.objects.filter(account=account).order_by("-started_at").first(),

@@ -19,7 +19,7 @@ from accounts.approvals import ApprovalError, approve, refuse
 from accounts.models import Approval
 from accounts.roles import Ability, may
 from accounts.stepup import is_fresh, redirect_to_step_up
-from trading.admin.states import order_badge, side_mark
+from trading.admin.states import external_badge, order_badge, side_mark
 from trading.enums import FINAL_STATES, OrderState
 from trading.execution.settling import (
     NOT_PLACED,
@@ -140,7 +140,10 @@ def evidence(order: Order) -> dict[str, Any]:
         "drift": drift,
         "positions": list(Position.objects.filter(account=order.account, inst_id=order.inst_id)),
         "read": ReconcileRun.objects.filter(account=order.account).order_by("-started_at").first(),
-        "candidates": list(_candidates(order)),
+        "candidates": [
+            (found, side_mark(found.side), external_badge(found.state))
+            for found in _candidates(order)
+        ],
         "wishes": list(
             Settlement.objects.filter(order=order).select_related("asked_by").order_by("-asked_at")
         ),

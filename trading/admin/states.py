@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.display import badge, link_to, two
 from customers.enums import SIMULATED_MARKETS
 from customers.models import ExchangeAccount
-from trading.enums import DecisionOutcome, OrderState, Reason, TradingMode
+from trading.enums import DecisionOutcome, ExternalState, OrderState, Reason, TradingMode
 
 _S = OrderState
 
@@ -43,6 +43,15 @@ def order_badge(state: str) -> SafeString:
     kind, icon, word = ORDER_WORDS[state]
     internal = str(OrderState(state).label).lower()
     return badge(kind, icon, word, "" if internal == str(word).lower() else internal)
+
+
+def external_badge(state: str) -> SafeString:
+    """The state of an order that is not ours, as the exchange tells it."""
+    word = ExternalState(state).label if state in ExternalState.values else state
+    known = _S.CANCELED.value if state == ExternalState.MMP_CANCELED else state
+    kind, icon, shown = ORDER_WORDS.get(known, ("idle", "help", word))
+    internal = str(word).lower()
+    return badge(kind, icon, shown, "" if internal == str(shown).lower() else internal)
 
 
 def order_kind(state: str) -> str:

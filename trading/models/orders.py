@@ -25,6 +25,7 @@ from trading.enums import (
     FINAL_STATES,
     AttemptOutcome,
     EventSource,
+    ExternalState,
     Leg,
     OrderCause,
     OrderState,
@@ -57,6 +58,10 @@ def loose_key(
         null=null,
         related_name=related,
     )
+
+
+# What is traded on spot has none: the exchange calls it cash.
+MARGIN_MODES = [*MarginMode.choices, ("cash", _("Cash"))]
 
 
 class OrderQuerySet(TenantQuerySet["Order"]):
@@ -105,9 +110,7 @@ class Order(PartitionedTenantModel):
     position_side = models.CharField(_("position side"), max_length=8, choices=PositionSide)
     reduce_only = models.BooleanField(_("reduce-only"), default=False)
     order_type = models.CharField(_("type"), max_length=16, choices=OrderType)
-    margin_mode = models.CharField(
-        _("margin mode"), max_length=16, choices=[*MarginMode.choices, ("cash", _("Cash"))]
-    )
+    margin_mode = models.CharField(_("margin mode"), max_length=16, choices=MARGIN_MODES)
     leverage = ExactDecimalField(_("leverage"), null=True)
     keeps_leverage = models.BooleanField(
         _("keeps the leverage"),
@@ -332,10 +335,10 @@ class ExternalOrder(TenantModel):
     client_order_id = models.CharField(_("client order id"), max_length=32, blank=True)
     foreign_deployment = models.BooleanField(_("from another Copydesk"), default=False)
     inst_id = models.CharField(_("instrument"), max_length=40)
-    side = models.CharField(_("side"), max_length=8)
+    side = models.CharField(_("side"), max_length=8, choices=Side)
     quantity = ExactDecimalField(_("quantity"))
     filled_quantity = ExactDecimalField(_("filled"), default=0)
-    state = models.CharField(_("state"), max_length=20)
+    state = models.CharField(_("state"), max_length=20, choices=ExternalState)
     seen_at = models.DateTimeField(_("seen"))
 
     class Meta(TenantModel.Meta):
@@ -350,4 +353,4 @@ class ExternalOrder(TenantModel):
         indexes = (models.Index(fields=("seen_at",), name="external_order_recent"),)
 
     def __str__(self) -> str:
-        return f"{self.inst_id} {self.side} {self.quantity}"
+        return f"{self.inst_id} {self.side} {self.quantity.normalize():f}"

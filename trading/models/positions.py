@@ -12,6 +12,7 @@ from accounts.roles import Ability, may
 from accounts.tenancy import TenantManager, TenantModel, TenantQuerySet
 from customers.models import ExchangeAccount
 from trading.enums import Grain, PositionSide
+from trading.models.orders import MARGIN_MODES
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -38,7 +39,7 @@ class Position(TenantModel):
     )
     inst_id = models.CharField(_("instrument"), max_length=40)
     position_side = models.CharField(_("position side"), max_length=8, choices=PositionSide)
-    margin_mode = models.CharField(_("margin mode"), max_length=16)
+    margin_mode = models.CharField(_("margin mode"), max_length=16, choices=MARGIN_MODES)
     quantity = ExactDecimalField(_("quantity"), default=0)
     average_price = ExactDecimalField(_("average price"), null=True)
     mark_price = ExactDecimalField(_("mark price"), null=True)
