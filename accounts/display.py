@@ -70,8 +70,22 @@ def num(
         '<span class="cd num-col"><span class="{}">{}</span>{}</span>',
         direction(value) if sign else "",
         figure(value, places, sign=sign),
-        format_html('<span class="unit">{}</span>', unit) if unit else "",
+        _small(unit),
     )
+
+
+def _small(unit: str) -> SafeString | str:
+    """A unit in small grey; the sign of a multiple stands at its number."""
+    if not unit:
+        return ""
+    return format_html('<span class="unit{}">{}</span>', " at" if unit == "×" else "", unit)
+
+
+def share(ratio: Decimal | int | None, places: int = 2, *, why: str = "") -> SafeString:
+    """A ratio (0.1) in percent for a column; `why` explains a dash."""
+    if ratio is None:
+        return num(None, why=why)
+    return format_html('<span class="cd num-col">{}</span>', percent(ratio, places))
 
 
 def direction(value: Decimal | int) -> str:
@@ -170,6 +184,16 @@ def two(first: object, second: object) -> SafeString:
     """Two lines of a cell: the thing, and what it belongs to in small grey."""
     return format_html(
         '<span class="cd two-l"><span class="blk b5">{}</span>'
+        '<span class="blk xs mut">{}</span></span>',
+        first,
+        second,
+    )
+
+
+def two_figures(first: object, second: object) -> SafeString:
+    """Two figures of a cell, one above the other; the second is smaller and grey."""
+    return format_html(
+        '<span class="cd num-col two-l"><span class="blk">{}</span>'
         '<span class="blk xs mut">{}</span></span>',
         first,
         second,

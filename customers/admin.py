@@ -125,7 +125,7 @@ class ExchangeAccountAdmin(KeyedAdmin):
     called = "account"
 
     list_display = (
-        "label_shown", "customer_link", "market_shown", "key_shown", "key_end", "state", "mode",
+        "label_shown", "customer_link", "market_shown", "key_shown", "state", "mode",
         "verified",
     )  # fmt: skip
     list_filter = ("key_status", "status", "market")

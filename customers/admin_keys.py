@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminPasswordWidget
 
 from accounts.admin_services import ServiceAdmin, ServiceForm
-from accounts.display import badge, mono
+from accounts.display import badge, mono, two
 from accounts.roles import Ability
 from customers.enums import KeyStatus, Market
 
@@ -118,11 +118,9 @@ class KeyedAdmin(ServiceAdmin):
 
     @admin.display(description=_("key"), ordering="key_status")
     def key_shown(self, row: Any) -> str:
-        return key_badge(row)
-
-    @admin.display(description=_("ends in"))
-    def key_end(self, row: Any) -> str:
-        return mono(f"••••{row.key_last4}") if row.key_last4 else "—"
+        """With the last letters that tell it from another."""
+        end = mono(f"••••{row.key_last4}") if row.key_last4 else ""
+        return two(key_badge(row), end)
 
     @admin.display(description=_("position mode"))
     def mode(self, row: Any) -> str:

@@ -69,7 +69,7 @@ class LeaderAccountAdmin(KeyedAdmin):
     called = "leader"
 
     list_display = (
-        "name_shown", "link_shown", "key_shown", "key_end", "market_shown", "mode", "equity_shown",
+        "name_shown", "link_shown", "key_shown", "market_shown", "mode", "equity_shown",
         "heard",
     )  # fmt: skip
     list_filter = ("link", "key_status")

@@ -180,7 +180,9 @@ def _position(account: ExchangeAccount, inst_id: str, chance: random.Random, now
         mark_price=mark,
         unrealized_pnl=(size * value * (mark - entry)).quantize(Decimal("0.01")),
         leverage=Decimal(3),
-        liquidation_price=(entry * Decimal("0.71")).quantize(Decimal("0.1")),
+        liquidation_price=(entry * Decimal("0.71" if size > 0 else "1.29")).quantize(
+            Decimal("0.1")
+        ),
         notional=abs(size * value * mark).quantize(Decimal("0.01")),
         exchange_updated_at=now,
         updated_at=now,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class TradingConfig(AppConfig):
     name = "trading"
-    verbose_name = _("Trading")
+    verbose_name = pgettext_lazy("room", "Trading")
     default_auto_field = "django.db.models.BigAutoField"

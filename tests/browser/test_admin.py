@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from accounts.tenancy import tenant_scope
+from config.backoffice.sidebar import GROUPS
 from tests.factories import PASSWORD
 from tests.world import World, make_world
 from trading.actions import cancel_order
@@ -19,6 +20,23 @@ from trading.protecting import protect_position
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
+# How far the list scrolls sideways, and the heads that do not end where their figures end.
+MEASURED = """() => {
+  const table = document.querySelector('#result_list');
+  if (!table) return [0, []];
+  const box = table.closest('.simplebar-content-wrapper') || table.parentElement;
+  const row = table.querySelector('.data-row');
+  const apart = [...row.children].flatMap((cell, place) => {
+    const figures = cell.querySelector(':scope > .num-col');
+    if (!figures || !place) return [];
+    const head = table.querySelectorAll('thead th')[place];
+    const inner = head.querySelector(':scope > div');
+    const end = [...inner.children].pop().getBoundingClientRect().right;
+    const far = Math.abs(end - figures.getBoundingClientRect().right);
+    return far > 2 ? [head.innerText.trim()] : [];
+  });
+  return [box.scrollWidth - box.clientWidth, apart];
+}"""
 
 
 @pytest.fixture
@@ -141,3 +159,25 @@ def _foreign(world: World) -> uuid.UUID:
 def _unclean_audit(world: World) -> int:
     with tenant_scope(world.tenant):
         return int(LedgerAudit.objects.get(is_clean=False).pk)
+
+
+@pytest.mark.long
+def test_lists_fit_a_small_desktop(browser: Browser, served: str, world: World) -> None:
+    """No list scrolls sideways at 1280, and the heads of figures stand over them."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page, complaints = enter(context, served, world.owner.username)
+    lists = [item.model for _title, items in GROUPS for item in items if item.model]
+
+    wide, crooked = {}, {}
+    for label in ("trading.ExternalOrder", *sorted(set(lists) - {"accounts.Tenant"})):
+        page.goto(f"{served}/admin/{label.replace('.', '/').lower()}/")
+        sideways, apart = page.evaluate(MEASURED)
+        if sideways > 1:
+            wide[label] = sideways
+        if apart:
+            crooked[label] = apart
+
+    assert wide == {}
+    assert crooked == {}
+    assert complaints == []
+    context.close()

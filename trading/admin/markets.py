@@ -5,16 +5,18 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from accounts.display import badge, list_of, moment, num
+from accounts.display import badge, list_of, moment, num, two
 from trading.admin.base import GlobalRecordAdmin
 from trading.models import Instrument, InstrumentVersion, MarketPrice
+
+# What the exchange calls its kinds of instruments, in words.
+TYPES = {"SPOT": _("Spot"), "SWAP": _("Perpetual swap"), "FUTURES": _("Future")}
 
 
 @admin.register(Instrument)
 class InstrumentAdmin(GlobalRecordAdmin):
     list_display = (
-        "inst_id", "market", "inst_type", "value", "lot", "tick", "smallest", "leverage", "status",
-        "ends", "history",
+        "named", "value", "lot", "tick", "smallest", "leverage", "status", "ends", "history",
     )  # fmt: skip
     list_filter = (
         "market", "inst_type", "state", ("expires_at", admin.EmptyFieldListFilter),
@@ -23,6 +25,12 @@ class InstrumentAdmin(GlobalRecordAdmin):
     search_fields = ("inst_id",)
     ordering = ("market", "inst_id")
     list_per_page = 50
+
+    @admin.display(description=_("instrument"), ordering="inst_id")
+    def named(self, row: Instrument) -> str:
+        """With what it is and where."""
+        kind = TYPES.get(row.inst_type, row.inst_type)
+        return two(row.inst_id, f"{kind} · {row.get_market_display()}")
 
     @admin.display(description=_("contract value"))
     def value(self, row: Instrument) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -11,17 +12,26 @@ from django.contrib import admin, messages
 from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import URLPattern, path
+from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, pgettext_lazy
 
 from accounts.admin_base import RecordAdmin
 from accounts.admin_services import confirm, confirmed
-from accounts.display import figure, link_to, moment, num, short, two
+from accounts.display import figure, link_to, moment, num, short, two, two_figures
 from trading.actions import ActionRefusedError, cancel_order
 from trading.admin.asking import may_ask, order_page
 from trading.admin.protections import actions_of
 from trading.admin.settling import settle_page
-from trading.admin.states import order_badge, order_icon, order_kind, reason_words, side_mark, whose
+from trading.admin.states import (
+    external_badge,
+    order_badge,
+    order_icon,
+    order_kind,
+    reason_words,
+    side_mark,
+    whose,
+)
 from trading.enums import FINAL_STATES, RESTING_TYPES, OrderCause, OrderState
 from trading.models import ExternalOrder, Fill, Order, OrderAttempt, OrderEvent, Protection
 
@@ -52,6 +62,10 @@ class WordFilter(admin.SimpleListFilter):
         return queryset.filter(state__in=chosen[1]) if chosen else queryset
 
 
+def _at(price: Decimal) -> str:
+    return _("at %(price)s") % {"price": figure(price)}
+
+
 @admin.register(Order)
 class OrderAdmin(RecordAdmin):
     live_streams = "orders"
@@ -60,8 +74,8 @@ class OrderAdmin(RecordAdmin):
     )  # fmt: skip
 
     list_display = (
-        "instrument", "side_shown", "ordered", "filled", "average", "status", "why", "customer",
-        "created", "signal_link",
+        "instrument", "side_shown", "ordered", "filled", "status", "customer", "created",
+        "signal_link",
     )  # fmt: skip
     list_filter = (WordFilter, "state", "order_type", "side", "leg", "market", "reason")
     list_select_related = ("account__customer", "signal__source")
@@ -119,25 +133,23 @@ class OrderAdmin(RecordAdmin):
     def ordered(self, row: Order) -> str:
         if row.price is None:
             return num(row.quantity)
-        return two(num(row.quantity), _("at %(price)s") % {"price": figure(row.price)})
+        return two_figures(num(row.quantity), _at(row.price))
 
     @admin.display(description=_("filled"))
     def filled(self, row: Order) -> str:
-        return num(row.filled_quantity)
-
-    @admin.display(description=_("average price"))
-    def average(self, row: Order) -> str:
-        return num(row.average_price, why=str(_("Nothing filled")))
+        """At its average price."""
+        if row.average_price is None:
+            return num(row.filled_quantity)
+        return two_figures(num(row.filled_quantity), _at(row.average_price))
 
     @admin.display(description=_("status"), ordering="state")
     def status(self, row: Order) -> str:
-        return order_badge(row.state)
-
-    @admin.display(description=_("reason"), ordering="reason")
-    def why(self, row: Order) -> str:
-        if row.exchange_code:
-            return two(reason_words(row.reason), f"OKX {row.exchange_code}")
-        return reason_words(row.reason)
+        """With the reason of what did not go as ordered."""
+        if not (row.reason or row.exchange_code):
+            return order_badge(row.state)
+        code = f"OKX {row.exchange_code}" if row.exchange_code else ""
+        words = [each for each in (reason_words(row.reason), code) if each]
+        return two(order_badge(row.state), format_html_join(" · ", "{}", ((w,) for w in words)))
 
     @admin.display(description=_("customer"), ordering="account__customer__name")
     def customer(self, row: Order) -> str:
@@ -251,7 +263,7 @@ class FillAdmin(RecordAdmin):
     def order_link(self, row: Fill) -> str:
         if row.order is None:
             return str(_("not ours"))
-        return link_to("trading_order", row.order_id, row.order.client_order_id)
+        return link_to("trading_order", row.order_id, short(row.order.client_order_id))
 
     @admin.display(description=_("account"))
     def account_link(self, row: Fill) -> str:
@@ -297,23 +309,43 @@ class OrderEventAdmin(RecordAdmin):
 
 @admin.register(ExternalOrder)
 class ExternalOrderAdmin(RecordAdmin):
-    list_display = ("seen", "inst_id", "side", "amount", "state", "account_link", "their_id")
+    live_streams = "orders"
+    list_display = ("seen", "instrument", "side_shown", "amount", "status", "customer", "their_id")
+    list_display_links = ("seen",)
     list_filter = ("state", "foreign_deployment")
     list_select_related = ("account__customer",)
-    search_fields = ("exchange_order_id", "client_order_id", "inst_id")
+    search_fields = (
+        "exchange_order_id", "client_order_id", "inst_id", "account__customer__name",
+    )  # fmt: skip
+    search_help_text = _("Instrument, customer or order id")
     ordering = ("-seen_at",)
+    list_per_page = 50
 
     @admin.display(description=_("seen"), ordering="seen_at")
     def seen(self, row: ExternalOrder) -> str:
         return moment(row.seen_at)
 
-    @admin.display(description=_("quantity"))
-    def amount(self, row: ExternalOrder) -> str:
-        return num(row.quantity)
+    @admin.display(description=_("instrument"), ordering="inst_id")
+    def instrument(self, row: ExternalOrder) -> str:
+        return two(row.inst_id, _("Another deployment's") if row.foreign_deployment else "")
 
-    @admin.display(description=_("account"))
-    def account_link(self, row: ExternalOrder) -> str:
-        return link_to("customers_exchangeaccount", row.account_id, row.account)
+    @admin.display(description=_("side"), ordering="side")
+    def side_shown(self, row: ExternalOrder) -> str:
+        return side_mark(row.side)
+
+    @admin.display(description=_("filled"))
+    def amount(self, row: ExternalOrder) -> str:
+        """What was filled, of how much."""
+        whole = _("of %(quantity)s") % {"quantity": figure(row.quantity)}
+        return two_figures(num(row.filled_quantity), whole)
+
+    @admin.display(description=_("state"), ordering="state")
+    def status(self, row: ExternalOrder) -> str:
+        return external_badge(row.state)
+
+    @admin.display(description=_("customer"), ordering="account__customer__name")
+    def customer(self, row: ExternalOrder) -> str:
+        return whose(row.account)
 
     @admin.display(description=_("exchange order id"))
     def their_id(self, row: ExternalOrder) -> str:

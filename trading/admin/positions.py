@@ -9,28 +9,23 @@ from django.contrib import admin
 from django.db.models import Exists, OuterRef, Subquery
 from django.http import HttpRequest
 from django.urls import URLPattern, path
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.admin_base import RecordAdmin
-from accounts.display import badge, link_to, moment, num, two
+from accounts.display import badge, link_to, moment, num, percent, two, two_figures, when
 from accounts.roles import Ability, may
 from trading.admin.asking import position_page
 from trading.admin.states import side_mark, whose
 from trading.enums import MarginLevel
-from trading.models import Balance, EquitySnapshot, Instrument, Order, Position, Protection
+from trading.models import Balance, EquitySnapshot, Instrument, Position, Protection
 from trading.stops.margin import nearness
 
 MARGIN_BADGES = {
     MarginLevel.WARN: ("warn", "warning"),
     MarginLevel.CRITICAL: ("danger", "crisis_alert"),
 }
-# A position's column knows no words: the exchange's own is stored.
-MARGIN_WORDS = dict(Order._meta.get_field("margin_mode").flatchoices)
-
-
-def margin_words(mode: str) -> str:
-    return str(MARGIN_WORDS.get(mode, mode))
 
 
 class HeldFilter(admin.SimpleListFilter):
@@ -94,14 +89,20 @@ def _instruments() -> Any:
     )
 
 
+def _side(row: Position) -> str:
+    if row.position_side == "net":
+        return side_mark("short" if row.quantity < 0 else "long")
+    return side_mark(row.position_side)
+
+
 @admin.register(Position)
 class PositionAdmin(RecordAdmin):
     live_streams = "positions"
     allowed_lookups = ("account", "account__customer", "inst_id")
 
     list_display = (
-        "instrument", "side_shown", "held", "entry", "mark", "worth", "pnl", "multiple",
-        "liquidation", "margin", "away", "ends", "customer", "changed",
+        "instrument", "side_shown", "held", "prices", "pnl", "liquidation", "margin", "customer",
+        "changed",
     )  # fmt: skip
     list_filter = (HeldFilter, MarginFilter, EndingFilter, "position_side", "margin_mode")
     list_select_related = ("account__customer", "margin_watch")
@@ -133,70 +134,64 @@ class PositionAdmin(RecordAdmin):
         context |= {
             "has_story": True,
             "position": position,
-            "side_html": self.side_shown(position),
-            "margin_mode": margin_words(position.margin_mode),
+            "side_html": _side(position),
+            "away": nearness(position, None).distance,
+            "margin_mode": position.get_margin_mode_display(),
             "protections": list(kept.order_by("-created_at")[:20]),
             "may_ask": bool(position.quantity) and may(request, Ability.OPERATE_ORDERS),
         }
         return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description=_("instrument"), ordering="inst_id")
-    def instrument(self, row: Position) -> str:
-        return two(row.inst_id, margin_words(row.margin_mode))
+    def instrument(self, row: Any) -> str:
+        shown = two(row.inst_id, row.get_margin_mode_display())
+        if row.ends_at is None:
+            return shown
+        ends = _("Delisted %(when)s") % {"when": when(row.ends_at)}
+        return format_html("{}{}", shown, badge("warn", "event_busy", ends))
 
     @admin.display(description=_("side"))
     def side_shown(self, row: Position) -> str:
-        if row.position_side == "net":
-            return side_mark("short" if row.quantity < 0 else "long")
-        return side_mark(row.position_side)
+        """With its leverage."""
+        lever = num(row.leverage, unit="×", why=str(_("Not told by the exchange yet")))
+        return two(_side(row), lever)
 
-    @admin.display(description=_("contracts"))
+    @admin.display(description=_("contracts"), ordering="quantity")
     def held(self, row: Position) -> str:
-        return num(row.quantity)
+        """And what they are worth."""
+        worth = num(row.notional, 2, unit="USDT", why=str(_("Not told by the exchange yet")))
+        return two_figures(num(row.quantity), worth)
 
-    @admin.display(description=_("entry"))
-    def entry(self, row: Position) -> str:
-        return num(row.average_price, why=str(_("No position")))
-
-    @admin.display(description=_("mark"))
-    def mark(self, row: Position) -> str:
-        return num(row.mark_price, why=str(_("Not told by the exchange yet")))
-
-    @admin.display(description=_("value"))
-    def worth(self, row: Position) -> str:
-        return num(row.notional, 2, unit="USDT", why=str(_("Not told by the exchange yet")))
+    @admin.display(description=_("entry, mark"))
+    def prices(self, row: Position) -> str:
+        return two_figures(
+            num(row.average_price, why=str(_("No position"))),
+            num(row.mark_price, why=str(_("Not told by the exchange yet"))),
+        )
 
     @admin.display(description=_("unrealized PnL"))
     def pnl(self, row: Position) -> str:
         return num(row.unrealized_pnl, 2, sign=True)
 
-    @admin.display(description=_("leverage"))
-    def multiple(self, row: Position) -> str:
-        return num(row.leverage, unit="×", why=str(_("Not told by the exchange yet")))
-
     @admin.display(description=_("liquidation"))
     def liquidation(self, row: Position) -> str:
-        return num(row.liquidation_price, why=str(_("None at this size")))
+        """And how far the mark is from it."""
+        if row.liquidation_price is None:
+            return num(None, why=str(_("None at this size")))
+        distance = nearness(row, None).distance
+        away = "" if distance is None else _("%(share)s away") % {"share": percent(distance, 1)}
+        return two_figures(num(row.liquidation_price), away)
 
     @admin.display(description=_("margin ratio"))
     def margin(self, row: Position) -> str:
         """As OKX counts it: at 100 % it liquidates."""
         if row.margin_ratio is None or not row.quantity:
             return num(None, why=str(_("None at this size")))
-        told = f"{row.margin_ratio * 100:,.0f} %"
+        told = percent(row.margin_ratio, 0)
         watch = getattr(row, "margin_watch", None)
         kind = MARGIN_BADGES.get(watch.level) if watch else None
-        return badge(*kind, told) if kind else told
-
-    @admin.display(description=_("distance to liquidation"))
-    def away(self, row: Position) -> str:
-        distance = nearness(row, None).distance
-        share = None if distance is None else distance * 100
-        return num(share, 1, unit="%", why=str(_("None at this size")))
-
-    @admin.display(description=_("delisted"), ordering="ends_at")
-    def ends(self, row: Any) -> str:
-        return moment(row.ends_at)
+        shown = badge(*kind, told) if kind else told
+        return format_html('<span class="cd num-col">{}</span>', shown)
 
     @admin.display(description=_("customer"), ordering="account__customer__name")
     def customer(self, row: Position) -> str:

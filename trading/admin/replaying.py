@@ -40,7 +40,9 @@ class ReplayForm(forms.Form):
     """A source and a time."""
 
     source = forms.ModelChoiceField(
-        label=gettext_lazy("Source"), queryset=SignalSource.objects.none()
+        label=gettext_lazy("Source"),
+        queryset=SignalSource.objects.none(),
+        empty_label=gettext_lazy("Choose a source"),
     )
     since = forms.DateTimeField(label=gettext_lazy("From"), widget=_moment_input())
     until = forms.DateTimeField(label=gettext_lazy("To"), widget=_moment_input())

@@ -7,12 +7,13 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.admin_base import RecordAdmin
 from accounts.admin_services import ServiceAdmin, ServiceForm
-from accounts.display import badge, list_of, moment, num, two
+from accounts.display import badge, list_of, moment, num, percent, share, two, two_figures
 from accounts.roles import Ability, may
 from trading.admin.states import whose
 from trading.enums import LossScope
@@ -51,8 +52,7 @@ class LossLimitAdmin(ServiceAdmin):
     allowed_lookups = ("account", "subscription")
 
     list_display = (
-        "target", "what", "period", "bound", "part", "action", "close_positions", "is_active",
-        "standing", "changed",
+        "target", "what", "bound", "then", "is_active", "standing", "changed",
     )  # fmt: skip
     list_filter = ("scope", "period", "measure", "is_active")
     list_select_related = (
@@ -100,16 +100,24 @@ class LossLimitAdmin(ServiceAdmin):
 
     @admin.display(description=_("counted"), ordering="measure")
     def what(self, row: LossLimit) -> str:
-        return str(row.get_measure_display())
+        """And for how long."""
+        return two(row.get_measure_display(), row.get_period_display())
 
     @admin.display(description=_("at most"))
     def bound(self, row: LossLimit) -> str:
-        return num(row.max_absolute, 2, unit="USDT", why=str(_("Only a part of the equity")))
+        """An amount, a part of the equity, or the smaller of both."""
+        amount = num(row.max_absolute, 2, unit="USDT")
+        if row.max_relative is None:
+            return amount
+        part = _("%(share)s of the equity") % {"share": percent(row.max_relative)}
+        if row.max_absolute is None:
+            return format_html('<span class="cd num-col">{}</span>', part)
+        return two_figures(amount, part)
 
-    @admin.display(description=_("of the equity"))
-    def part(self, row: LossLimit) -> str:
-        share = None if row.max_relative is None else row.max_relative * 100
-        return num(share, unit="%", why=str(_("Only an amount")))
+    @admin.display(description=_("then"), ordering="action")
+    def then(self, row: LossLimit) -> str:
+        closes = _("and closes positions at the market") if row.close_positions else ""
+        return two(row.get_action_display(), closes)
 
     @admin.display(description=_("used"))
     def standing(self, row: LossLimit) -> str:
@@ -125,8 +133,8 @@ class LossStateAdmin(RecordAdmin):
     allowed_lookups = ("limit", "account", "subscription")
 
     list_display = (
-        "limit_shown", "customer", "following", "used_shown", "lost", "since_shown", "worth",
-        "paid_in", "reached", "measured",
+        "limit_shown", "customer", "following", "used_shown", "lost", "since_shown", "paid_in",
+        "reached", "measured",
     )  # fmt: skip
     list_filter = (("breached_at", admin.EmptyFieldListFilter), "limit")
     list_select_related = (
@@ -150,10 +158,10 @@ class LossStateAdmin(RecordAdmin):
 
     @admin.display(description=_("used"), ordering="used")
     def used_shown(self, row: LossState) -> str:
-        share = f"{row.used * 100:.0f} %"
+        told = percent(row.used, 0)
         if row.breached_at is not None:
-            return badge("danger", "block", share)
-        return badge("warn", "warning", share) if row.used >= NEAR else badge("ok", "check", share)
+            return badge("danger", "block", told)
+        return badge("warn", "warning", told) if row.used >= NEAR else badge("ok", "check", told)
 
     @admin.display(description=_("lost"))
     def lost(self, row: LossState) -> str:
@@ -161,15 +169,13 @@ class LossStateAdmin(RecordAdmin):
 
     @admin.display(description=_("counted since"), ordering="since")
     def since_shown(self, row: LossState) -> str:
-        return moment(row.since)
-
-    @admin.display(description=_("equity at the beginning"))
-    def worth(self, row: LossState) -> str:
-        return num(row.base, 2)
+        """With the equity of then."""
+        equity = num(row.base, 2, unit="USDT", why=str(_("Equity is not known")))
+        return two_figures(moment(row.since), equity)
 
     @admin.display(description=_("paid in"))
     def paid_in(self, row: LossState) -> str:
-        return num(row.paid, 2, sign=True)
+        return num(row.paid, 2, unit="USDT", sign=True)
 
     @admin.display(description=_("reached"), ordering="breached_at")
     def reached(self, row: LossState) -> str:
@@ -210,12 +216,11 @@ class MarginThresholdAdmin(ServiceAdmin):
 
     @admin.display(description=_("margin ratio"))
     def ratio_shown(self, row: MarginThreshold) -> str:
-        return num(row.ratio, why=str(_("Does not count")))
+        return share(row.ratio, 0, why=str(_("Does not count")))
 
     @admin.display(description=_("distance to liquidation"))
     def away(self, row: MarginThreshold) -> str:
-        share = None if row.distance is None else row.distance * 100
-        return num(share, unit="%", why=str(_("Does not count")))
+        return share(row.distance, 1, why=str(_("Does not count")))
 
     @admin.display(description=_("changed"), ordering="changed_at")
     def changed(self, row: MarginThreshold) -> str:

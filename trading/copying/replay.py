@@ -1,6 +1,6 @@
 """Signals of the past decided once more, by today's code, terms, limits and switches.
 
-Each follower begins with what he held before the first of them, and then holds what the replay
+Each follower begins with what it held before the first of them, and then holds what the replay
 itself decided, as if all of it had filled: a ratio that was changed shows in the whole day, not in
 the openings alone. Prices and times are those of then. Equity, open positions elsewhere and waiting
 orders are today's. Nothing is traded, locked or written.
