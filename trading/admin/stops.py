@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.admin_base import RecordAdmin
@@ -119,7 +120,7 @@ class LossLimitAdmin(ServiceAdmin):
         closes = _("and closes positions at the market") if row.close_positions else ""
         return two(row.get_action_display(), closes)
 
-    @admin.display(description=_("used"))
+    @admin.display(description=pgettext_lazy("loss limit", "used"))
     def standing(self, row: LossLimit) -> str:
         return list_of("trading_lossstate", f"limit={row.pk}", _("Show"))
 
@@ -156,7 +157,7 @@ class LossStateAdmin(RecordAdmin):
     def following(self, row: LossState) -> str:
         return str(row.subscription.strategy) if row.subscription else str(_("Whole account"))
 
-    @admin.display(description=_("used"), ordering="used")
+    @admin.display(description=pgettext_lazy("loss limit", "used"), ordering="used")
     def used_shown(self, row: LossState) -> str:
         told = percent(row.used, 0)
         if row.breached_at is not None:
