@@ -19,6 +19,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 LOOKS = [("desktop", "light", "en-GB"), ("phone", "dark", "zh-CN")]
+# How much of its card the first line leaves empty, at most over all cards.
+UNUSED = """() => Math.max(0, ...[...document.querySelectorAll('.tb.cards td.wide')].map((line) => {
+  const card = getComputedStyle(line.parentElement);
+  const room = line.parentElement.clientWidth - parseFloat(card.paddingLeft) * 2;
+  return room - line.clientWidth;
+}))"""
 SERIOUS = {"serious", "critical"}
 
 
@@ -83,6 +89,7 @@ def test_every_page_in_both_lights_sizes_and_languages(
         page.goto(f"{served}{path}")
         page.screenshot(path=pictures / f"portal-{name}-{size}-{theme}.png", full_page=True)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        assert size != "phone" or page.evaluate(UNUSED) <= 1, name
         assert page.get_attribute("html", "lang") == language[:2].replace("zh", "zh-hans")
         problems += [
             (name, v["id"], [node["html"][:160] for node in v["nodes"]][:3])
