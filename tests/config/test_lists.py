@@ -18,7 +18,8 @@ from config.backoffice.empty import EMPTY
 from config.backoffice.sidebar import GROUPS
 from signals.models import Signal
 from tests import factories as make
-from tests.world import World, make_world
+from tests.world import make_world
+from tests.world_day import World
 from trading.models import ExternalOrder, Instrument, Position, Repair
 
 pytestmark = pytest.mark.django_db
