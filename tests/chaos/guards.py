@@ -50,9 +50,9 @@ GUARDS = (
     Guard(
         "mark committed before sending",
         "trading.execution.run",
-        "        marked = mark(heads, locked)\n",
+        "        marked = mark(heads, leverages.locked, leverages.unset)\n",
         "        with transaction.atomic():\n"
-        "            marked = mark(heads, locked)\n"
+        "            marked = mark(heads, leverages.locked, leverages.unset)\n"
         "            transaction.set_rollback(True)\n",
         (f"{EXECUTION}/test_sending.py", MODEL),
     ),

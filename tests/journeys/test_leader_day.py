@@ -1,7 +1,7 @@
 """A leader trades a day and fifty accounts follow it in every way there is.
 
-The same day with lost, doubled and reordered pushes and with the streams process killed three
-times is scenario L2 of `make chaos`.
+The same day with lost, doubled and reordered pushes and with streams processes killed three
+times is in the scenarios L2 and L3 of `make chaos`; it must end the same.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DAY_S = 500
+# All but five limit copiers and four who follow no signal without a stop.
+MUST_HOLD = 41
 
 
 @pytest.mark.journey
@@ -41,5 +43,5 @@ def test_at_the_end_of_the_day_the_three_numbers_agree_for_everybody(tmp_path: P
     found = json.loads(result.read_text())
     assert found["broken"] == {}, run.stderr[-3000:]
     assert (found["doubled"], found["lost"], found["out_of_order"]) == (0, 0, 0)
-    assert found["notes"]["followers in position"] >= 40
+    assert found["notes"]["followers in position"] >= MUST_HOLD
     assert found["notes"]["signals"] >= 17

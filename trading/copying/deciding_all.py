@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from accounts import audit
 from accounts.enums import AuditLevel
@@ -15,6 +15,20 @@ from trading.copying.reading import Facts
 from trading.enums import DecisionOutcome, Reason
 
 log = logging.getLogger(__name__)
+
+
+class Unpriced(RuntimeError):  # noqa: N818 - says what happened
+    """Somebody would be refused for want of a price. `places`: markets and instruments."""
+
+    def __init__(self, places: frozenset[tuple[str, str]]) -> None:
+        super().__init__(f"no fresh price: {sorted(places)}")
+        self.places = places
+
+
+def unpriced(drafts: Iterable[Draft]) -> frozenset[tuple[str, str]]:
+    """The markets and instruments whose price was missing for any of these."""
+    missing = [draft.facts.link for draft in drafts if draft.reason == Reason.PRICE_UNKNOWN]
+    return frozenset((link.account.market, link.inst_id) for link in missing)
 
 
 def decide_all(signal: Signal, deciding: Deciding, facts: Sequence[Facts]) -> list[Draft]:

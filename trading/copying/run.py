@@ -23,7 +23,7 @@ from signals.models import Signal, SignalSource
 from strategies.models import Strategy
 from trading.copying.cycles import settle_links
 from trading.copying.deciding import Deciding
-from trading.copying.deciding_all import decide_all
+from trading.copying.deciding_all import Unpriced, decide_all, unpriced
 from trading.copying.leader import LeaderMove, leader_move, write_leader
 from trading.copying.links import Link, followers_of, read_links
 from trading.copying.overlapping import may_overlap, overlapping
@@ -39,6 +39,7 @@ from trading.models import Order
 from trading.outgoing import Outgoing
 from trading.pace import pace
 from trading.switch import SwitchUnreadableError, hold_switches, read_switchboard
+from trading.sync.freshening import freshen
 from trading.transition import retried
 
 # One transaction: what it asks is asked once for so many, and they are sent when it is over.
@@ -243,12 +244,24 @@ class _Job:
     move: LeaderMove
     lane_at: datetime
     mark: Mark
+    # Is the market asked before somebody is refused for want of a price?
+    asks: bool = True
 
 
 def _copy_chunk(job: _Job, followers: Sequence[int], total: int | None) -> Written:
     """One transaction: this chunk's decisions and orders, and with the last one the signal's end.
 
-    Two sources may decide for one account at the same moment, and an order may leave while
+    Where a price is missing it is decided once more with what the market says.
+    """
+    try:
+        return _raced(job, followers, total)
+    except Unpriced as missing:
+        freshen(missing.places)
+    return _raced(replace(job, asks=False), followers, total)
+
+
+def _raced(job: _Job, followers: Sequence[int], total: int | None) -> Written:
+    """Two sources may decide for one account at the same moment, and an order may leave while
     it is being taken back: one of them gets through and the other reads again.
     """
     for left in reversed(range(RACES)):
@@ -284,6 +297,8 @@ def _try_chunk(job: _Job, followers: Sequence[int], total: int | None, *, alone:
     frame = read_frame(signal, open_links, now, begun)
     facts = read_facts(signal, open_links, now, frame, begun)
     drafts = decide_all(signal, Deciding(signal, move, now), facts)
+    if job.asks and (places := unpriced(drafts)):
+        raise Unpriced(places)
     written = write_drafts(
         signal, move, drafts, frame.around(), lane_at=job.lane_at, now=now, mark=mark
     )

@@ -223,7 +223,13 @@ class ExchangeClient(Protocol):
 
     async def fetch_tickers(self, inst_type: InstrumentType) -> tuple[TickerReport, ...]: ...
 
+    async def fetch_ticker(self, inst_id: str) -> TickerReport: ...
+
     async def fetch_mark_prices(self, inst_type: InstrumentType) -> tuple[MarkPriceReport, ...]: ...
+
+    async def fetch_mark_price(self, inst_id: str, inst_type: InstrumentType) -> MarkPriceReport:
+        """Of one instrument. For spot OKX knows it by the kind *margin*."""
+        ...
 
     async def fetch_system_status(self) -> tuple[SystemStatusReport, ...]:
         """Announced, running and past maintenance. Asked at most once in 5 seconds."""

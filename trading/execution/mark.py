@@ -91,11 +91,16 @@ class Seen:
 
 @retried
 @transaction.atomic
-def mark(orders: Sequence[Order | Outgoing], locked: Mapping[UUID, str]) -> list[Marked]:
+def mark(
+    orders: Sequence[Order | Outgoing],
+    locked: Mapping[UUID, str],
+    unset: Set[UUID] = frozenset(),
+) -> list[Marked]:
     """Check the orders once more and mark those that may go; the others say why not.
 
     Runs in the scope of all tenants. `locked` names the orders whose leverage the
-    exchange would not set. Every switch stays as it is until this transaction ends.
+    exchange would not set; `unset` those for whom nobody asked it to, which go with another
+    round. Every switch stays as it is until this transaction ends.
     """
     now = db_now()
     known = {o.id: o for o in orders if isinstance(o, Outgoing) and may_be_handed(o)}
@@ -108,7 +113,7 @@ def mark(orders: Sequence[Order | Outgoing], locked: Mapping[UUID, str]) -> list
     changes: list[Change] = []
     attempts: list[Attempt] = []
     for order in heads:
-        change, attempt = _judge(order, seen, locked.get(order.id))
+        change, attempt = _judge(order, seen, locked.get(order.id), order.id in unset)
         if change is not None:
             changes.append(change)
         if attempt is not None:
@@ -171,11 +176,15 @@ def usage_of(heads: Sequence[Outgoing], boards: Mapping[int, Switchboard], now: 
     return read_usage(heads, kinds, days, now)
 
 
-def _judge(order: Outgoing, seen: Seen, locked: str | None) -> tuple[Change | None, Attempt | None]:
+def _judge(
+    order: Outgoing, seen: Seen, locked: str | None, unset: bool
+) -> tuple[Change | None, Attempt | None]:
     """Mark it, put it off (no change of state), or end it with its reason."""
     refused = refusal(order, seen, locked)
     if refused is not None:
         return refused, None
+    if unset:  # what stood in its way went meanwhile: its leverage is still the account's old one
+        return Change(order, OrderState.READY, {"not_before": seen.now + RETRY_PACED}), None
     quantity = _quantity(order, seen)
     if quantity <= 0:
         if _may_still_fill(order, seen):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from concurrent.futures import wait
 from datetime import timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -30,6 +31,7 @@ from trading.faults import faultpoint
 from trading.leases import db_now
 from trading.outgoing import Outgoing, may_be_handed
 from trading.pace import pace
+from trading.sync.freshening import freshen
 from trading.transition import Change, retried, transition
 
 # Every transaction that marks asks the same questions, for few orders or for many.
@@ -115,9 +117,10 @@ class Flight:
         if not heads:
             return 0
         heads, keys = _with_keys(on_time(heads))
-        heads, locked = _set_leverages(heads, keys)
+        freshen({(order.market, order.inst_id) for order in heads if order.opens})
+        heads, leverages = _set_leverages(heads, keys)
         faultpoint("S4.claimed")
-        marked = mark(heads, locked)
+        marked = mark(heads, leverages.locked, leverages.unset)
         faultpoint("S5.marked")
         self._launch(marked, keys)
         return len(marked)
@@ -181,10 +184,18 @@ def _end_or_wait(orders: Sequence[Outgoing]) -> None:
     transition(changes, source=EventSource.ENGINE, at=now)
 
 
+class _Leverages(NamedTuple):
+    """Whose leverage the exchange would not set and why; and whose it was not asked to set,
+    because something else stood in their way."""
+
+    locked: Mapping[UUID, str]
+    unset: Set[UUID]
+
+
 def _set_leverages(
     orders: Sequence[Outgoing], keys: Mapping[int, Credentials]
-) -> tuple[list[Outgoing], dict[UUID, str]]:
-    """Set what differs, all accounts at once; who may go on, and whose leverage is locked.
+) -> tuple[list[Outgoing], _Leverages]:
+    """Set what differs, all accounts at once; who may go on, and with which leverage.
 
     An account that does not answer in time comes again later: nobody else waits for it.
     """
@@ -209,7 +220,8 @@ def _set_leverages(
             locked[order.id] = future.result().note
     if waiting:
         _put_off(waiting)
-    return [order for order in orders if order not in waiting], locked
+    unset = {order.id for order in differing} - allowed
+    return [order for order in orders if order not in waiting], _Leverages(locked, unset)
 
 
 @retried

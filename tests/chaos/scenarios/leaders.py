@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 from tests.chaos.scenario import CALM, Scenario
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.chaos.stage import Stage
 
 READY_S = 240
 PUSHES = ("orders", "positions", "account")
-DEATHS_S = (20, 60, 110)
+# Seconds from the first trade, and who dies: whoever took over from the last one.
+DEATHS = ((20, "streams"), (60, "streams2"), (110, "streams"))
 
 
 def a_day(stage: Stage) -> None:
@@ -21,15 +24,23 @@ def a_day(stage: Stage) -> None:
 
 def a_bad_day(stage: Stage) -> None:
     """Of the pushes five in a hundred are lost and as many come twice or too late; whoever holds
-    the sockets dies three times."""
+    the leader's socket and the prices dies three times, and the other of two takes over."""
+    _disturbed(stage, DEATHS)
 
+
+def a_lonely_day(stage: Stage) -> None:
+    """The same with one streams process: while it is dead nobody hears the leader or a price."""
+    _disturbed(stage, [(seconds, "streams") for seconds, _ in DEATHS])
+
+
+def _disturbed(stage: Stage, deaths: Sequence[tuple[int, str]]) -> None:
     def disturb() -> None:
         for channel in PUSHES:
             stage.fault("ws_drop", prob=0.05, channel=channel)
             stage.fault("ws_duplicate:1", prob=0.05, channel=channel)
             stage.fault("ws_reorder:2", prob=0.05, channel=channel)
-        for seconds in DEATHS_S:
-            timer = threading.Timer(seconds, stage.house.kill, ("streams",))
+        for seconds, name in deaths:
+            timer = threading.Timer(seconds, stage.house.kill, (name,))
             timer.daemon = True
             timer.start()
 
@@ -77,6 +88,10 @@ SCENARIOS = [
     ),
     Scenario(
         "L2", "a leader's day among lost pushes and deaths", a_bad_day, "mariadb", (), 2,
+        seconds=700, recovery_s=90, environ=CALM, least_accepted=0.1, doubles=True,
+    ),
+    Scenario(
+        "L3", "the same with one streams process", a_lonely_day, "mariadb", (), 2,
         seconds=700, recovery_s=90, environ=CALM, least_accepted=0.1,
     ),
 ]  # fmt: skip

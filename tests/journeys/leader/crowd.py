@@ -43,6 +43,24 @@ WAYS: tuple[dict[str, Any], ...] = (
 )
 
 
+# What each of these holds in the end of BTC and of ETH, following as told. Of fixed risk nobody
+# follows: the leader sets no stop. What depends on equity and price may differ by a little.
+ENDS: tuple[tuple[str, str] | None, ...] = (
+    ("0.72", "15"),
+    ("0.26", "5.55"),
+    ("1.44", "30"),
+    ("1.44", "30"),
+    ("0.57", "9.83"),
+    ("0.86", "14.75"),
+    ("0.83", "7.31"),
+    ("2.23", "39.2"),
+    None,
+    ("1.8", "37.5"),
+)
+END_INSTRUMENTS = ("BTC-USDT-SWAP", "ETH-USDT-SWAP")
+A_LITTLE = Decimal("0.02")
+
+
 @dataclass
 class Crowd:
     """`keys` are those of the followers at the exchange, by account."""
@@ -60,6 +78,21 @@ class Crowd:
     @property
     def source(self) -> SignalSource:
         return self.leader.source
+
+    def ends(self) -> dict[tuple[int, str], Decimal]:
+        """By account and instrument, for those who must hold something in the end; signed.
+
+        Limit copiers hold what the market gave them.
+        """
+        found: dict[tuple[int, str], Decimal] = {}
+        for place, account in enumerate(self.accounts):
+            end = ENDS[place // 2 % len(ENDS)]
+            if end is None or account.pk in self.limit_copiers:
+                continue
+            sign = -1 if account.pk in self.reversed else 1
+            for inst_id, quantity in zip(END_INSTRUMENTS, end, strict=True):
+                found[account.pk, inst_id] = sign * Decimal(quantity)
+        return found
 
 
 def make_crowd(control: str, followers: int = FOLLOWERS) -> Crowd:

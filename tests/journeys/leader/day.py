@@ -79,7 +79,7 @@ class Day:
 
     def _ends_the_day(self) -> None:
         """Reduced in one, flat in the other, where limit copiers keep nothing resting, and opened
-        anew there: at the end everybody who can follows."""
+        anew there."""
         self.trade(ETH, "buy", "300")
         self.trade(ETH, "sell", "180")
         self.trade(BTC, "sell", "11.11")

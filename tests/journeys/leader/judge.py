@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from accounts.tenancy import tenant_scope
 from signals.models import LeaderPosition, Signal
-from tests.journeys.leader.crowd import Crowd
+from tests.journeys.leader.crowd import A_LITTLE, Crowd
 from trading.models import Cycle, Decision, Fill, Instrument, Order
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 Where = tuple[int, str]  # account, instrument
 ZERO = Decimal(0)
 READ_S = 90
-ENOUGH = 0.6
 
 
 def standing(stage: Stage, crowd: Crowd) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
@@ -52,14 +51,34 @@ def judge(stage: Stage, crowd: Crowd) -> None:
         if x and t and (x > 0) != (t > 0):
             stage.breaks("on the wrong side", (*key, x, t))
     _judge_decisions(stage, crowd)
-    holders = {account for (account, _), quantity in held.items() if quantity}
-    if len(holders) < len(crowd.keys) * ENOUGH:
-        stage.breaks("hardly anybody follows in the end", f"{len(holders)} of {len(crowd.keys)}")
+    _judge_ends(stage, crowd, held)
     stage.notes |= {
         "leader": {inst_id: f"{quantity:f}" for inst_id, quantity in there.items()},
         "positions": sum(1 for quantity in held.values() if quantity),
         "followers in position": len({account for (account, _), q in held.items() if q}),
+        "ends": _ends(crowd, held),
     }
+
+
+def _ends(crowd: Crowd, held: dict[Where, Decimal]) -> dict[str, dict[str, str]]:
+    """What each follower holds in the end, by its place in the crowd."""
+    places = {account.pk: str(place) for place, account in enumerate(crowd.accounts)}
+    ends: dict[str, dict[str, str]] = {place: {} for place in places.values()}
+    for (account, inst_id), quantity in sorted(held.items()):
+        if quantity:
+            ends[places[account]][inst_id] = f"{quantity:f}"
+    return ends
+
+
+def _judge_ends(stage: Stage, crowd: Crowd, held: dict[Where, Decimal]) -> None:
+    """However the day went: whoever must hold something holds what a calm day gives him."""
+    ends = crowd.ends()
+    for key, wanted in ends.items():
+        if abs(held.get(key, ZERO) - wanted) > A_LITTLE * abs(wanted):
+            stage.breaks("not the end of a calm day", (*key, held.get(key, ZERO), wanted))
+    for key, quantity in held.items():
+        if quantity and key not in ends and key[0] not in crowd.limit_copiers:
+            stage.breaks("holds what it should not", (*key, quantity))
 
 
 def _differing(stage: Stage, crowd: Crowd) -> list[Where]:

@@ -218,5 +218,7 @@ def questions(client: OkxClient) -> list[Awaitable[object]]:
         client.fetch_instruments(InstrumentType.SWAP),
         client.fetch_tickers(InstrumentType.SWAP),
         client.fetch_mark_prices(InstrumentType.SWAP),
+        client.fetch_ticker("BTC-USDT-SWAP"),
+        client.fetch_mark_price("BTC-USDT-SWAP", InstrumentType.SWAP),
         client.fetch_time_ms(),
     ]

@@ -36,6 +36,7 @@ from trading.execution import (
 )
 from trading.models import Order, OrderAttempt
 from trading.models.orders import OPEN_STATES
+from trading.sync.freshening import forget_asked
 
 PLACE = {"path": "/api/v5/trade/order", "method": "POST"}
 LOOKUP = {"path": "/api/v5/trade/order", "method": "GET"}
@@ -180,6 +181,7 @@ def forget_everything() -> None:
     punctual.forget_noted()
     starting.forget()
     pace.pace.forget()
+    forget_asked()
     watching.rounds.forget()
     stop_exchange_loop()
 

@@ -25,6 +25,7 @@ from trading.copying import copy_source
 from trading.copying.writing import Written
 from trading.enums import Scope, TradingMode
 from trading.execution import mark as marking
+from trading.execution import run as sending
 from trading.execution import sweep
 from trading.execution.run import Flight
 from trading.models import MarketPrice, Order
@@ -162,6 +163,7 @@ def test_an_opening_that_is_no_longer_allowed_is_denied(
             Customer.objects.filter(pk=link.account.customer_id).update(**columns)
         elif what == "price":
             MarketPrice.objects.update(**columns)
+            bench.fault("code:50001", path="/api/v5/public/mark-price")  # nor does it tell
         elif what in models:
             model, key = models[what]
             model._base_manager.filter(pk=key).update(**columns)
@@ -195,6 +197,28 @@ def test_leverage_is_set_before_an_opening_and_only_when_it_differs(bench: Bench
     assert values == ["1", "3"]
     levers = [entry["lever"] for entry in bench.entries(kind="order")]
     assert levers == ["1", "1", "1", "3"]
+
+
+def test_an_order_whose_leverage_nobody_asked_for_does_not_leave(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A halt that ends between the two looks: the account still has its old leverage."""
+    link = bench.follower()
+    (order,) = bench.open()
+    switch(bench, link, Scope.TENANT, TradingMode.HALTED)
+
+    def lift(point: str) -> None:
+        if point == "S4.claimed":
+            switch(bench, link, Scope.TENANT, TradingMode.ACTIVE)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(sending, "faultpoint", lift)
+        assert bench.send([order]) == 0
+    assert (bench.now(order).state, bench.requests(order)) == ("ready", [])
+    bench.finish()
+
+    assert [entry["value"] for entry in bench.entries(kind="setting", name="lever")] == ["1"]
+    assert [entry["lever"] for entry in bench.entries(kind="order")] == ["1"]
 
 
 def test_a_close_sets_no_leverage(bench: Bench) -> None:

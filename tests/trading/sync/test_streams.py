@@ -11,6 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -21,10 +23,14 @@ from accounts.models import AuditEntry
 from accounts.tenancy import all_tenants, tenant_scope
 from customers.enums import AccountStatus
 from customers.models import ExchangeAccount
-from tests.factories import make_account
+from tests.factories import make_account, make_instrument
 from tests.trading.sync.rows import BTC, fills_of, fresh, make_order
 from tests.trading.sync.venue import Venue
+from trading.endpoints import endpoint_of_market
 from trading.enums import OrderState
+from trading.exchange.okx.websocket import SocketPool
+from trading.exchange.streams import MarkPriceEvent, TickerEvent
+from trading.exchange.types import MarkPriceReport, TickerReport
 from trading.models import (
     Balance,
     Heartbeat,
@@ -37,6 +43,7 @@ from trading.models import (
 )
 from trading.sync.apply import TOTAL
 from trading.sync.streams import run_streams
+from trading.sync.streams.prices import FLUSH_S, MarketFeed
 from trading.sync.streams.rows import Watched, mark_socket
 from trading.sync.streams.threads import DatabaseThreads
 from trading.sync.truth import compare
@@ -270,6 +277,42 @@ def environment(venue: Venue) -> dict[str, str]:
         "SIMULATOR_WS_URL": venue.ws,
         "DEFAULT_MARKET": "simulator",
     }
+
+
+def test_a_price_that_could_not_be_written_is_written_with_the_next(venue: Venue) -> None:
+    """An unchanged price is told again after ten seconds only: it would be too old by then."""
+
+    class Busy(DatabaseThreads):
+        tries = 0
+
+        async def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+            self.tries += 1
+            if self.tries == 1:
+                raise OperationalError("database is locked")
+            return await super().run(function, *args, **kwargs)
+
+    async def hear() -> None:
+        threads = Busy(1)
+        feed = MarketFeed("simulator", SocketPool(endpoint_of_market("simulator")), threads)
+        at = datetime.now(UTC)
+        mark = MarkPriceReport(inst_id=BTC, price=Decimal(61_000), at=at)
+        ticker = TickerReport(inst_id=BTC, last=Decimal(61_000), bid=None, ask=None, at=at)
+        await feed._on_event(MarkPriceEvent(mark))
+        await feed._on_event(TickerEvent(ticker))
+        flushing = asyncio.create_task(feed._flush())
+        await asyncio.sleep(FLUSH_S * 1.2)
+        newer = replace(ticker, last=Decimal(61_500), at=at + timedelta(milliseconds=600))
+        await feed._on_event(TickerEvent(newer))
+        await asyncio.sleep(FLUSH_S * 2)
+        flushing.cancel()
+        threads.stop()
+
+    make_instrument(BTC)
+
+    asyncio.run(hear())
+
+    row = MarketPrice.objects.get(market="simulator", inst_id=BTC)
+    assert (row.mark, row.last) == (61_000, 61_500)
 
 
 async def test_a_hiccup_of_the_database_is_waited_out() -> None:

@@ -50,5 +50,6 @@ GETS: Final = {
     "public/instruments": Rate(20, per_instrument=True),
     "public/mark-price": Rate(10, per_instrument=True),
     "market/tickers": Rate(20),
+    "market/ticker": Rate(20),
     "system/status": Rate(1, window_s=5.0),
 }

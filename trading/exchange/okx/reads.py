@@ -125,6 +125,15 @@ class Reads(Door):
         rows = await self._public("public/mark-price", inst_type)
         return _readable(rows, parse.parse_mark_price)
 
+    async def fetch_ticker(self, inst_id: str) -> TickerReport:
+        return parse.parse_ticker(row_of(await self._ask("market/ticker", {"instId": inst_id})))
+
+    async def fetch_mark_price(self, inst_id: str, inst_type: InstrumentType) -> MarkPriceReport:
+        spot = inst_type is InstrumentType.SPOT
+        kind = InstrumentType.MARGIN if spot else inst_type  # spot has no mark of its own
+        params = without_none(instType=wire_type(kind), instId=inst_id)
+        return parse.parse_mark_price(row_of(await self._ask("public/mark-price", params)))
+
     async def fetch_system_status(self) -> tuple[SystemStatusReport, ...]:
         rows = rows_of(await self._ask("system/status", {}))
         return _readable(rows, parse.parse_system_status)

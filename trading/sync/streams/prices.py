@@ -120,8 +120,19 @@ class MarketFeed:
             try:
                 await self._threads.run(_write, self.market, tickers, marks, listings)
             except PASSING as error:
-                # The next prices are on their way; the listing is read again anyway.
-                logger.warning("Prices of %s were not written: %s", self.market, error)
+                logger.warning("Prices of %s are written later: %s", self.market, error)
+                self._take_back(tickers, marks, listings)
+
+    def _take_back(
+        self,
+        tickers: list[TickerReport],
+        marks: list[MarkPriceReport],
+        listings: list[InstrumentReport],
+    ) -> None:
+        """What does not change is not pushed again for ten seconds: too late for an opening."""
+        self._tickers = {each.inst_id: each for each in tickers} | self._tickers
+        self._marks = {each.inst_id: each for each in marks} | self._marks
+        self._listings = {each.inst_id: each for each in listings} | self._listings
 
 
 def _write(

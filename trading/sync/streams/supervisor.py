@@ -45,6 +45,8 @@ class Supervisor:
         self._reading_threads = DatabaseThreads(2)
         # What a leader does must not wait for what its followers' orders came to.
         self._leader_threads = DatabaseThreads()
+        # Nor prices: nothing is opened on one that was written too late.
+        self._price_threads = DatabaseThreads(1)
         self._reconciler = Reconciler(self._reading_threads)
         self._accounts: dict[int, AccountFeed] = {}
         self._leaders: dict[int, LeaderFeed] = {}
@@ -79,6 +81,7 @@ class Supervisor:
         self._threads.stop()
         self._reading_threads.stop()
         self._leader_threads.stop()
+        self._price_threads.stop()
         await asyncio.to_thread(stop_exchange_loop)
 
     async def _tick(self) -> None:
@@ -136,7 +139,7 @@ class Supervisor:
         await asyncio.gather(*(self._markets.pop(market).aclose() for market in gone))
         for market in wanted:
             if market not in self._markets:
-                self._markets[market] = MarketFeed(market, self._pool(market), self._threads)
+                self._markets[market] = MarketFeed(market, self._pool(market), self._price_threads)
                 self._markets[market].start()
 
     def _share_pace(self, copies: int) -> None:
