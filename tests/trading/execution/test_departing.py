@@ -49,6 +49,12 @@ def say(bench: Bench, intent: str = "open", quantity: str = "10", **fields: Any)
         return list(Order.objects.filter(signal=signal).order_by("account_id", "leg_number"))
 
 
+def rest() -> None:
+    """As if all was sent long ago: no account is judged by itself for what it has used."""
+    with all_tenants("sends of a moment ago"):
+        Order.objects.update(sent_at=timezone.now() - timedelta(minutes=1))
+
+
 def has_departed(bench: Bench, order: Order) -> bool:
     return bench.steps(order)[0] == OrderState.SENDING
 
@@ -164,8 +170,8 @@ def test_who_was_paused_since_the_last_signal_is_not_traded_for(bench: Bench) ->
 
 def test_an_account_at_its_cap_of_sends_waits_while_the_others_leave(bench: Bench) -> None:
     busy, free = ready(bench, 2)
-    with all_tenants("as if they had been sent long ago, but for one"):
-        Order.objects.update(sent_at=timezone.now() - timedelta(minutes=1))
+    rest()
+    with all_tenants("but for one"):
         sent = Order.objects.filter(account_id=busy.account_id).latest("created_at")
         Order.objects.filter(pk=sent.pk).update(sent_at=timezone.now())
     set_limit(kind=LimitKind.ACCOUNT_SENDS, value=Decimal(1), actor=None, tenant=bench.desk.tenant)
@@ -178,6 +184,7 @@ def test_an_account_at_its_cap_of_sends_waits_while_the_others_leave(bench: Benc
 
 def test_a_cap_on_everybodys_sends_is_counted_order_by_order(bench: Bench) -> None:
     ready(bench, 3)
+    rest()
     tasks.pace.forget()
     set_limit(kind=LimitKind.SYSTEM_SENDS, value=Decimal(2), actor=None, tenant=bench.desk.tenant)
 
@@ -188,6 +195,7 @@ def test_a_cap_on_everybodys_sends_is_counted_order_by_order(bench: Bench) -> No
 
 def test_a_cap_of_the_desk_on_an_instrument_is_counted_order_by_order(bench: Bench) -> None:
     ready(bench, 3)
+    rest()
     with all_tenants("what they held is gone"):
         each = Order.objects.filter(leg="open").latest("created_at").notional
     set_limit(kind=LimitKind.DESK_NOTIONAL, value=2 * each, actor=None, tenant=bench.desk.tenant)
@@ -199,8 +207,31 @@ def test_a_cap_of_the_desk_on_an_instrument_is_counted_order_by_order(bench: Ben
 
 def test_an_opening_waits_until_the_stop_of_an_earlier_cycle_is_gone(bench: Bench) -> None:
     (link,) = ready(bench)
+    let_a_stop_linger(link)
+
+    (order,) = say(bench)
+
+    assert not has_departed(bench, order)
+    assert bench.accepted(order) == [0]
+
+
+def test_a_stop_that_lingers_keeps_only_its_own_account_among_others_that_are_alike(
+    bench: Bench,
+) -> None:
+    links = ready(bench, 3)
+    rest()
+    let_a_stop_linger(links[1])
+
+    orders = say(bench)
+
+    assert [order.account_id for order in orders] == [link.account_id for link in links]
+    assert [has_departed(bench, order) for order in orders] == [True, False, True]
+    assert bench.accepted(*orders) == [1, 0, 1]
+
+
+def let_a_stop_linger(link: Subscription) -> None:
     with all_tenants("a stop that lingers"):
-        old = Order.objects.filter(leg="open").latest("created_at")
+        old = Order.objects.filter(leg="open", account_id=link.account_id).latest("created_at")
         Protection.objects.create(
             tenant_id=old.tenant_id,
             account_id=link.account_id,
@@ -217,11 +248,6 @@ def test_an_opening_waits_until_the_stop_of_an_earlier_cycle_is_gone(bench: Benc
             state="live",
             created_at=timezone.now(),
         )
-
-    (order,) = say(bench)
-
-    assert not has_departed(bench, order)
-    assert bench.accepted(order) == [0]
 
 
 def test_a_transaction_that_fails_leaves_nothing_behind_and_sends_nothing(
