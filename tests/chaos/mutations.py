@@ -60,7 +60,8 @@ def _pytest(
 ) -> subprocess.CompletedProcess[str]:
     usual = ["-q", "-p", "no:cacheprovider", *arguments]
     if services_needed:
-        command = [sys.executable, "-m", "tests.run", "--only", "services", *usual]
+        # Those that need MariaDB to tell anything are marked `database_long`.
+        command = [sys.executable, "-m", "tests.run", "--long", "--only", "services", *usual]
     else:
         command = [sys.executable, "-m", "pytest", "-p", "no:xdist", "--nomigrations", *usual]
     with tempfile.TemporaryDirectory(prefix="copydesk-mutant-") as folder:
