@@ -5,17 +5,39 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+import django
+from asgiref.sync import sync_to_async
 from channels.routing import ProtocolTypeRouter, URLRouter
-from django.core.asgi import get_asgi_application
+from django.core.handlers.asgi import ASGIHandler
 from django.urls import path, re_path
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 # First, because what follows imports models.
-pages = get_asgi_application()
+django.setup(set_prefix=False)
+
+
+class PagesHandler(ASGIHandler):
+    """Answers each request in one thread, from the first middleware to the last.
+
+    No view here is async. Django would go back to the event loop for every middleware that could
+    be, and into the thread again: a dozen times for one request.
+    """
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        super().load_middleware(is_async=False)
+
+    async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
+        return await sync_to_async(self.get_response, thread_sensitive=True)(request)
+
+
+pages = PagesHandler()
 
 from notifications.live.consumer import LiveConsumer  # noqa: E402
 

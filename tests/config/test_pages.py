@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from channels.testing import WebsocketCommunicator
+from asgiref.sync import SyncToAsync
+from channels.testing import HttpCommunicator, WebsocketCommunicator
 
 from config.asgi import application
 
@@ -71,3 +72,23 @@ async def test_a_socket_nobody_serves_is_closed(label: str, origin: str, code: i
     connected, answer = await socket.connect()
 
     assert (connected, answer) == (False, code), label
+
+
+async def test_a_request_is_answered_in_one_thread_without_going_back_to_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only what Django itself does before and after it is handed over beside that."""
+    change, changes = SyncToAsync.__call__, []
+
+    async def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
+        changes.append(self.func)
+        return await change(self, *args, **kwargs)
+
+    monkeypatch.setattr(SyncToAsync, "__call__", noted)
+    here = [(b"host", b"testserver")]
+
+    response = await HttpCommunicator(application, "GET", "/hooks/x/", headers=here).get_response()
+
+    assert response["status"] == 405  # said by the view, behind every middleware
+    assert changes
+    assert len(changes) <= 3
