@@ -40,12 +40,13 @@ _making = threading.Lock()
 def started(orders: Sequence[Outgoing]) -> list[Outgoing]:
     """Those whose market this process knows; the first of a market wait here until it does.
 
-    While another thread is at it they are left out, and the sweep sends them. Runs in the
-    scope of all tenants.
+    While another thread is at it they are left out, and the sweep sends them. The closes of
+    flatten wait for nothing: the exchange was asked a moment ago what there is to be closed.
+    Runs in the scope of all tenants.
     """
-    for market in sorted({order.market for order in orders} - _done.keys()):
+    for market in sorted({order.market for order in orders if not order.flattens} - _done.keys()):
         take_up(market)
-    return [order for order in orders if order.market in _done]
+    return [order for order in orders if order.flattens or order.market in _done]
 
 
 def is_done(market: str) -> bool:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from django.conf import settings
 
-from trading.enums import FlattenStep, OrderState, OrderType
+from accounts.models import Tenant
+from signals.models import SignalSource
+from signals.services import system_source
+from trading.enums import FlattenStep, OrderState, OrderType, TradingMode
 from trading.exchange.types import MarginMode
 from trading.execution.flatten.look import Wanted
 from trading.execution.flatten.plan import Held
@@ -18,10 +21,43 @@ from trading.leases import db_now
 from trading.models import Cycle, FlattenAccount, Instrument, Order
 from trading.models.orders import OPEN_STATES
 from trading.positions_held import NOTHING, read_holdings
+from trading.switch import Covered, Switchboard, read_switchboard
 
 FOUND_OUT_WITHIN = timedelta(seconds=60)
 # What cannot be canceled, or is placed again and again, must not keep positions open.
 CANCELS_FOR = timedelta(seconds=5)
+
+
+@dataclass(slots=True)
+class Known:
+    """What is the same for many accounts, read when the first of them needs it.
+
+    As good as a moment ago: whoever marks a close looks at the switches again, and holds them.
+    """
+
+    _instruments: dict[tuple[str, str], Instrument | None] = field(default_factory=dict)
+    _boards: dict[int, Switchboard] = field(default_factory=dict)
+    _sources: dict[int, SignalSource] = field(default_factory=dict)
+
+    def instruments(self, market: str, inst_ids: Sequence[str]) -> Mapping[str, Instrument]:
+        missing = [name for name in inst_ids if (market, name) not in self._instruments]
+        if missing:
+            found = instruments_of(market, missing)
+            self._instruments |= {(market, name): found.get(name) for name in missing}
+        rows = {name: self._instruments[market, name] for name in inst_ids}
+        return {name: row for name, row in rows.items() if row is not None}
+
+    def modes(self, tenant_id: int, covered: Covered) -> tuple[TradingMode, ...]:
+        """The modes that a close of flatten meets."""
+        if tenant_id not in self._boards:
+            self._boards[tenant_id] = read_switchboard(tenant_id)
+        return self._boards[tenant_id].modes_for(covered, flattens=True)
+
+    def source(self, tenant: Tenant) -> SignalSource:
+        """Not in a transaction that may be undone: the source may have to be made."""
+        if tenant.pk not in self._sources:
+            self._sources[tenant.pk] = system_source(tenant)
+        return self._sources[tenant.pk]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +68,7 @@ class Facts:
     0 when nothing is on its way. `again`: everything was canceled a moment ago.
     """
 
+    known: Known
     reach: Reach
     until_ms: int
     closes: tuple[Order, ...]
@@ -80,10 +117,12 @@ def read_facts(rows: Sequence[FlattenAccount]) -> dict[int, Facts]:
     for row in rows:
         by_run.setdefault(row.run_id, []).append(row)
     found: dict[int, Facts] = {}
+    shared = Known()
     for theirs in by_run.values():
         known = _read_run(theirs)
         for row in theirs:
             found[row.pk] = Facts(
+                known=shared,
                 reach=known.reach,
                 until_ms=until.get(row.account_id, 0),
                 closes=tuple(closes.get(row.account_id, ())),

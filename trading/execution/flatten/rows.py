@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,9 +17,10 @@ from trading.leases import db_now
 from trading.models import FlattenAccount, FlattenRun
 from trading.transition import retried
 
-# Who dies is followed soon. Who is only slow is told by the version that it was outrun.
-CLAIM = timedelta(seconds=8)
-AT_ONCE = 100
+# Who dies is followed soon, since who lives holds on to what it claimed. Who is only slow is told
+# by the version that it was outrun.
+CLAIM = timedelta(seconds=3)
+AT_ONCE = 50
 KEPT = 40
 STUCK_AFTER = timedelta(seconds=60)
 RESTING = (FlattenStep.FLAT, FlattenStep.MANUAL)
@@ -51,13 +52,14 @@ def enroll(run: FlattenRun) -> int:
     return made
 
 
-def claim_due(limit: int = AT_ONCE) -> list[FlattenAccount]:
-    """Rows of runs that go on, each for this process alone, for a while."""
+def claim_due(limit: int = AT_ONCE, beside: Collection[int] = ()) -> list[FlattenAccount]:
+    """Rows of runs that go on, each for this process alone, for a while; none of `beside`."""
     now = db_now()
     rows = (
         FlattenAccount.objects.filter(run__ended_at__isnull=True)
         .filter(Q(not_before__isnull=True) | Q(not_before__lte=now))
         .filter(Q(lease_until__isnull=True) | Q(lease_until__lt=now))
+        .exclude(pk__in=beside)
         .select_related("account__customer", "tenant", "run__state__strategy", "run__started_by")
         .order_by("not_before", "pk")[:limit]
     )
@@ -78,6 +80,16 @@ def _claim(row: FlattenAccount, now: datetime) -> bool:
     if taken:
         row.version += 1
     return taken == 1
+
+
+@retried
+def hold_on(rows: Sequence[FlattenAccount]) -> None:
+    """Claim these for another while, but for those that another process has by now."""
+    mine = Q()
+    for row in rows:
+        mine |= Q(pk=row.pk, version=row.version)
+    if rows:
+        FlattenAccount.objects.filter(mine).update(lease_until=db_now() + CLAIM)
 
 
 def write(row: FlattenAccount, step: FlattenStep, now: datetime, **columns: Any) -> None:

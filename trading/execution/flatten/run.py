@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from typing import Any
@@ -24,21 +25,24 @@ from trading.execution.clock import clock_is_right, clock_of
 from trading.execution.flatten.facts import Facts, read_facts
 from trading.execution.flatten.look import Look, look, look_up
 from trading.execution.flatten.reach import UNSENT, active_runs, take_back
-from trading.execution.flatten.rows import OutrunError, claim_due, enroll, is_busy
+from trading.execution.flatten.rows import AT_ONCE, OutrunError, claim_due, enroll, hold_on, is_busy
 from trading.execution.flatten.steps import after_closing, after_look, failed_here
 from trading.execution.flatten.writing import closes_of
 from trading.execution.keys import keys_of
-from trading.execution.run import send_orders
+from trading.execution.run import Flight
 from trading.faults import InjectedFaultError, faultpoint
 from trading.leases import db_now
 from trading.models import FlattenAccount, FlattenRun
 from trading.sync.apply import Contended, apply_orders
 from trading.transition import retried
 
-PATIENCE_S = 6  # less than a claim lasts, and more than a reading
+PATIENCE_S = 6  # more than a reading
+HOLD_S = 1  # far less than a claim lasts
 GATHER_S = 0.1
 PAUSE_S = 0.1
 SWEEP_S = 1.5
+MOST = 1000  # of one pass
+TOGETHER = 20  # are settled before their closes leave: marking costs as much for few as for many
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +54,7 @@ class _Job:
     row: FlattenAccount
     facts: Facts
     now_ms: int
+    until: float
 
 
 def flatten_now(seconds: float = 25) -> None:
@@ -58,12 +63,16 @@ def flatten_now(seconds: float = 25) -> None:
     Safe to run beside others: each account is one process's at a time.
     """
     until = time.monotonic() + seconds
+    flight = Flight()
     with all_tenants("flatten: accounts of several desks are closed together"):
-        while True:
-            flatten_due()
-            if not is_busy() or time.monotonic() > until:
-                return
-            threading.Event().wait(PAUSE_S)
+        try:
+            while True:
+                flatten_due(flight)
+                if not is_busy() or time.monotonic() > until:
+                    return
+                threading.Event().wait(PAUSE_S)
+        finally:
+            flight.land()
 
 
 def flatten_some() -> int:
@@ -73,7 +82,7 @@ def flatten_some() -> int:
     """
     until = time.monotonic() + SWEEP_S
     done = 0
-    while looked := flatten_due():
+    while looked := flatten_due(most=AT_ONCE):
         done += looked
         if time.monotonic() > until:
             break
@@ -81,8 +90,12 @@ def flatten_some() -> int:
     return done
 
 
-def flatten_due() -> int:
-    """One pass; how many accounts were looked at. Runs in the scope of all tenants."""
+def flatten_due(flight: Flight | None = None, *, most: int = MOST) -> int:
+    """One pass over what is due, each account once; how many were looked at.
+
+    Answers to what was sent are recorded by whoever lands `flight`; without one, here. Runs in
+    the scope of all tenants.
+    """
     runs = active_runs()
     if not runs:
         return 0
@@ -93,11 +106,12 @@ def flatten_due() -> int:
             raise
         except Exception:
             log.exception("the flatten of %s goes on later", run.state.scope_key)
-    rows = claim_due()
-    if not rows:
-        return 0
-    _work(rows)
-    return len(rows)
+    own = flight or Flight()
+    try:
+        return _Pass(own, most).work()
+    finally:
+        if flight is None:
+            own.land()
 
 
 def _begin(run: FlattenRun) -> None:
@@ -111,26 +125,62 @@ def _take_back(run: FlattenRun) -> None:
     take_back(run, db_now())
 
 
-def _work(rows: list[FlattenAccount]) -> None:
-    facts = read_facts(rows)
-    asking: dict[Future[Any], _Job] = {}
-    for row in rows:
-        job = _ask_safely(row, facts[row.pk])
-        if job is not None:
-            asking[job[0]] = job[1]
-    until = time.monotonic() + PATIENCE_S
-    while asking:
-        done, _rest = wait(asking, timeout=GATHER_S, return_when=FIRST_COMPLETED)
-        if not done and time.monotonic() > until:
-            for future in asking:
-                future.cancel()
-            return  # their claims end by themselves
+class _Pass:
+    """Some accounts are asked at once; each that was settled makes room for another.
+
+    Closes leave as soon as a few accounts have theirs, and nobody waits for anybody's answer.
+    """
+
+    def __init__(self, flight: Flight, most: int) -> None:
+        self._flight, self._most = flight, most
+        self._asking: dict[Future[Any], _Job] = {}
+        self._looked: set[int] = set()
+        self._held_at = time.monotonic()
+
+    def work(self) -> int:
+        more = True
+        while more or self._asking:
+            if more and len(self._asking) <= AT_ONCE - TOGETHER:
+                more = self._take_up()
+            done, _rest = wait(self._asking, timeout=GATHER_S, return_when=FIRST_COMPLETED)
+            self._settle(list(done)[:TOGETHER])
+            self._give_up()
+        return len(self._looked)
+
+    def _take_up(self) -> bool:
+        """Ask some that were not asked yet; whether there may be more of them."""
+        room = min(AT_ONCE - len(self._asking), self._most - len(self._looked))
+        rows = claim_due(room, self._looked) if room > 0 else []
+        self._looked |= {row.pk for row in rows}
+        facts = read_facts(rows) if rows else {}
+        for row in rows:
+            job = _ask_safely(row, facts[row.pk])
+            if job is not None:
+                self._asking[job[0]] = job[1]
+        return bool(rows)
+
+    def _settle(self, answered: Sequence[Future[Any]]) -> None:
         to_send: list[UUID] = []
-        for future in done:
-            to_send += _safely(asking.pop(future), future)
+        for future in answered:
+            self._hold_on()
+            to_send += _safely(self._asking.pop(future), future)
+        self._hold_on()
         if to_send:
             faultpoint("FLATTEN.marked")
-            send_orders(to_send)
+            self._flight.go(to_send)
+        self._flight.hear_some()
+
+    def _hold_on(self) -> None:
+        if time.monotonic() - self._held_at > HOLD_S:
+            hold_on([job.row for job in self._asking.values()])
+            self._held_at = time.monotonic()
+
+    def _give_up(self) -> None:
+        """Who does not answer at all is left: the claim ends by itself."""
+        now = time.monotonic()
+        for future in [f for f, job in self._asking.items() if now > job.until and not f.done()]:
+            future.cancel()
+            del self._asking[future]
 
 
 def _ask_safely(row: FlattenAccount, facts: Facts) -> tuple[Future[Any], _Job] | None:
@@ -159,6 +209,7 @@ def _ask(row: FlattenAccount, facts: Facts) -> tuple[Future[Any], _Job] | None:
     client = client_of(account)
     clock_is_right(client)
     now_ms = clock_of(endpoint_of(account)).now_ms()
+    job = _Job(row, facts, now_ms, time.monotonic() + PATIENCE_S)
     loop = exchange_loop()
     if row.step == FlattenStep.CLOSING:
         names = [
@@ -166,8 +217,8 @@ def _ask(row: FlattenAccount, facts: Facts) -> tuple[Future[Any], _Job] | None:
             for order in closes_of(row).filter(leg_number=row.leg)
             if not order.is_final and order.state not in UNSENT
         ]
-        return loop.submit(look_up(client, keys, names)), _Job(row, facts, now_ms)
-    return loop.submit(look(client, keys, facts.wanted)), _Job(row, facts, now_ms)
+        return loop.submit(look_up(client, keys, names)), job
+    return loop.submit(look(client, keys, facts.wanted)), job
 
 
 def _refuse(row: FlattenAccount, problem: str) -> None:

@@ -14,7 +14,7 @@ from accounts import audit
 from accounts.enums import AuditLevel
 from customers.models import ExchangeAccount
 from trading.enums import FlattenStep, OrderState, TradingMode
-from trading.execution.flatten.facts import Facts, instruments_of
+from trading.execution.flatten.facts import Facts
 from trading.execution.flatten.look import Look
 from trading.execution.flatten.plan import (
     Close,
@@ -35,7 +35,7 @@ from trading.execution.flatten.writing import (
 from trading.faults import faultpoint
 from trading.leases import db_now
 from trading.models import Cycle, FlattenAccount
-from trading.switch import Covered, read_switchboard
+from trading.switch import Covered
 from trading.transition import retried
 
 ROUNDS = 5
@@ -73,6 +73,8 @@ def after_look(row: FlattenAccount, facts: Facts, seen: Look, now_ms: int) -> li
         else:
             _flat(row, plan)
         return []
+    if plan.closes:
+        facts.known.source(row.tenant)
     return _round(row, plan, facts)
 
 
@@ -188,11 +190,12 @@ def _round(row: FlattenAccount, plan: Plan, facts: Facts) -> list[UUID]:
         _give_to_a_person(row, plan, seen, now)
         return []
     ExchangeAccount.objects.select_for_update().only("id").get(pk=row.account_id)
-    drop_unsent(list(closes_of(row).filter(state__in=UNSENT)), now)
+    if row.leg:  # before the first round there was nothing to send
+        drop_unsent(list(closes_of(row).filter(state__in=UNSENT)), now)
     if _others_close(row, facts):
         write(row, FlattenStep.WAITING, now, not_before=now + SOON, round=number, **seen)
         return []
-    if _is_halted(row, plan.closes[0]):
+    if _is_halted(row, plan.closes[0], facts):
         words = _("Waits: the installation is halted")
         write(
             row, FlattenStep.READING, now, problem=words, round=number,
@@ -200,7 +203,8 @@ def _round(row: FlattenAccount, plan: Plan, facts: Facts) -> list[UUID]:
         )  # fmt: skip
         alert_if_stuck(row, now, words)
         return []
-    ids = write_closes(row, row.leg + 1, plan.closes, now)
+    source = facts.known.source(row.tenant)
+    ids = write_closes(row, source, plan.closes, now)
     write(row, FlattenStep.CLOSING, now, leg=row.leg + 1, round=number + 1, **seen)
     return ids
 
@@ -211,15 +215,14 @@ def _others_close(row: FlattenAccount, facts: Facts) -> bool:
     return any(order.id not in past for order in unfinished_closes([row.account_id]))
 
 
-def _is_halted(row: FlattenAccount, close: Close) -> bool:
+def _is_halted(row: FlattenAccount, close: Close, facts: Facts) -> bool:
     covered = Covered(
         tenant_id=row.tenant_id,
         account_id=row.account_id,
         customer_id=row.account.customer_id,
         inst_id=close.inst_id,
     )
-    modes = read_switchboard(row.tenant_id).modes_for(covered, flattens=True)
-    return TradingMode.HALTED in modes
+    return TradingMode.HALTED in facts.known.modes(row.tenant_id, covered)
 
 
 def _give_to_a_person(row: FlattenAccount, plan: Plan, seen: dict[str, Any], now: datetime) -> None:
@@ -246,7 +249,7 @@ def _plan(row: FlattenAccount, facts: Facts, seen: Look) -> Plan:
     if facts.reach.only_cycles:
         held = [one for one in facts.held if not one.is_spot]
         return joined(plan_cycles(held, positions), spot)
-    known = instruments_of(row.account.market, [p.inst_id for p in positions])
+    known = facts.known.instruments(row.account.market, [p.inst_id for p in positions])
     return joined(plan_positions(positions, known), spot)
 
 

@@ -14,8 +14,7 @@ from django.db import transaction
 from accounts.bulk import insert_many
 from accounts.fields import hash_identity
 from signals.enums import Intent, SignalStatus
-from signals.models import Signal
-from signals.services import system_source
+from signals.models import Signal, SignalSource
 from trading.enums import (
     DecisionOutcome,
     EventSource,
@@ -57,14 +56,14 @@ def on_their_way(account_ids: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def write_closes(
-    row: FlattenAccount, leg: int, closes: Sequence[Close], now: datetime
+    row: FlattenAccount, source: SignalSource, closes: Sequence[Close], now: datetime
 ) -> list[UUID]:
-    """The orders of one round, ready to be sent. Runs in the round's transaction."""
+    """The orders of the next round, ready to be sent. Runs in the round's transaction."""
     orders: list[Order] = []
     for close in closes:
-        signal, decision = _signal(row, close, now)
+        signal, decision = _signal(row, source, close, now)
         for number, quantity in enumerate(close.slices):
-            order = _order(row, close, signal, decision, (leg, number))
+            order = _order(row, close, signal, decision, (row.leg + 1, number))
             order.quantity, order.created_at, order.lane_at = quantity, now, now
             orders.append(order)
     insert_many(orders)
@@ -86,15 +85,17 @@ def _prefix(row: FlattenAccount) -> str:
     return f"flatten-{row.run_id}-{row.account_id}-"
 
 
-def _signal(row: FlattenAccount, close: Close, now: datetime) -> tuple[Signal, Decision]:
+def _signal(
+    row: FlattenAccount, source: SignalSource, close: Close, now: datetime
+) -> tuple[Signal, Decision]:
     """Found again by its id in every later round: a client order id follows from it."""
     account = row.account
-    source = system_source(row.tenant)
     parts = [close.inst_id, close.position_side.value, close.direction.value, close.margin_mode]
     parts += [close.cycle.pk.hex] if close.cycle else []
     external_id = _prefix(row) + hash_identity("|".join(parts))[:24]
     identity = hash_identity(external_id)
-    signal = Signal.objects.filter(source=source, dedupe_hash=identity).first()
+    again = row.leg > 0
+    signal = Signal.objects.filter(source=source, dedupe_hash=identity).first() if again else None
     if signal is None:
         signal = Signal(
             tenant_id=row.tenant_id,
@@ -112,7 +113,8 @@ def _signal(row: FlattenAccount, close: Close, now: datetime) -> tuple[Signal, D
             copied_at=now,
         )
         signal.save(force_insert=True)
-    decision = Decision.objects.filter(link_uid=account.uid, signal=signal).first()
+    made = Decision.objects.filter(link_uid=account.uid, signal=signal)
+    decision = made.first() if again else None
     if decision is None:
         decision = Decision(
             tenant_id=row.tenant_id,
