@@ -32,7 +32,7 @@ from trading.execution.cancel import ask_wished
 from trading.execution.carrying_out import carry_out_settlements
 from trading.execution.clock import clock_is_right
 from trading.execution.departing import INLINE, MarkNew
-from trading.execution.flatten import flatten_now
+from trading.execution.flatten import flatten_now, flatten_some
 from trading.execution.lanes import successors
 from trading.execution.memory import settle_memory
 from trading.execution.protecting import keep_protections_of
@@ -111,10 +111,13 @@ def repair() -> None:
 def sweep_orders() -> None:
     """Find what was left undone anywhere on the way from signal to final order.
 
-    In two parts, so that an exchange that makes the one wait does not hold up the other.
+    In parts, so that an exchange that makes the one wait does not hold up the other. Flatten is
+    several processes' at once, and so it waits for no lease of one that died.
     """
     _sweep_signals()
     _sweep_unfinished()
+    with all_tenants("flatten: accounts of several desks are closed together"):
+        _without_stopping(flatten_some, "flatten")
 
 
 @single_flight("sweep_signals", SWEEP_S)

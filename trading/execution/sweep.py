@@ -15,7 +15,6 @@ from trading.enums import EventSource, Leg, OrderState, Reason
 from trading.execution.acting import act_due
 from trading.execution.cancel import ask_wished
 from trading.execution.carrying_out import carry_out_settlements
-from trading.execution.flatten import flatten_some
 from trading.execution.flips import drop_late_flips
 from trading.execution.lanes import LANE_ORDER, are_rungs, lane_heads
 from trading.execution.probing import probe_due
@@ -123,7 +122,6 @@ STEPS: tuple[tuple[str, Callable[[], int]], ...] = (
     ("acted", act_due),
     ("reversed", drop_late_flips),
     ("expired", expire_overdue),
-    ("flattened", flatten_some),
     ("opened", watch_lately),
     ("closed", probe_due),
     ("clocks", note_clocks),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import uuid
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -12,12 +14,14 @@ import pytest
 from accounts.tenancy import all_tenants
 from tests.trading.execution.bench import Bench
 from tests.trading.execution.test_flatten import POSITIONS, flatten, held, positions, rows, throw
+from trading import tasks
 from trading.execution import starting
 from trading.execution.flatten import flatten_due, flatten_now
 from trading.execution.flatten import rows as rows_of
 from trading.execution.flatten import run as passes
 from trading.execution.flatten.rows import claim_due
 from trading.execution.run import Flight
+from trading.leases import take_job
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database_long, pytest.mark.simulator]
 
@@ -135,6 +139,20 @@ def test_an_account_that_answers_late_is_held_on_to(
     assert taken == []
     monkeypatch.setattr(passes, "wait", wait)
     flatten()
+    assert positions(bench, link) == {}
+
+
+def test_a_sweep_that_died_holds_up_no_flatten(bench: Bench) -> None:
+    """Its lease on the sweep is not over yet."""
+    link = held(bench)
+    throw(bench)
+    assert take_job("sweep_orders", uuid.uuid4(), 60)
+
+    until = time.monotonic() + 15
+    while [row.step for row in rows()] != ["flat"]:
+        tasks.sweep_orders()
+        assert time.monotonic() < until
+
     assert positions(bench, link) == {}
 
 
