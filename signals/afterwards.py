@@ -68,6 +68,12 @@ class Afterwards:
     counts: dict[int, Counts] = field(default_factory=dict)
     announcements: list[Announcement] = field(default_factory=list)
 
+    def take_counts(self, other: Afterwards) -> None:
+        """What another was to count as well."""
+        for source_id, counts in other.counts.items():
+            self.counts.setdefault(source_id, Counts()).add(counts)
+        other.counts.clear()
+
     def write_counts(self) -> None:
         for source_id, counts in self.counts.items():
             counts.write(source_id)

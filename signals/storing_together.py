@@ -6,13 +6,14 @@ at the same moment, the unique keys say so, and nothing is written.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import DatabaseError, transaction
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from accounts.bulk import insert_many
 from accounts.tenancy import all_tenants
@@ -59,24 +60,39 @@ class _Seen:
 
 
 def _look(calls: Sequence[Judged]) -> _Seen:
-    """Three questions. Recent signals of a source are as many as it may send in a second."""
+    """Three questions, and a fourth where a source is near to what it may send in a second."""
     sources = {one.call.source.pk for one in calls}
     known_as = {one.known_as for one in calls if one.known_as is not None}
     hashes = {one.call.nonce_hash for one in calls if one.call.nonce_hash is not None}
     firsts = Signal.objects.filter(source_id__in=sources, dedupe_hash__in=known_as).order_by()
     used = SignalNonce.objects.filter(source_id__in=sources, nonce_hash__in=hashes)
-    limited = {one.call.source.pk for one in calls if one.call.source.kind in LIMITED_KINDS}
-    since = min(one.call.received_at for one in calls) - SECOND
-    late = Q(source_id__in=limited, status__in=SignalStatus.values, received_at__gt=since)
-    recent: dict[int, list[datetime]] = {source: [] for source in limited}
-    rows = Signal.objects.filter(late).order_by().values_list("source_id", "received_at")
-    for source, received_at in rows:
-        recent[source].append(received_at)
     return _Seen(
         firsts={(one.source_id, str(one.dedupe_hash)): one for one in firsts} if known_as else {},
         used=set(used.values_list("source_id", "nonce_hash")) if hashes else set(),
-        recent=recent,
+        recent=_recent(calls),
     )
+
+
+def _recent(calls: Sequence[Judged]) -> dict[int, list[datetime]]:
+    """When the signals of the last second came, of those sources that may send too many now."""
+    limited = [one.call.source for one in calls if one.call.source.kind in LIMITED_KINDS]
+    coming = Counter(source.pk for source in limited)
+    since = min(one.call.received_at for one in calls) - SECOND
+    # Naming every status lets the index answer.
+    late = Q(source_id__in=set(coming), status__in=SignalStatus.values, received_at__gt=since)
+    rows = Signal.objects.filter(late).order_by()
+    there = dict(rows.values_list("source_id").annotate(Count("pk"))) if coming else {}
+    near = {
+        source.pk
+        for source in limited
+        if there.get(source.pk, 0) + coming[source.pk] > source.rate_per_second
+    }
+    recent: dict[int, list[datetime]] = {source: [] for source in near}
+    if near:
+        times = rows.filter(source_id__in=near).values_list("source_id", "received_at")
+        for source, received_at in times:
+            recent[source].append(received_at)
+    return recent
 
 
 def _outcome(one: Judged, seen: _Seen) -> Outcome:

@@ -32,6 +32,8 @@ PATIENCE_S = 10.0
 STOP_S = 5.0
 # A connection that was not used for so long may have been closed by the other side.
 IDLE_S = 1.0
+# While more calls wait, what is counted of the last ones is written so seldom.
+COUNT_S = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +89,8 @@ class GroupWriter:
         self._writing = _Thread("webhook-writer", self._write)
         self._telling = _Thread("webhook-teller", self._tell)
         self._used_at = 0.0
+        self._uncounted = Afterwards()
+        self._counted_at = 0.0
 
     def take(self, delivery: Delivery) -> Received:
         """Store this call with whatever else waits. Raises what stands in its way, or NotTaken."""
@@ -113,6 +117,7 @@ class GroupWriter:
         try:
             while (first := self._waiting.get()) is not None:
                 self._store(self._with_others(first))
+            self._count()
         finally:
             connection.close()
 
@@ -153,11 +158,9 @@ class GroupWriter:
 
     def _follow_up(self, afterwards: Afterwards) -> None:
         """Counts here, where the connection is; what waits for a broker in a thread of its own."""
-        try:
-            afterwards.write_counts()
-        except DatabaseError as error:
-            log.warning("calls were not counted: %s", error)
-            connection.close()
+        self._uncounted.take_counts(afterwards)
+        if self._waiting.empty() or time.monotonic() - self._counted_at > COUNT_S:
+            self._count()
         if not afterwards.announcements:
             return
         try:
@@ -165,6 +168,16 @@ class GroupWriter:
         except queue.Full:
             log.warning("signals were not announced: the sweep finds them")
         self._telling.start()
+
+    def _count(self) -> None:
+        """A commit of its own, which the calls that wait need not wait for each time."""
+        try:
+            self._uncounted.write_counts()
+        except DatabaseError as error:
+            log.warning("calls were not counted: %s", error)
+            self._uncounted.counts.clear()
+            connection.close()
+        self._counted_at = time.monotonic()
 
     def _tell(self) -> None:
         try:

@@ -101,6 +101,28 @@ def test_twenty_cost_as_many_statements_as_one(source: SignalSource) -> None:
     assert len(work) <= 8, work
 
 
+def test_what_came_before_counts_against_the_rate(source: SignalSource) -> None:
+    slow = make_source(rate_per_second=4)
+    take_together([delivery(slow, id=name) for name in "ab"])
+
+    outcomes = take_together([delivery(slow, id=name) for name in "acdef"])
+
+    exceeded = RateExceeded.__name__
+    assert words(outcomes) == ["duplicate", "accepted", "accepted", exceeded, exceeded]
+    assert words(take_together([delivery(source, id="g")])) == ["accepted"]
+
+
+def test_times_are_read_only_of_a_source_that_is_near_its_rate(source: SignalSource) -> None:
+    take_together([delivery(source, id=name) for name in "abc"])
+
+    with gathered(), CaptureQueriesContext(connection) as queries:
+        take_together([delivery(source, id=name) for name in "de"])
+
+    read = [query["sql"].partition(" FROM ")[0] for query in queries]
+    columns = [line for line in read if "received_at" in line and "dedupe_hash" not in line]
+    assert columns == []
+
+
 def spoiled(one: Delivery, spoil: Callable[[Judged], None]) -> Delivery:
     """The call with a signal that something is wrong with."""
 

@@ -15,6 +15,8 @@ from django.db import OperationalError, connection, connections
 from django.db.backends.signals import connection_created
 
 from accounts.tenancy import tenant_scope
+from signals import writer as writer_of
+from signals.afterwards import Counts
 from signals.models import SignalSource
 from signals.storing import Received
 from signals.storing_together import Outcome
@@ -116,6 +118,43 @@ def test_calls_that_come_meanwhile_are_stored_together(
 
     assert told == ["accepted"] * 8
     assert sizes == [1, 7]
+
+
+def test_what_is_counted_is_written_once_while_more_calls_wait(
+    source: SignalSource, writers: list[GroupWriter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each writing is a commit that those who wait would have to wait for."""
+    monkeypatch.setattr(writer_of, "MOST_TOGETHER", 2)
+    monkeypatch.setattr(writer_of, "COUNT_S", 60)
+    batches: list[int] = []
+    written: list[int] = []
+    write = Counts.write
+    go_on = threading.Event()
+
+    def take(calls: Sequence[Delivery]) -> list[Outcome]:
+        batches.append(len(calls))
+        go_on.wait(10)
+        return take_together(calls)
+
+    def noting(self: Counts, source_id: int) -> None:
+        written.append(self.duplicates)
+        write(self, source_id)
+
+    monkeypatch.setattr(Counts, "write", noting)
+    writers.append(GroupWriter(take=take))
+    writers[0]._counted_at = time.monotonic()
+    with ThreadPoolExecutor(8) as threads:
+        first = threads.submit(ask, writers[0], delivery(source))
+        until(lambda: batches == [1])
+        later = [threads.submit(ask, writers[0], delivery(source)) for _ in range(6)]
+        until(lambda: writers[0]._waiting.qsize() == 6)
+        go_on.set()
+        told = [first.result(), *(one.result() for one in later)]
+
+    assert told == ["accepted"] + ["duplicate"] * 6
+    writers[0].stop()
+    assert batches == [1, 2, 2, 2]
+    assert written == [6]
 
 
 def test_no_more_wait_than_there_is_room_for(
