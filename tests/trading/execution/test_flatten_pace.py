@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Sequence
+from concurrent.futures import wait
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -22,6 +23,7 @@ from trading.execution.flatten import run as passes
 from trading.execution.flatten.rows import claim_due
 from trading.execution.run import Flight
 from trading.leases import take_job
+from trading.models import FlattenAccount
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database_long, pytest.mark.simulator]
 
@@ -126,18 +128,16 @@ def test_an_account_that_answers_late_is_held_on_to(
     monkeypatch.setattr(rows_of, "CLAIM", timedelta(seconds=0.4))
     monkeypatch.setattr(passes, "HOLD_S", 0.1)
     taken: list[int] = []
-    wait = passes.wait
 
     def beside_another(asking: Any, **terms: Any) -> Any:
         taken.extend(row.pk for row in (claim_due() if asking else ()))
         return wait(asking, **terms)
 
-    monkeypatch.setattr(passes, "wait", beside_another)
-
-    assert one_pass() == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(passes, "wait", beside_another)
+        assert one_pass() == 1
 
     assert taken == []
-    monkeypatch.setattr(passes, "wait", wait)
     flatten()
     assert positions(bench, link) == {}
 
@@ -154,6 +154,33 @@ def test_a_sweep_that_died_holds_up_no_flatten(bench: Bench) -> None:
         assert time.monotonic() < until
 
     assert positions(bench, link) == {}
+
+
+def test_who_only_waits_is_not_asked_for_every_kind_of_foreign_order_again(
+    bench: Bench, settings: Any
+) -> None:
+    """Each kind takes a request, and a waiting account is looked at again and again."""
+    settings.ORDER_TTL_MARKET_S = 5
+    bench.fault("drop_after_accept", bench.follower())
+    bench.send(bench.open())
+    throw(bench)
+
+    asked = []
+    for _ in range(2):
+        before = len(algo_requests(bench))
+        assert one_pass() == 1
+        asked.append(len(algo_requests(bench)) - before)
+        assert [row.step for row in rows()] == ["waiting"]
+        with all_tenants("its time has come"):
+            FlattenAccount.objects.update(not_before=None)
+
+    assert asked[0] > 1
+    assert asked[1] == 1
+
+
+def algo_requests(bench: Bench) -> list[dict[str, Any]]:
+    entries = bench.entries(kind="request", method="GET")
+    return [entry for entry in entries if "orders-algo-pending" in entry["path"]]
 
 
 def test_a_pass_looks_at_no_more_than_it_may(bench: Bench) -> None:

@@ -26,6 +26,8 @@ from trading.switch import Covered, Switchboard, read_switchboard
 FOUND_OUT_WITHIN = timedelta(seconds=60)
 # What cannot be canceled, or is placed again and again, must not keep positions open.
 CANCELS_FOR = timedelta(seconds=5)
+# Who is there was seen with nothing waiting.
+CANCELED = (FlattenStep.WAITING, FlattenStep.READING, FlattenStep.VERIFYING)
 
 
 @dataclass(slots=True)
@@ -128,7 +130,7 @@ def read_facts(rows: Sequence[FlattenAccount]) -> dict[int, Facts]:
                 closes=tuple(closes.get(row.account_id, ())),
                 held=tuple(known.held.get(row.account_id, ())),
                 names=frozenset(known.names.get(row.account_id, ())),
-                again=row.step in (FlattenStep.READING, FlattenStep.VERIFYING) and not row.failures,
+                again=row.step in CANCELED and not row.failures,
                 unresolved=row.account_id in known.unresolved,
                 insists=row.step == FlattenStep.CANCELING and now - row.step_at > CANCELS_FOR,
             )
