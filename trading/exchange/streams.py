@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from trading.exchange.algos import AlgoReport
 from trading.exchange.errors import MalformedReport
 from trading.exchange.types import (
     BalanceReport,
@@ -35,6 +36,13 @@ class StreamStatus:
 @dataclass(frozen=True, slots=True)
 class OrderEvent:
     report: OrderReport
+
+
+@dataclass(frozen=True, slots=True)
+class AlgoEvent:
+    """A take profit or stop loss came, changed or ended. No snapshot comes before these."""
+
+    report: AlgoReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +86,7 @@ class Malformed:
 StreamEvent = (
     StreamStatus
     | OrderEvent
+    | AlgoEvent
     | PositionsEvent
     | BalanceEvent
     | TickerEvent

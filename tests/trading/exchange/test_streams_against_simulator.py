@@ -7,9 +7,13 @@ from decimal import Decimal
 import pytest
 
 from tests.trading.exchange.sockets import Heard, pool_of, running
-from tests.trading.exchange.venue import BTC, Simulator, order, soon
+from tests.trading.exchange.test_algos_against_simulator import stop
+from tests.trading.exchange.venue import BTC, PRICE, Simulator, order, soon
+from trading.exchange.algos import AlgoAmendRequest, AlgoCancelRequest, AlgoState
 from trading.exchange.okx.rest import OkxClient
+from trading.exchange.protection import Trigger, TriggerPrice
 from trading.exchange.streams import (
+    AlgoEvent,
     BalanceEvent,
     InstrumentsEvent,
     Malformed,
@@ -54,6 +58,39 @@ async def test_a_private_stream_tells_what_happens(
     pushed = [each.last_fill for each in orders if each.last_fill is not None]
     asked = await client.fetch_fills(alice, exchange_order_id=outcome.exchange_order_id)
     assert sorted(pushed, key=repr) == sorted(asked, key=repr)
+
+
+async def test_the_stream_of_stops_tells_each_change_as_a_reading_would(
+    simulator: Simulator, client: OkxClient, alice: Credentials
+) -> None:
+    heard = Heard()
+
+    async with (
+        pool_of(simulator.endpoint) as pool,
+        running(pool.stops(alice, on_event=heard)),
+    ):
+        await heard.state(StreamState.SUBSCRIBED)
+        await client.place_order(alice, order(), exp_at_ms=soon(client))
+        request = stop()
+        await client.place_algo_order(alice, request)
+        await heard.count(AlgoEvent)
+        (placed,) = await client.fetch_open_algo_orders(alice)
+        amended = AlgoAmendRequest(
+            inst_id=BTC,
+            client_algo_id=request.client_algo_id,
+            stop_loss=Trigger(PRICE - 900, TriggerPrice.MARK),
+        )
+        await client.amend_algo_order(alice, amended)
+        await heard.count(AlgoEvent, 2)
+        (moved,) = await client.fetch_open_algo_orders(alice)
+        cancel = AlgoCancelRequest(inst_id=BTC, client_algo_id=request.client_algo_id)
+        await client.cancel_algo_orders(alice, [cancel])
+        told = [event.report for event in await heard.count(AlgoEvent, 3)]
+
+    assert told[:2] == [placed, moved]
+    assert moved.stop_loss == Trigger(PRICE - 900, TriggerPrice.MARK)
+    assert told[2].state is AlgoState.CANCELED
+    assert heard.of(Malformed) == []
 
 
 @pytest.mark.parametrize("fault", ["ws_disconnect", "ws_notice"])

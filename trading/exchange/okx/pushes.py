@@ -8,7 +8,9 @@ from typing import Any
 
 from trading.exchange.errors import MalformedReport
 from trading.exchange.okx import parse
+from trading.exchange.okx.parse_algos import parse_algo
 from trading.exchange.streams import (
+    AlgoEvent,
     BalanceEvent,
     InstrumentsEvent,
     Malformed,
@@ -30,6 +32,7 @@ class PushReader:
         self._pages: list[PositionReport] | None = None
         self._readers: dict[str, Callable[[list[Any], dict[str, Any]], Iterator[StreamEvent]]] = {
             "orders": self._orders,
+            "orders-algo": self._algos,
             "positions": self._positions,
             "account": self._account,
             "tickers": self._tickers,
@@ -53,6 +56,13 @@ class PushReader:
                 yield OrderEvent(parse.parse_order_push(row))
             except MalformedReport as error:
                 yield malformed(error, "orders", row)
+
+    def _algos(self, rows: list[Any], _push: dict[str, Any]) -> Iterator[StreamEvent]:
+        for row in rows:
+            try:
+                yield AlgoEvent(parse_algo(row))
+            except MalformedReport as error:
+                yield malformed(error, "orders-algo", row)
 
     def _positions(self, rows: list[Any], push: dict[str, Any]) -> Iterator[StreamEvent]:
         reports, complete = [], True

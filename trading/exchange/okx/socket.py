@@ -209,6 +209,7 @@ class OkxSocket:
         return event
 
     async def _report(self, lost: Lost) -> None:
+        logger.info("A socket ended: %s %s", lost.code, lost.reason)
         refused = lost.code in _AUTH_CODES
         state = StreamState.AUTH_FAILED if refused else StreamState.DISCONNECTED
         await self._status(state, lost.reason, lost.code)

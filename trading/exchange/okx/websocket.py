@@ -1,13 +1,13 @@
-"""The product's sockets at OKX: one private stream per account, one public stream per market."""
+"""The product's sockets at OKX: private streams of accounts, and one public stream per market."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import hmac
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -17,6 +17,7 @@ from trading.exchange.okx.constants import CONNECTIONS_PER_SECOND
 from trading.exchange.okx.encode import instrument_type
 from trading.exchange.okx.socket import Argument, Dialogue, OkxSocket, SocketTimes
 from trading.exchange.streams import OnEvent
+from trading.exchange.turns import Turns
 from trading.exchange.types import Credentials, Endpoint, InstrumentType
 
 # Otherwise OKX repeats everything each five seconds, to every account.
@@ -26,6 +27,11 @@ _PRIVATE_ARGUMENTS: list[Argument] = [
     {"channel": "positions", "instType": "ANY", "extraParams": _EVENTS_ONLY},
     {"channel": "account", "extraParams": _EVENTS_ONLY},
 ]
+_STOP_ARGUMENTS: list[Argument] = [{"channel": "orders-algo", "instType": "ANY"}]
+# Connections that were begun evenly arrive unevenly, and one too many is refused.
+SPARE = 1.1
+# What is traded must be heard before what protects it is.
+_FIRST, _AFTERWARDS = 0, 1
 
 
 class SocketPool:
@@ -45,9 +51,7 @@ class SocketPool:
         self.endpoint = endpoint
         self.clock = clock or ExchangeClock()
         self.times = times or SocketTimes()
-        self._gap = 0.0
-        self._next_at = 0.0
-        self.set_pace(connections_per_second)
+        self._turns = Turns(connections_per_second / SPARE)
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -61,7 +65,21 @@ class SocketPool:
         return self._session
 
     def private(self, credentials: Credentials, *, on_event: OnEvent) -> PrivateStream:
-        return PrivateStream(self, credentials, on_event=on_event)
+        """Orders, positions and balance of one account."""
+        return PrivateStream(
+            self, credentials, self.endpoint.ws_private, _PRIVATE_ARGUMENTS, on_event=on_event
+        )
+
+    def stops(self, credentials: Credentials, *, on_event: OnEvent) -> PrivateStream:
+        """Take profits and stop losses of one account, which OKX tells at another address."""
+        return PrivateStream(
+            self,
+            credentials,
+            self.endpoint.ws_business,
+            _STOP_ARGUMENTS,
+            on_event=on_event,
+            rank=_AFTERWARDS,
+        )
 
     def public(
         self,
@@ -74,14 +92,11 @@ class SocketPool:
 
     def set_pace(self, connections_per_second: float) -> None:
         """From the next connection on."""
-        self._gap = 1 / connections_per_second
+        self._turns.set_pace(connections_per_second / SPARE)
 
-    async def pace(self) -> None:
-        """Wait for this connection's turn."""
-        now = asyncio.get_running_loop().time()
-        turn = max(now, self._next_at)
-        self._next_at = turn + self._gap
-        await asyncio.sleep(turn - now)
+    async def pace(self, rank: int = _FIRST) -> None:
+        """Wait for this connection's turn; those of a lower rank come first."""
+        await self._turns.wait(rank)
 
     async def aclose(self) -> None:
         if self._session is not None:
@@ -90,19 +105,28 @@ class SocketPool:
 
 
 class PrivateStream:
-    """Orders, positions and balance of one account."""
+    """One account's channels at one address. It lives only while it has all of them."""
 
-    def __init__(self, pool: SocketPool, credentials: Credentials, *, on_event: OnEvent) -> None:
+    def __init__(
+        self,
+        pool: SocketPool,
+        credentials: Credentials,
+        url: str,
+        arguments: Sequence[Argument],
+        *,
+        on_event: OnEvent,
+        rank: int = _FIRST,
+    ) -> None:
         self._credentials = credentials
         self._clock = pool.clock
         dialogue = Dialogue(
-            url=pool.endpoint.ws_private,
+            url=url,
             headers=_headers(pool.endpoint),
-            arguments=lambda: _PRIVATE_ARGUMENTS,
+            arguments=lambda: list(arguments),
             login=self._login,
             all_channels_needed=True,
         )
-        self._socket = _socket(pool, dialogue, on_event)
+        self._socket = _socket(pool, dialogue, on_event, rank)
 
     async def run(self) -> None:
         await self._socket.run()
@@ -181,7 +205,13 @@ def _headers(endpoint: Endpoint) -> dict[str, str]:
     return {"x-simulated-trading": "1"} if endpoint.simulated_header else {}
 
 
-def _socket(pool: SocketPool, dialogue: Dialogue, on_event: OnEvent) -> OkxSocket:
+def _socket(
+    pool: SocketPool, dialogue: Dialogue, on_event: OnEvent, rank: int = _FIRST
+) -> OkxSocket:
     return OkxSocket(
-        dialogue, session=pool.session, pace=pool.pace, on_event=on_event, times=pool.times
+        dialogue,
+        session=pool.session,
+        pace=partial(pool.pace, rank),
+        on_event=on_event,
+        times=pool.times,
     )
