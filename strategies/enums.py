@@ -28,6 +28,9 @@ class SubscriptionStatus(TextChoices):
 
 
 _S = SubscriptionStatus
+# Whose stops follow the leader's. Who is paused is left alone, also because somebody else
+# traded there.
+FOLLOWED = (_S.ACTIVE, _S.CLOSE_ONLY)
 # Stopped ends a following; only subscribing anew begins another.
 SUBSCRIPTION_NEXT = {
     _S.ACTIVE: frozenset({_S.PAUSED, _S.CLOSE_ONLY, _S.STOPPED}),

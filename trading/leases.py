@@ -120,9 +120,10 @@ def leave() -> None:
             end_heartbeat(kind)
 
 
-def alive_count(kind: str) -> int:
+def alive_count(kind: str, within_s: float = ALIVE_S) -> int:
     """How many processes of a kind were heard lately."""
-    return alive_counts(kind)[kind]
+    since = db_now() - timedelta(seconds=within_s)
+    return Heartbeat.objects.filter(kind=kind, beat_at__gte=since).count()
 
 
 def alive_counts(*kinds: str) -> dict[str, int]:
@@ -200,9 +201,11 @@ def _take_free(
 ) -> None:
     theirs = rows.objects.filter(account_id__in=account_ids)
     known = dict(theirs.values_list("account_id", "until"))
-    for account_id in account_ids:
-        if account_id not in known:
-            _insert_once(rows(account_id=account_id, changed_at=now))
+    # Another process may be first with some of them.
+    rows.objects.bulk_create(
+        [rows(account_id=i, changed_at=now) for i in account_ids if i not in known],
+        ignore_conflicts=True,
+    )
     free = [i for i in account_ids if (held := known.get(i)) is None or held < now][:room]
     lapsed = Q(until__isnull=True) | Q(until__lt=now)
     rows.objects.filter(lapsed, account_id__in=free).update(
@@ -210,7 +213,7 @@ def _take_free(
     )
 
 
-def _insert_once(row: JobLease | SocketLease | Heartbeat) -> None:
+def _insert_once(row: JobLease | Heartbeat) -> None:
     try:
         with transaction.atomic():
             row.save(force_insert=True)

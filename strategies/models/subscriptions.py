@@ -17,6 +17,7 @@ from accounts.tenancy import TenantManager, TenantModel, TenantQuerySet
 from customers.models import ExchangeAccount
 from signals.models import SignalSource
 from strategies.enums import (
+    FOLLOWED,
     CloseType,
     CopyExisting,
     LeverageMode,
@@ -47,6 +48,14 @@ class SubscriptionQuerySet(TenantQuerySet["Subscription"]):
             self.filter(strategy__source_links__source=source)
             .exclude(status=SubscriptionStatus.STOPPED)
             .exclude(strategy__status=StrategyStatus.ARCHIVED)
+        )
+
+    def mirroring(self) -> SubscriptionQuerySet:
+        """Those whose positions take over what becomes of their leader's stops."""
+        asked = models.Q(mirror_protection=True)
+        by_strategy = models.Q(mirror_protection__isnull=True, strategy__mirror_protection=True)
+        return self.filter(asked | by_strategy, status__in=FOLLOWED).exclude(
+            strategy__status=StrategyStatus.ARCHIVED
         )
 
     def visible_to(self, user: User) -> SubscriptionQuerySet:

@@ -20,7 +20,7 @@ from accounts.tenancy import all_tenants, tenant_scope
 from customers.models import ExchangeAccount
 from signals.enums import Direction
 from signals.models import LeaderAccount, LeaderHolding
-from strategies.enums import SubscriptionStatus
+from strategies.enums import FOLLOWED
 from strategies.protection import ProtectionTerms, protection_of
 from trading.actions import ActionRefusedError
 from trading.attached import NOTHING_ATTACHED, Attached, own_prices, turned
@@ -34,8 +34,6 @@ from trading.stops.mirrored import Todo, agreed, is_ahead, on_tick, own_of, todo
 # What is gone may have been triggered, or come with an opening in a moment.
 GONE_FOR = timedelta(seconds=5)
 ROUND_S = 60
-# Who is paused is left alone, also because somebody else traded there.
-FOLLOWS = (SubscriptionStatus.ACTIVE, SubscriptionStatus.CLOSE_ONLY)
 
 log = logging.getLogger(__name__)
 
@@ -294,7 +292,7 @@ def _cycles(leader: LeaderAccount) -> list[Cycle]:
             source_id=leader.source_id,
             ended_at__isnull=True,
             closing_at__isnull=True,
-            subscription__status__in=FOLLOWS,
+            subscription__status__in=FOLLOWED,
             account__in=ExchangeAccount.objects.tradable(),
         )
         .select_related("subscription__strategy", "account")

@@ -54,8 +54,7 @@ def make_leader(venue: Venue, **fields: Any) -> LeaderAccount:
             key_last4=key[-4:],
             key_fingerprint=fingerprint(key),
             key_version=1,
-            key_status=KeyStatus.VERIFIED,
-            **fields,
+            **{"key_status": KeyStatus.VERIFIED} | fields,
         )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
+import resource
 import signal
 import threading
 from typing import Any
@@ -29,6 +31,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        _allow_many_sockets()
         with asyncio.Runner(loop_factory=_new_loop) as runner:
             runner.run(_until_told(options["connections_per_second"]))
         _leave()
@@ -40,6 +43,13 @@ async def _until_told(connections_per_second: float) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await run_streams(stop, connections_per_second=connections_per_second)
+
+
+def _allow_many_sockets() -> None:
+    """Each is an open file; where nothing else is said a process may have 1,024 of them."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # some systems count what they do not give
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _leave() -> None:

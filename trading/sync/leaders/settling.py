@@ -6,7 +6,7 @@ exchange's positions win: what no trade explains is told as one target, once it 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,9 +14,12 @@ from enum import StrEnum
 from accounts import audit
 from accounts.contention import retried
 from accounts.enums import AuditLevel
+from accounts.tenancy import tenant_scope
 from signals.enums import Direction
 from signals.leaders import record_position
 from signals.models import LeaderAccount, LeaderTrade
+from trading.exchange.algos import AlgoReport
+from trading.leases import db_now
 from trading.sync.leaders.books import claimed, fresh, note_trades, read_book, write_book
 from trading.sync.leaders.drift import mend_drifts
 from trading.sync.leaders.evidence import Difference, Evidence
@@ -46,10 +49,12 @@ class Before:
 
 
 def before_reading(leader_id: int, tenant_id: int) -> Before:
-    with claimed(leader_id, tenant_id) as (leader, now):
+    """Without the claim: a trade that is told meanwhile is only looked up once more."""
+    with tenant_scope(tenant_id):
+        leader = LeaderAccount.objects.only("snapshot_at", "known_until").get(pk=leader_id)
         if leader.snapshot_at is None or leader.known_until is None:
             return Before(None, frozenset())
-        since = max(leader.known_until - OVERLAP, now - REACH)
+        since = max(leader.known_until - OVERLAP, db_now() - REACH)
         trades = LeaderTrade.objects.filter(leader=leader, traded_at__gte=since)
         rows = trades.values_list("inst_id", "trade_id", "exchange_order_id")
         return Before(since, frozenset(f"fill:{i}:{t}:{o}" for i, t, o in rows))
@@ -87,6 +92,19 @@ def _settle_alone(
             ]
         )
     return verdict, judged
+
+
+@retried
+def settle_stops(leader_id: int, tenant_id: int, algos: Sequence[AlgoReport]) -> None:
+    """Write down the stops alone: they changed, and what the leader holds did not."""
+    with claimed(leader_id, tenant_id) as (leader, now):
+        if leader.snapshot_at is None:
+            return
+        book = read_book(leader)
+        take_stops(leader, book, algos)
+        write_book(leader, book, now)
+        leader.heard_at = now
+        leader.save(update_fields=["heard_at"])
 
 
 def _settle(leader: LeaderAccount, reading: Reading, evidence: Evidence, now: datetime) -> Verdict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
@@ -12,7 +12,7 @@ from django.db import transaction
 from signals.enums import Direction, LeaderMarginMode
 from signals.events import leader_stops_changed
 from signals.models import LeaderAccount
-from trading.exchange.algos import AlgoReport
+from trading.exchange.algos import AlgoReport, AlgoType
 from trading.exchange.types import PositionSide
 from trading.sync.leaders.moves import Book, Place, direction_of, is_followed, other
 
@@ -39,6 +39,24 @@ def take_stops(leader: LeaderAccount, book: Book, algos: Sequence[AlgoReport] | 
         transaction.on_commit(
             partial(leader_stops_changed.send_robust, LeaderAccount, leader_id=leader.pk)
         )
+
+
+def is_older(algos: Sequence[AlgoReport], heard: Iterable[AlgoReport]) -> bool:
+    """Whether what was read is of before what a socket told."""
+    read = {report.exchange_algo_id: report for report in algos}
+    return any(
+        _is_before(read.get(told.exchange_algo_id), told)
+        for told in heard
+        if told.algo_type is not AlgoType.OTHER
+    )
+
+
+def _is_before(read: AlgoReport | None, told: AlgoReport) -> bool:
+    if read is None or told.state.is_final:
+        return (read is None) != told.state.is_final
+    if read.updated_at is None or told.updated_at is None:
+        return False
+    return read.updated_at < told.updated_at
 
 
 def stops_of(algos: Sequence[AlgoReport]) -> dict[Place, Prices]:

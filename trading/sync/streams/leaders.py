@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from customers.credentials import NoKey
 from signals.enums import LeaderLink
 from trading.endpoints import endpoint_of_market
+from trading.exchange.client import ExchangeClient
 from trading.exchange.errors import AuthFailed, ExchangeError
 from trading.exchange.okx.websocket import SocketPool
 from trading.exchange.runner import client_for, exchange_loop
@@ -22,14 +23,16 @@ from trading.exchange.streams import (
     StreamState,
     StreamStatus,
 )
+from trading.exchange.turns import Turns
 from trading.exchange.types import Credentials, PositionReport
 from trading.sync.leaders.evidence import Evidence
 from trading.sync.leaders.moves import Trade
 from trading.sync.leaders.reading import Reading, read_leader, trade_of
-from trading.sync.leaders.settling import Verdict, before_reading, settle
+from trading.sync.leaders.settling import Verdict, before_reading, settle, settle_stops
 from trading.sync.leaders.taking import News, Taken, take_news
 from trading.sync.streams import leader_rows as rows
 from trading.sync.streams.leader_rows import WatchedLeader
+from trading.sync.streams.leader_stops import StopFeed
 from trading.sync.streams.private_feed import MOST_WAITING, PrivateFeed
 from trading.sync.streams.threads import DatabaseThreads, keep
 
@@ -37,9 +40,14 @@ logger = logging.getLogger(__name__)
 
 CHECK_S = 20.0  # while the socket lives
 POLL_S = 3.0  # while it does not
+# Of all leaders together: where the sockets of hundreds are down, each is read less often.
+READINGS_PER_SECOND = 50.0
+_ASKED, _POLLED, _CHECKED = range(3)
 SOON_S = 0.4  # a push that explains a position may be on its way
 READ_S = 15.0
 STALE_S = 60.0
+# Between readings of the stops alone: who moves one often moves it again.
+STOPS_S = 0.5
 MOST_IN_VAIN = 3
 
 
@@ -51,13 +59,20 @@ class LeaderFeed(PrivateFeed):
         watched: WatchedLeader,
         sockets: SocketPool,
         threads: DatabaseThreads,
+        readings: Turns,
     ) -> None:
         super().__init__(sockets, threads)
         self.watched = watched
+        self._readings = readings
         self._parked: tuple[Trade, ...] = ()
         self._evidence = Evidence()
         self._caught_up = asyncio.Event()
         self._read_now = asyncio.Event()
+        # One at a time: what was read first must not be written down last.
+        self._reading = asyncio.Lock()
+        self._stops_changed = asyncio.Event()
+        self._stops: StopFeed | None = None
+        self._keys: Credentials | None = None
         self._is_live = False
         self._was_read = False
         self._refused = ""  # by what a reading was answered
@@ -67,6 +82,18 @@ class LeaderFeed(PrivateFeed):
 
     def start(self) -> None:
         self._tasks = [keep(self._follow())]
+
+    async def hear_stops(self, wanted: bool) -> None:
+        """Whether what becomes of its stops is to be known at once, which takes a socket more."""
+        if self._stops is not None and (self._stops.is_over or not wanted):
+            stops, self._stops = self._stops, None
+            await stops.aclose()
+        if wanted and self._stops is None and self._keys is not None:
+            self._stops = StopFeed(self._keys, self._sockets, self._stops_changed.set)
+            self._stops.start()
+
+    async def aclose(self) -> None:
+        await asyncio.gather(self.hear_stops(False), super().aclose())
 
     def _still_writes(self) -> bool:
         return self._caught_up.is_set()
@@ -78,11 +105,13 @@ class LeaderFeed(PrivateFeed):
             return
         self._was_read = begun.was_read
         self._certain_at = asyncio.get_running_loop().time()
+        self._keys = begun.keys
         self._stream = self._sockets.private(begun.keys, on_event=self._on_event)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._stream.run())
             group.create_task(self._take())
             group.create_task(self._read(begun.keys))
+            group.create_task(self._read_stops(begun.keys))
 
     async def _on_event(self, event: StreamEvent) -> None:
         if isinstance(event, StreamStatus):
@@ -129,6 +158,9 @@ class LeaderFeed(PrivateFeed):
             taken = Taken(differs=True)
         self._forget(events)
         self._parked = taken.parked
+        if news.trades and self._stops is not None:
+            # What came with an opening, and whether it is for all of what is held.
+            self._stops_changed.set()
         if taken.parked:
             self._read_now.set()
         elif taken.differs:
@@ -137,14 +169,31 @@ class LeaderFeed(PrivateFeed):
     async def _read(self, keys: Credentials) -> None:
         """Read whenever something is not certain, and now and then."""
         while True:
+            await self._turn()
             self._read_now.clear()
-            verdict = await self._read_once(keys)
+            async with self._reading:
+                verdict = await self._read_once(keys)
             await self._mark()
             pause = self._pause(verdict)
             try:
                 await asyncio.wait_for(self._read_now.wait(), pause)
             except TimeoutError:
                 continue
+
+    async def _turn(self) -> None:
+        """A reading that news waits for comes before those that only look."""
+        if not self._read_now.is_set():
+            rank = _CHECKED if self._is_live else _POLLED
+            turn = asyncio.ensure_future(self._readings.wait(rank))
+            asked = asyncio.ensure_future(self._read_now.wait())
+            try:
+                await asyncio.wait({turn, asked}, return_when=asyncio.FIRST_COMPLETED)
+                if turn.done():
+                    return
+            finally:
+                turn.cancel()
+                asked.cancel()
+        await self._readings.wait(_ASKED)
 
     def _pause(self, verdict: Verdict | None) -> float:
         if verdict is Verdict.AGAIN:
@@ -185,11 +234,38 @@ class LeaderFeed(PrivateFeed):
     async def _ask(self, keys: Credentials) -> Reading:
         leader_id, tenant_id = self.watched.leader_id, self.watched.tenant_id
         before = await self._threads.insist(before_reading, leader_id, tenant_id)
-        client = await asyncio.to_thread(client_for, endpoint_of_market(self.watched.market))
+        client = await self._client()
         asked = exchange_loop().submit(
             read_leader(client, keys, before.since, known=before.known, with_stops=True)
         )
         return await asyncio.wait_for(asyncio.wrap_future(asked), READ_S)
+
+    async def _client(self) -> ExchangeClient:
+        return await asyncio.to_thread(client_for, endpoint_of_market(self.watched.market))
+
+    async def _read_stops(self, keys: Credentials) -> None:
+        """Read them alone whenever they changed; each reading of the whole has them too."""
+        while True:
+            await self._stops_changed.wait()
+            self._stops_changed.clear()
+            async with self._reading:
+                await self._read_stops_once(keys)
+            await asyncio.sleep(STOPS_S)
+
+    async def _read_stops_once(self, keys: Credentials) -> None:
+        leader_id, tenant_id = self.watched.leader_id, self.watched.tenant_id
+        try:
+            client = await self._client()
+            asked = exchange_loop().submit(client.fetch_open_algo_orders(keys))
+            algos = await asyncio.wait_for(asyncio.wrap_future(asked), READ_S)
+            if self._stops is not None and self._stops.doubts(algos):
+                self._stops_changed.set()
+                return
+            await self._threads.insist(settle_stops, leader_id, tenant_id, algos)
+        except (ExchangeError, TimeoutError) as error:
+            logger.info("Stops of leader %s are read with the rest: %s", leader_id, error)
+        except Exception:
+            logger.exception("Stops of leader %s could not be written down", leader_id)
 
     async def _mark(self) -> None:
         link, reason = self._link()

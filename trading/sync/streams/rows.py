@@ -34,7 +34,12 @@ from trading.leases import (
 )
 from trading.models import Instrument, Order, Position, StreamLease
 from trading.sync.apply import apply_events, quarantine
-from trading.sync.streams.leader_rows import WatchedLeader, leave_leaders, take_leaders
+from trading.sync.streams.leader_rows import (
+    WatchedLeader,
+    leave_leaders,
+    mirrored,
+    take_leaders,
+)
 
 KIND = "streams"
 # Five rounds of the supervisor. While a dead copy's lease lasts, nobody has fresh prices.
@@ -61,14 +66,16 @@ class View:
     accounts: tuple[Watched, ...]
     markets: tuple[str, ...]
     leaders: tuple[WatchedLeader, ...] = ()
+    # Leaders of ours whose stops are to be heard as well.
+    mirrored: frozenset[int] = frozenset()
     # Copies on this host: they share its address, and what the exchange allows to it.
     copies_here: int = 1
 
 
-def look_around(owner: uuid.UUID, *, beat: bool) -> View:
-    """Renew what this copy keeps, take its share, and say what that is."""
-    if beat:
-        beat_heartbeat(KIND)
+def look_around(owner: uuid.UUID, *, tell: bool) -> View:
+    """Renew what this copy keeps, take its share, and say what that is. A number of queries that
+    does not grow with the accounts."""
+    beat_heartbeat(KIND)
     with all_tenants("streams: one process keeps the sockets of every desk"):
         streamed = ExchangeAccount.objects.streamed()
         rows = streamed.values_list("pk", "tenant_id", "market", "key_version")
@@ -76,14 +83,18 @@ def look_around(owner: uuid.UUID, *, beat: bool) -> View:
         used = ExchangeAccount.objects.exclude(status=AccountStatus.ARCHIVED).order_by()
         names = {*used.values_list("market", flat=True).distinct(), settings.DEFAULT_MARKET}
         names |= set(LeaderAccount.objects.watched().values_list("source__market", flat=True))
-    markets = {name for name in names if _has_addresses(name, tell=beat)}
+    markets = {name for name in names if _has_addresses(name, tell=tell)}
     wanted = {each.account_id: each for each in everyone if each.market in markets}
-    capacity = fair_capacity(len(wanted), alive_count(KIND))
+    # Who is silent for as long as its leases last leaves its share to the others.
+    copies = alive_count(KIND, within_s=LEASE_S)
+    capacity = fair_capacity(len(wanted), copies)
     held = claim_streams(owner, wanted, seconds=LEASE_S, capacity=capacity)
+    leaders = take_leaders(owner, frozenset(markets), copies=copies, seconds=LEASE_S)
     return View(
         accounts=tuple(wanted[account_id] for account_id in sorted(held)),
         markets=tuple(m for m in sorted(markets) if take_job(_job(m), owner, LEASE_S)),
-        leaders=take_leaders(owner, frozenset(markets), kind=KIND, seconds=LEASE_S),
+        leaders=leaders,
+        mirrored=mirrored([watched.leader_id for watched in leaders]),
         copies_here=alive_here(KIND),
     )
 

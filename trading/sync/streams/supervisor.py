@@ -10,10 +10,11 @@ from trading.endpoints import endpoint_of_market
 from trading.exchange.okx.constants import CONNECTIONS_PER_SECOND
 from trading.exchange.okx.websocket import SocketPool
 from trading.exchange.runner import stop_exchange_loop
+from trading.exchange.turns import Turns
 from trading.sync.streams import rows
 from trading.sync.streams.feed import AccountFeed
 from trading.sync.streams.leader_rows import WatchedLeader
-from trading.sync.streams.leaders import LeaderFeed
+from trading.sync.streams.leaders import READINGS_PER_SECOND, LeaderFeed
 from trading.sync.streams.prices import MarketFeed
 from trading.sync.streams.reconciler import Reconciler
 from trading.sync.streams.threads import PASSING, DatabaseThreads, keep
@@ -41,6 +42,8 @@ class Supervisor:
         self._owner = uuid.uuid4()
         self._allowed = self._pace = connections_per_second
         self._threads = DatabaseThreads()
+        # Leases are renewed in time, whatever waits to be written.
+        self._round_thread = DatabaseThreads(1)
         # Readings wait for the network: they must not hold up the news.
         self._reading_threads = DatabaseThreads(2)
         # What a leader does must not wait for what its followers' orders came to.
@@ -50,6 +53,7 @@ class Supervisor:
         self._reconciler = Reconciler(self._reading_threads)
         self._accounts: dict[int, AccountFeed] = {}
         self._leaders: dict[int, LeaderFeed] = {}
+        self._readings = Turns(READINGS_PER_SECOND)
         self._markets: dict[str, MarketFeed] = {}
         self._sockets: dict[str, SocketPool] = {}
         self._beat_at = 0.0
@@ -74,10 +78,11 @@ class Supervisor:
         await asyncio.gather(*closing, return_exceptions=True)
         await asyncio.gather(*(pool.aclose() for pool in self._sockets.values()))
         try:
-            leaving = self._threads.run(rows.leave, self._owner, list(self._markets))
+            leaving = self._round_thread.run(rows.leave, self._owner, list(self._markets))
             await asyncio.wait_for(leaving, _LEAVE_S)
         except (TimeoutError, *PASSING) as error:
             logger.warning("Leases were not given back, they will lapse: %s", error)
+        self._round_thread.stop()
         self._threads.stop()
         self._reading_threads.stop()
         self._leader_threads.stop()
@@ -88,7 +93,7 @@ class Supervisor:
         now = asyncio.get_running_loop().time()
         beat = now - self._beat_at >= BEAT_S
         try:
-            view = await self._threads.run(rows.look_around, self._owner, beat=beat)
+            view = await self._round_thread.run(rows.look_around, self._owner, tell=beat)
             if beat:
                 self._beat_at = now
                 await self._note_heard()
@@ -100,6 +105,9 @@ class Supervisor:
         await self._keep_markets(view.markets)
         # A leader's news is the first that must be heard.
         await self._keep_leaders({watched.leader_id: watched for watched in view.leaders})
+        await asyncio.gather(
+            *(feed.hear_stops(key in view.mirrored) for key, feed in self._leaders.items())
+        )
         await self._keep_accounts({watched.account_id: watched for watched in view.accounts})
 
     async def _keep_accounts(self, wanted: dict[int, rows.Watched]) -> None:
@@ -128,7 +136,9 @@ class Supervisor:
         await asyncio.gather(*(feed.aclose() for feed in gone), return_exceptions=True)
         for leader_id in wanted.keys() - self._leaders.keys():
             watched = wanted[leader_id]
-            feed = LeaderFeed(watched, self._pool(watched.market), self._leader_threads)
+            feed = LeaderFeed(
+                watched, self._pool(watched.market), self._leader_threads, self._readings
+            )
             self._leaders[leader_id] = feed
             feed.start()
 
@@ -153,7 +163,7 @@ class Supervisor:
         for account_id in heard:
             self._accounts[account_id].heard = False
         if heard:
-            await self._threads.run(rows.touch_sockets, heard)
+            await self._round_thread.run(rows.touch_sockets, heard)
 
     def _pool(self, market: str) -> SocketPool:
         if market not in self._sockets:
