@@ -156,7 +156,8 @@ def _over(move: LeaderMove, facts: Facts, planned: list[Planned]) -> tuple[Direc
         running = facts.cycles.get(one.leg.direction)
         if running is None or (one.order is not None and one.leg.leg != Leg.OPEN):
             continue
-        closed = one.leg.leg == Leg.CLOSE and one.result is not None and has_nothing(running)
+        known = one.result is not None or running.holding.is_quiet
+        closed = one.leg.leg == Leg.CLOSE and known and has_nothing(running)
         if closed or (one.leg.leg == Leg.OPEN and is_replaced(running, move)):
             over.append(one.leg.direction)
     return tuple(over)

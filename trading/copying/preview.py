@@ -24,13 +24,13 @@ Place = tuple[str, str]
 class AsOf:
     """Another moment to decide for: what was held then, and what things cost.
 
-    `taken`: per account the places that other links had. `used`: what each had opened that day.
+    `taken`: per account the places in use, and whose. `used`: what each had opened that day.
     Breakers are left out of it: they stop what is sent now, not what was sent then.
     """
 
     at: datetime
     known: Known
-    taken: Mapping[int, Collection[tuple[str, UUID]]]
+    taken: Mapping[int, Collection[tuple[str, UUID | None]]]
     prices: Mapping[Place, Decimal]
     used: Mapping[int, Decimal]
 

@@ -99,7 +99,7 @@ class Facts(NamedTuple):
         return key if self.is_net else f"{key}|{direction}"
 
     def is_taken(self, direction: Direction) -> bool:
-        """Somebody else's cycle has the place: another link's, or another source's of this one."""
+        """Another cycle has the place: another link's, or this one's of what else is traded so."""
         return self.active_key(direction) in self.taken
 
 
@@ -311,7 +311,7 @@ _TAKEN = Question(
             active_key__isnull=False,
         )
         .order_by()
-        .values_list("account_id", "active_key", "link_uid", "source_id")
+        .values_list("account_id", "active_key", "link_uid", "source_id", "leader_inst_id")
     )
 )
 
@@ -319,11 +319,12 @@ _TAKEN = Question(
 def _read_taken_keys(
     signal: Signal, accounts: Sequence[int], inst_ids: Collection[str]
 ) -> dict[int, list[tuple[str, UUID | None]]]:
-    """Per account the places in use, each with its link; of another source with none."""
+    """Per account the places in use, each with its link; with none where the link has it from
+    another source, or from another of the leader's instruments."""
     taken: dict[int, list[tuple[str, UUID | None]]] = {}
     rows = _TAKEN.ask(accounts=accounts, insts=inst_ids)
-    for account, key, link_uid, source in rows:
-        owner = link_uid if source == signal.source_id else None
+    for account, key, link_uid, *began in rows:
+        owner = link_uid if began == [signal.source_id, signal.inst_id] else None
         taken.setdefault(account, []).append((str(key), owner))
     return taken
 

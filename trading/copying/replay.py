@@ -116,7 +116,7 @@ def _replayed(signal: Signal, book: _Book, strategy_id: int | None) -> Iterator[
         as_of = AsOf(
             at=at,
             known=book.known(signal, links),
-            taken=_taken(links, at),
+            taken=_taken(signal, links, at),
             prices=_prices(signal, then.values()),
             used=_used(links, signal, at),
         )
@@ -193,16 +193,19 @@ def _prices(signal: Signal, then: Iterable[_Then]) -> dict[tuple[str, str], Deci
     return found
 
 
-def _taken(links: Sequence[Link], at: datetime) -> dict[int, list[tuple[str, UUID]]]:
-    """The places that were in use by the accounts of these links."""
+def _taken(
+    signal: Signal, links: Sequence[Link], at: datetime
+) -> dict[int, list[tuple[str, UUID | None]]]:
+    """The places that were in use by the accounts of these links, as `reading` has them."""
     net = {link.account.pk: link.account.position_mode != "long_short" for link in links}
     rows = Cycle.objects.filter(account_id__in=net).filter(_ran_at(at)).order_by()
-    taken: dict[int, list[tuple[str, UUID]]] = {}
-    for account, inst_id, direction, uid in rows.values_list(
-        "account_id", "inst_id", "direction", "link_uid"
+    taken: dict[int, list[tuple[str, UUID | None]]] = {}
+    mine = [signal.source_id, signal.inst_id]
+    for account, inst_id, direction, uid, *began in rows.values_list(
+        "account_id", "inst_id", "direction", "link_uid", "source_id", "leader_inst_id"
     ):
         key = f"{account}|{inst_id}" if net[account] else f"{account}|{inst_id}|{direction}"
-        taken.setdefault(account, []).append((key, uid))
+        taken.setdefault(account, []).append((key, uid if began == mine else None))
     return taken
 
 
