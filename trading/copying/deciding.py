@@ -18,6 +18,7 @@ from trading.copying.likeness import likeness
 from trading.copying.planning import Planned, plan
 from trading.copying.reading import Facts
 from trading.enums import DecisionOutcome, Leg, Reason
+from trading.risk import INCREASES
 from trading.sizing import CycleBase
 
 Numbers = dict[str, str]
@@ -114,7 +115,8 @@ def _draft(move: LeaderMove, facts: Facts, planned: list[Planned]) -> Draft:
             reason = Reason.FLIP_CLOSE_ONLY
     closing = [p for p in planned if p.leg.leg == Leg.CLOSE]
     flipping = move.intent == Intent.FLIP and len(planned) > 1
-    if flipping and len(orders) == 2:  # noqa: PLR2004 - the close and the open
+    # What only comes down on its own side waits for nothing: dropped, it would be lost.
+    if flipping and len(orders) == 2 and orders[1].leg in INCREASES:  # noqa: PLR2004 - both legs
         orders[1] = replace(orders[1], waits_for_close=True)
     new_cycle = _new_cycle(planned)
     return Draft(

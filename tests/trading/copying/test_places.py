@@ -8,7 +8,7 @@ from accounts.tenancy import tenant_scope
 from signals.models import Signal
 from strategies.models import Strategy
 from tests import factories as make
-from tests.trading.copying.desk import BTC, PRICE, Desk, ended, facts, later
+from tests.trading.copying.desk import BTC, PRICE, Desk, d, ended, facts, later
 from trading.copying.links import read_links
 from trading.copying.preview import preview
 from trading.copying.replay import of_source, replay
@@ -87,3 +87,17 @@ def test_a_share_that_was_too_small_frees_its_place_though_the_instrument_is_gon
 
     (cycle,) = desk.cycles()
     assert (cycle.ended_at is not None, cycle.active_key) == (True, None)
+
+
+def test_what_a_reversal_only_reduces_does_not_wait_for_its_close(desk: Desk) -> None:
+    """It would be dropped with the close, and a reduction lost."""
+    desk.follower(account={"position_mode": "long_short"})
+    ended(desk.hear("open", "50")[0])
+    ended(desk.hear("open", "30", direction="short")[0])
+
+    close, reduced = desk.hear("flip", "20")
+
+    assert facts(close) == ("close", "buy", "short", "3", False)
+    assert facts(reduced) == ("reduce", "sell", "long", "3", False)
+    assert reduced.waits_for is None
+    assert d(20) == desk.leader()
