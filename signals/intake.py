@@ -304,9 +304,11 @@ def _mark_price(call: Call, parsed: ParsedSignal) -> Decimal | None:
         ("mark", market, parsed.inst_id),
         lambda: market_book().mark_price(market, parsed.inst_id),
     )
-    if mark is None or call.received_at - mark.at > REFERENCE_PRICE_AGE:
+    if mark is None:
         return None
-    return mark.price
+    # What takes something off is counted by an old price rather than not at all.
+    is_fresh = call.received_at - mark.at <= REFERENCE_PRICE_AGE
+    return mark.price if is_fresh or parsed.intent in REDUCTIONS else None
 
 
 def _agreed_unit(signal: Signal, unit: Unit | None) -> Unit:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from signals.enums import Direction, Intent, QuantityMode, SignalStatus, Stance, Unit
@@ -19,6 +19,8 @@ from signals.parsing import Net, ParseError, Quantity
 ZERO = Decimal(0)
 HUNDRED = Decimal(100)
 PLACES = Decimal(1).scaleb(-18)
+# A position of many digits is one of cheap coins: the default context keeps 28 of them.
+_EXACT = Context(prec=80)
 READS = 3
 WAITING = (SignalStatus.ACCEPTED, SignalStatus.HELD)
 
@@ -189,11 +191,12 @@ def moved(signal: Signal, before: Decimal) -> Decimal:
     quantity = signal.quantity or ZERO
     match Intent(signal.intent):
         case Intent.OPEN | Intent.ADD:
-            return before + quantity
+            return _EXACT.add(before, quantity)
         case Intent.REDUCE if signal.quantity_mode == QuantityMode.PERCENT:
-            return (before * (HUNDRED - quantity) / HUNDRED).quantize(PLACES)
+            left = _EXACT.multiply(before, HUNDRED - quantity)
+            return _EXACT.divide(left, HUNDRED).quantize(PLACES, context=_EXACT)
         case Intent.REDUCE:
-            return max(before - quantity, ZERO)
+            return max(_EXACT.subtract(before, quantity), ZERO)
         case Intent.CLOSE:
             return ZERO
         case Intent.CANCEL:

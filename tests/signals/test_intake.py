@@ -288,6 +288,15 @@ def test_money_cannot_be_contracts_without_a_fresh_price(
     assert (signal.status, signal.refused_field) == ("refused", "reference_price")
 
 
+def test_a_reduction_is_counted_by_an_old_price_rather_than_refused(source: SignalSource) -> None:
+    set_price(price=50_000, at=timezone.now() - timedelta(hours=1))
+    quantity = Quantity(QuantityMode.NOTIONAL, D(1000))
+
+    signal = receive(source, replace(OPEN, intent=Intent.REDUCE, quantity=quantity)).signal
+
+    assert (signal.status, signal.quantity) == (SignalStatus.ACCEPTED, D(2))
+
+
 @pytest.mark.parametrize(
     "parsed",
     [replace(OPEN, direction=Direction.SHORT), replace(OPEN, intent=Intent.FLIP)],

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from signals.enums import Direction, Intent, SignalPurpose, Unit
+from signals.enums import Direction, Intent, QuantityMode, SignalPurpose, Unit
 from signals.models import LeaderPosition, Signal
 from signals.standing import moved
 
@@ -72,6 +72,25 @@ def _move_of_one_link(signal: Signal, own: LeaderPosition | None) -> LeaderMove:
         opposite_before=ZERO,
         unit=Unit(own.unit) if own else Unit(signal.unit),
     )
+
+
+def counts_otherwise(signal: Signal, move: LeaderMove) -> bool:
+    """Is its quantity of another unit than the position that it adds to or takes from?
+
+    Refused on receipt where that position was known: what came in beside its opening was not.
+    """
+    if not signal.quantity or signal.quantity_mode == QuantityMode.PERCENT:
+        return False
+    return signal.link_uid is None and move.unit != signal.unit
+
+
+def without_openings(move: LeaderMove) -> LeaderMove | None:
+    """What of a move takes something off; None where nothing does."""
+    if move.intent == Intent.FLIP and move.opposite_before > 0:
+        other = opposite(move.direction)
+        return LeaderMove(Intent.CLOSE, other, move.opposite_before, ZERO, move.before, move.unit)
+    takes_off = move.after == 0 or move.after < move.before
+    return move if takes_off or move.intent == Intent.CANCEL else None
 
 
 def write_leader(signal: Signal, move: LeaderMove, at: datetime) -> None:

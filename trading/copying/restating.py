@@ -33,7 +33,7 @@ def restate(signal: Signal) -> bool:
     try:
         move = settle(Stated.of_json(signal.stated), standing)
     except ParseError as error:
-        _end(signal, error)
+        refuse(signal, error)
         return False
     apply(signal, move)
     signal.has_gap = signal.has_gap or had_gap
@@ -59,7 +59,9 @@ def _said(signal: Signal) -> dict[str, object]:
     return {name: getattr(signal, name) for name in SAID}
 
 
-def _end(signal: Signal, error: ParseError) -> None:
+@transaction.atomic
+def refuse(signal: Signal, error: ParseError) -> None:
+    """End a signal that cannot be followed from where its source stands. Nothing is copied."""
     ended = Signal.objects.filter(pk=signal.pk).waiting().order_by()
     if not ended.update(
         status=SignalStatus.REFUSED,

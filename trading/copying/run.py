@@ -20,15 +20,22 @@ from accounts.enums import AuditLevel
 from accounts.tenancy import all_tenants, tenant_scope
 from signals.enums import SignalPurpose, SignalReason, SignalStatus, SourceStatus
 from signals.models import Signal, SignalSource
+from signals.parsing import ParseError
 from strategies.models import Strategy
 from trading.copying.cycles import settle_links
 from trading.copying.deciding import Deciding
 from trading.copying.deciding_all import Unpriced, decide_all, unpriced
-from trading.copying.leader import LeaderMove, leader_move, write_leader
+from trading.copying.leader import (
+    LeaderMove,
+    counts_otherwise,
+    leader_move,
+    without_openings,
+    write_leader,
+)
 from trading.copying.links import Link, followers_of, read_links
 from trading.copying.overlapping import may_overlap, overlapping
 from trading.copying.reading import read_facts, read_frame, undecided
-from trading.copying.restating import restate
+from trading.copying.restating import refuse, restate
 from trading.copying.writing import Outrun, Written, write_drafts
 from trading.departing import Mark, MarkFailedError, mark_nobody
 from trading.enums import LimitKind
@@ -178,16 +185,11 @@ def copy_signal(
     committed, here, even where chunks are copied side by side. Stops where `keep_claim` says
     that another process goes on with it.
     """
-    if signal.source.status == SourceStatus.DISABLED and signal.purpose != SignalPurpose.LEAVE:
-        with transaction.atomic():
-            _finish(signal, None, timezone.now(), 0, reason=SignalReason.SOURCE_DISABLED)
-            _announce(signal, [])
-        return []
-    if not restate(signal):
-        _announce(signal, [])
+    move = _move_to_copy(signal)
+    if move is None:
         return []
     followers = followers_of(signal)
-    job = _Job(signal, leader_move(signal), lane_at, mark)
+    job = _Job(signal, move, lane_at, mark)
     orders: list[Outgoing] = []
     for made in _copied(job, _by_lot(followers), len(followers), keep_claim):
         faultpoint("S2.chunk_committed")
@@ -195,6 +197,30 @@ def copy_signal(
             each(made)
         orders += made.orders
     return orders
+
+
+def _move_to_copy(signal: Signal) -> LeaderMove | None:
+    """Where the signal takes the leader; None where it ended without being copied.
+
+    What came in before its source was disabled may still take something off, and opens nothing.
+    """
+    if not restate(signal):
+        _announce(signal, [])
+        return None
+    move = leader_move(signal)
+    if counts_otherwise(signal, move):
+        words = f"the open position is counted in {move.unit.value}"
+        refuse(signal, ParseError("quantity.mode", words))
+        _announce(signal, [])
+        return None
+    if signal.source.status != SourceStatus.DISABLED or signal.purpose == SignalPurpose.LEAVE:
+        return move
+    left = without_openings(move)
+    if left is None:
+        with transaction.atomic():
+            _finish(signal, None, timezone.now(), 0, reason=SignalReason.SOURCE_DISABLED)
+            _announce(signal, [])
+    return left
 
 
 def _copied(
