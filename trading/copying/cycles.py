@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from itertools import takewhile
 from uuid import UUID
 
 from django.db import transaction
@@ -20,8 +21,8 @@ from signals.standing import opposite
 from trading.enums import Leg, OrderCause, ProtectionState
 from trading.leases import db_now
 from trading.models import Cycle, Instrument, Order, Protection
-from trading.positions_held import NOTHING, Holding, read_holdings
-from trading.sizing import CycleBase, rebase_after_fill
+from trading.positions_held import NOTHING, Holding, OrderPart, read_holdings, rules_of
+from trading.sizing import CycleBase, rebase_after_fill, target_quantity
 from trading.transition import retried
 
 
@@ -113,17 +114,18 @@ def _settle(which: Q) -> int | None:
     changed = 0
     for cycle in cycles:
         holding = holdings.get(cycle.pk, NOTHING)
-        dust = _dust(cycle, instruments.get((cycle.account__market, cycle.inst_id)))
+        instrument = instruments.get((cycle.account__market, cycle.inst_id))
+        dust = _dust(instrument)
         if holding.parts and holding.is_quiet and _is_over(cycle, holding, dust):
             changed += Cycle.objects.filter(pk=cycle.pk, ended_at__isnull=True).update(
                 ended_at=db_now(), active_key=None
             )
         else:
-            changed += _rebase(cycle, holding)
+            changed += _rebase(cycle, holding, instrument)
     return changed
 
 
-def _dust(cycle: _Cycle, instrument: Instrument | None) -> Decimal:
+def _dust(instrument: Instrument | None) -> Decimal:
     """On spot a fee leaves less than the exchange takes; that is as good as flat."""
     return instrument.min_size if instrument and instrument.is_spot else Decimal(0)
 
@@ -165,22 +167,42 @@ def _base(cycle: _Cycle) -> CycleBase:
     return CycleBase(cycle.follower_base, cycle.leader_base)
 
 
-def _rebase(cycle: _Cycle, holding: Holding) -> int:
+def _rebase(cycle: _Cycle, holding: Holding, instrument: Instrument | None) -> int:
     """After an underfilled opening, follow by what is held against where the leader was then.
 
-    Only while that opening is the cycle's latest order: what came later was planned on it.
+    Only until something was reduced since: that was sized by the pair as it was. What has not
+    left yet is sized anew when it does.
     """
-    if not holding.parts or not holding.is_quiet:
+    run = _latest_openings(holding.parts)
+    if not run or holding.filled <= 0 or all(p.unfilled <= 0 for p in run):
         return 0
-    last = holding.parts[-1]
-    latest = [p for p in holding.parts if p.signal_id == last.signal_id and p.sign > 0]
-    if last.sign < 0 or holding.filled <= 0 or all(p.unfilled <= 0 for p in latest):
-        return 0
-    order = Order.objects.only("leader_after").get(pk=last.id)
-    base = rebase_after_fill(_base(cycle), holding.filled, order.leader_after or Decimal(0))
+    order = Order.objects.only("leader_after").get(pk=run[-1].id)
+    leader = order.leader_after or Decimal(0)
+    got_all = all(p.unfilled <= 0 for p in run if p.signal_id == run[-1].signal_id)
+    if got_all and not _is_short(cycle, holding, leader, instrument):
+        return 0  # it was planned on what the one before it got
+    base = rebase_after_fill(_base(cycle), holding.filled, leader)
     if base == _base(cycle):
         return 0
     changed: int = Cycle.objects.filter(pk=cycle.pk).update(
         follower_base=base.follower_base, leader_base=base.leader_base
     )
     return changed
+
+
+def _latest_openings(parts: Sequence[OrderPart]) -> list[OrderPart]:
+    """The openings that nothing was reduced behind, all of them over; empty where one is not."""
+    left = list(parts)
+    while left and left[-1].sign < 0 and left[-1].is_unsent:
+        left.pop()
+    run = list(takewhile(lambda part: part.sign > 0, reversed(left)))[::-1]
+    return run if all(part.is_final for part in left) else []
+
+
+def _is_short(
+    cycle: _Cycle, holding: Holding, leader: Decimal, instrument: Instrument | None
+) -> bool:
+    """Was more planned than is held? Then an opening before it got less than it wanted."""
+    if instrument is None:
+        return False
+    return holding.filled < target_quantity(_base(cycle), leader, rules_of(instrument))
