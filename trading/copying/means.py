@@ -139,11 +139,11 @@ def _read_margins(links: Collection[UUID]) -> dict[UUID, Decimal]:
         .order_by()
         .values_list(
             "cycle__link_uid", "cycle_id", "leg", "state", "quantity", "filled_quantity",
-            "notional", "leverage",
+            "notional", "leverage", "keeps_leverage",
         )
     )  # fmt: skip
     cycles: dict[tuple[UUID, UUID], list[Decimal]] = {}
-    for link, cycle, leg, state, quantity, filled, notional, leverage in rows:
+    for link, cycle, leg, state, quantity, filled, notional, leverage, is_kept in rows:
         sums = cycles.setdefault((link, cycle), [ZERO, ZERO, ZERO])
         if leg not in INCREASES:
             sums[1] += filled
@@ -151,7 +151,9 @@ def _read_margins(links: Collection[UUID]) -> dict[UUID, Decimal]:
         counted = filled if state in FINAL_STATES else quantity
         sums[0] += counted
         if quantity:
-            sums[2] += (notional or ZERO) * counted / quantity / (leverage or 1)
+            # The account's own is not known, only what it may be at most: counted as none.
+            times = 1 if is_kept else leverage or 1
+            sums[2] += (notional or ZERO) * counted / quantity / times
     found = dict.fromkeys(links, ZERO)
     for (link, _cycle), (opened, reduced, margin) in cycles.items():
         if opened > 0:

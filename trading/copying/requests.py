@@ -136,11 +136,14 @@ def sizing_request(
 
 
 def _stop_loss(signal: Signal, leg: LegStep, facts: Facts, lever: Leverage) -> Decimal | None:
-    """Where the position will be stopped: that is what a risk is measured to."""
-    market = facts.market
+    """Where the position will be stopped: that is what a risk is measured to.
+
+    A price of the leader's own instrument stops nothing in another.
+    """
+    market, same = facts.market, facts.link.inst_id == signal.inst_id
     return attached(
         facts.link.protection,
-        mirrored=(signal.take_profit, signal.stop_loss),
+        mirrored=(signal.take_profit, signal.stop_loss) if same else (None, None),
         reverses=facts.link.following.reverse,
         rising=leg.direction == Direction.LONG,
         entry=(market.mark if market else None) or signal.reference_price,

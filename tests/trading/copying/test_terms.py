@@ -318,6 +318,37 @@ def test_allocated_capital_bounds_the_margin_of_all_that_is_copied() -> None:
     assert again.quantity == d("0.5")
 
 
+def test_margin_at_the_accounts_own_leverage_is_counted_as_if_there_were_none() -> None:
+    desk = make_desk(max_leverage=d(10), leverage_mode=LeverageMode.KEEP, **MARKET)
+    make.make_instrument("ETH-USDT-SWAP", contract_value=d("0.1"))
+    make.set_price("ETH-USDT-SWAP", 3_000)
+    link = desk.follower(allocated_capital=d(900))
+
+    (first,) = desk.hear("open", "10")  # 600 worth
+    (second,) = desk.hear("open", "20", inst_id="ETH-USDT-SWAP", reference_price=d(3_000))
+
+    assert (first.quantity, second.quantity) == (d(1), d(1))  # 300 of 600 worth
+    assert desk.last(link).numbers["used"] == "600"
+
+
+def test_a_risk_is_not_measured_to_a_stop_in_another_instrument(desk: Desk) -> None:
+    make.make_instrument(USDC)
+    make.set_price(USDC, 60_000)
+    terms = {BTC: {"traded_as": USDC}}
+    risk: dict[str, Any] = {"sizing_mode": SizingMode.FIXED_RISK, "risk_ratio": d("0.01")}
+    mapped, own = desk.follower(instrument_terms=terms, **risk), desk.follower(**risk)
+    for link in (mapped, own):
+        with tenant_scope(desk.tenant):
+            values = {"equity": d(10_000), "available": d(10_000), "updated_at": timezone.now()}
+            for currency in ("USDT", "USDC"):
+                Balance.objects.create(account=link.account, currency=currency, **values)
+
+    (order,) = desk.hear("open", "10", stop_loss=d(59_000))
+
+    assert (order.account_id, order.stop_loss) == (own.account_id, d(59_000))
+    assert verdict(desk, mapped)[1] == "STOP_LOSS_MISSING"
+
+
 def test_exposure_is_of_all_positions_of_the_account(desk: Desk) -> None:
     link = desk.follower(max_account_leverage=d(2))
     unknown = desk.follower(max_account_leverage=d(2))
