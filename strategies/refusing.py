@@ -9,7 +9,14 @@ from typing import Any, Final
 from django.utils.translation import gettext_lazy as _
 
 from signals.enums import Dialect, SourceKind
-from strategies.enums import LEADER_SIZED, MARGIN_SIZED, LeverageMode, OpenOrders, SizingMode
+from strategies.enums import (
+    LEADER_SIZED,
+    MARGIN_SIZED,
+    LeverageMode,
+    OpenOrders,
+    ProtectionBasis,
+    SizingMode,
+)
 from strategies.instrument_terms import ALLOWED, AMOUNTS, TRADED_AS, base_currency, is_amount
 
 Refusals = dict[str, Any]
@@ -50,6 +57,12 @@ def refused_terms(terms: Any) -> Refusals:
     if terms.leverage_mode == LeverageMode.KEEP and terms.sizing_mode in MARGIN_SIZED:
         errors["leverage_mode"] = _(
             "This sizing is by margin, so the leverage must be known: as the leader, or fixed."
+        )
+    ratios = terms.take_profit_ratio or terms.stop_loss_ratio
+    of_margin = terms.protection_basis == ProtectionBasis.MARGIN
+    if terms.leverage_mode == LeverageMode.KEEP and ratios and of_margin:
+        errors["protection_basis"] = _(
+            "Of the margin, the leverage must be known: as the leader, or fixed."
         )
     if terms.reverse and terms.open_orders == OpenOrders.LIMIT:
         errors["reverse"] = _(

@@ -18,6 +18,7 @@ from strategies.refusing import (
 )
 
 D = Decimal
+KEPT = {"leverage_mode": "keep", "stop_loss_ratio": D("0.1")}
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,9 @@ D = Decimal
         ({"leverage_mode": "fixed"}, ["leverage"]),
         ({"leverage_mode": "keep"}, []),
         ({"leverage_mode": "keep", "sizing_mode": "MARGIN_PROPORTIONAL"}, ["leverage_mode"]),
+        (KEPT | {"protection_basis": "margin"}, ["protection_basis"]),
+        (KEPT | {"protection_basis": "price"}, []),
+        ({"leverage_mode": "keep", "protection_basis": "margin"}, []),
         ({"reverse": True, "open_orders": "limit"}, ["reverse"]),
         ({"reverse": True, "open_orders": "ioc"}, []),
     ],
@@ -49,6 +53,12 @@ def test_a_subscription_is_judged_with_what_it_takes_from_its_strategy() -> None
     assert refused_overrides(Subscription(), limit) == {}
     margin = Subscription(sizing_mode="FIXED_MARGIN", fixed_margin=D(5))
     assert list(refused_overrides(margin, kept)) == ["leverage_mode"]
+    stopped = Strategy(protection_basis="margin", stop_loss_ratio=D("0.1"))
+    assert list(refused_overrides(Subscription(leverage_mode="keep"), stopped)) == [
+        "protection_basis"
+    ]
+    without = Subscription(leverage_mode="keep", stop_loss_ratio=D(0))
+    assert refused_overrides(without, stopped) == {}
 
 
 @pytest.mark.parametrize("mode", ["EQUITY_PROPORTIONAL", "MARGIN_PROPORTIONAL"])
