@@ -14,8 +14,8 @@ class CopiedPositions(Protocol):
         """The instruments that any of these accounts holds."""
         ...
 
-    def of_links(self, link_uids: Collection[UUID]) -> set[UUID]:
-        """Those of these links that hold anything."""
+    def of_links(self, link_uids: Collection[UUID], source_id: int | None = None) -> set[UUID]:
+        """Those of these links that hold anything: of what this source led, or at all."""
         ...
 
 
@@ -25,7 +25,7 @@ class _Nothing:
     def of_accounts(self, account_ids: Collection[int]) -> set[str]:
         return set()
 
-    def of_links(self, link_uids: Collection[UUID]) -> set[UUID]:
+    def of_links(self, link_uids: Collection[UUID], source_id: int | None = None) -> set[UUID]:
         return set()
 
 

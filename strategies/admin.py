@@ -18,7 +18,7 @@ from customers.admin import apply_to_rows
 from strategies import services
 from strategies.admin_lifecycle import EndingFilter, LifecycleActions, state_of, with_held
 from strategies.enums import SizingMode, StrategyStatus, SubscriptionStatus
-from strategies.forms import StrategyForm, SubscriptionForm
+from strategies.forms import SourceFormSet, StrategyForm, SubscriptionForm
 from strategies.models import Strategy, StrategySource, Subscription
 
 PROTECTION_FIELDS = (
@@ -63,6 +63,7 @@ def state_badge(row: Strategy) -> str:
 
 class SourceInline(TenantInline):
     model = StrategySource
+    formset = SourceFormSet
     change_ability = Ability.MANAGE_STRATEGIES
     verbose_name_plural = _("listens to")
     extra = 1

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
+from django.forms.models import BaseInlineFormSet
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from accounts.forms import TenantModelForm
+from customers.ports import copied_positions
 from strategies.instrument_terms import as_lines, from_lines
 
 # How an administrator types what is kept as JSON.
@@ -109,3 +112,19 @@ def _name_the_empty_choice(field: Any) -> None:
     shown = [(value, label) for value, label in widget.choices if value not in _NOTHING]
     nothing = next((value for value, _label in widget.choices if value in _NOTHING), "")
     widget.choices = [(nothing, _("As the strategy")), *shown]
+
+
+class SourceFormSet(BaseInlineFormSet):
+    """A strategy's sources. One that led what followers still hold stays: nobody else closes it."""
+
+    def clean(self) -> None:
+        super().clean()
+        for form in self.initial_forms:
+            stays = not (form.has_changed() or form.cleaned_data.get("DELETE"))
+            if not stays and self._is_followed(form.initial["source"]):
+                words = _("Followers still hold what they copied. Stop their subscriptions first.")
+                raise ValidationError(words)
+
+    def _is_followed(self, source_id: int) -> bool:
+        uids = list(self.instance.subscriptions.values_list("uid", flat=True))
+        return bool(copied_positions().of_links(uids, source_id))

@@ -17,8 +17,11 @@ class HeldByCycles:
         rows = Cycle.objects.filter(account_id__in=account_ids)
         return {inst_id for inst_id, _ in _holding(rows)}
 
-    def of_links(self, link_uids: Collection[UUID]) -> set[UUID]:
-        return {link for _, link in _holding(Cycle.objects.filter(link_uid__in=link_uids))}
+    def of_links(self, link_uids: Collection[UUID], source_id: int | None = None) -> set[UUID]:
+        rows = Cycle.objects.filter(link_uid__in=link_uids)
+        if source_id is not None:
+            rows = rows.filter(source_id=source_id)
+        return {link for _, link in _holding(rows)}
 
 
 def _holding(rows: Any) -> list[tuple[str, UUID]]:
