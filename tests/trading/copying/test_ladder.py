@@ -60,6 +60,14 @@ def test_every_rung_gets_its_share_and_the_first_what_is_left() -> None:
     ]
 
 
+def test_four_orders_at_one_discount_of_two_percent() -> None:
+    """The seed's own example: `{discount_rate: 0.02, max_orders: 4}`."""
+    one_price = terms(4, "0.02", "0.02")
+
+    assert shown(D(1), D(60_000), rules(), one_price, buys=True) == [("58800", "0.25")] * 4
+    assert shown(D(1), D(60_000), rules(), one_price, buys=False) == [("61200", "0.25")] * 4
+
+
 def test_shares_below_the_minimum_all_go_to_the_first() -> None:
     small = rules(least="0.1")
 

@@ -233,7 +233,8 @@ def test_a_close_sets_no_leverage(bench: Bench) -> None:
     assert len(bench.entries(kind="setting")) == before
 
 
-def test_a_locked_leverage_above_ours_denies_the_opening(bench: Bench) -> None:
+@pytest.mark.parametrize("code", ["59101", "59102", "59103", "59107", "59108"])
+def test_a_locked_leverage_above_ours_denies_the_opening(bench: Bench, code: str) -> None:
     link = bench.follower()
     with all_tenants("held at more"):
         Strategy.objects.update(max_leverage=d(5))
@@ -241,7 +242,7 @@ def test_a_locked_leverage_above_ours_denies_the_opening(bench: Bench) -> None:
     bench.finish()
     with all_tenants("now less"):
         Strategy.objects.update(max_leverage=d(2))
-    fault = {"kind": "scode", "code": "59107"}
+    fault = {"kind": "scode", "code": code}
     bench.fault(fault, link, path="/api/v5/account/set-leverage")
 
     (adding,) = bench.desk.hear("add", "10")
@@ -251,13 +252,14 @@ def test_a_locked_leverage_above_ours_denies_the_opening(bench: Bench) -> None:
     assert bench.requests(adding) == []
 
 
-def test_a_locked_leverage_below_ours_is_gone_on_with(bench: Bench) -> None:
+@pytest.mark.parametrize("code", ["59101", "59107"])
+def test_a_locked_leverage_below_ours_is_gone_on_with(bench: Bench, code: str) -> None:
     link = bench.follower()
     bench.send(bench.open())
     bench.finish()
     with all_tenants("now more"):
         Strategy.objects.update(max_leverage=d(5))
-    fault = {"kind": "scode", "code": "59107"}
+    fault = {"kind": "scode", "code": code}
     bench.fault(fault, link, path="/api/v5/account/set-leverage")
 
     (adding,) = bench.desk.hear("add", "10")

@@ -60,6 +60,28 @@ def test_a_close_reduces_only_and_ends_flat(bench: Bench) -> None:
     assert cycle.ended_at is not None
 
 
+@pytest.mark.parametrize("code", ["51023", "51169"])
+def test_a_close_that_finds_nothing_says_so_and_an_opening_is_refused(
+    bench: Bench, code: str
+) -> None:
+    link = bench.follower()
+    (order,) = bench.open()
+    bench.send([order])
+    bench.finish()
+    bench.fault(f"scode:{code}", link)
+    (closing,) = bench.desk.hear("close")
+    bench.send([closing])
+    bench.fault(f"scode:{code}", bench.follower())
+    (opening,) = bench.open()
+    bench.send([opening])
+
+    assert (bench.now(closing).state, bench.now(closing).reason) == ("rejected", "ALREADY_FLAT")
+    assert (bench.now(opening).state, bench.now(opening).reason) == (
+        "rejected",
+        "EXCHANGE_REJECTED",
+    )
+
+
 def test_both_sides_of_a_long_short_account(bench: Bench) -> None:
     bench.follower(pos_mode="long_short")
 
@@ -195,7 +217,13 @@ def test_the_words_of_the_exchange_are_kept(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     ("code", "reason"),
-    [("50111", "KEY_INVALID"), ("50113", "KEY_INVALID"), ("50110", "IP_NOT_ALLOWED")],
+    [
+        ("50105", "KEY_INVALID"),
+        ("50110", "IP_NOT_ALLOWED"),
+        ("50111", "KEY_INVALID"),
+        ("50113", "KEY_INVALID"),
+        ("50119", "KEY_INVALID"),
+    ],
 )
 def test_a_key_that_is_refused_pauses_its_account_and_nobody_else(
     bench: Bench, code: str, reason: str
