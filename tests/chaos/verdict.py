@@ -61,7 +61,10 @@ def judge(desks: Sequence[Desk], control: str, disturbed_at: Sequence[float]) ->
         verdict.add("positions", _eventually(lambda: _differing_positions(desks, control)))
     for desk in desks:
         verdict.lost += verdict.add("signals not decided", _undecided(desk))
-    verdict.recovery_s = _recovery(orders, sorted(disturbed_at))
+    verdict.recovery_s = _recovery(
+        [order for order in orders if not _waits_for_the_leader(order, excused)],
+        sorted(disturbed_at),
+    )
     verdict.states = dict(Counter(f"{o.state} {o.reason}".strip() for o in orders))
     return verdict
 
@@ -234,6 +237,11 @@ def _undecided(desk: Desk) -> list[Any]:
         or signals[pk].status not in (SignalStatus.COPIED, SignalStatus.QUARANTINED)
         or (signals[pk].status == SignalStatus.COPIED and made[pk] != expected)
     ]
+
+
+def _waits_for_the_leader(order: Order, excused: set[int]) -> bool:
+    """What a limit copier laid out rests until the leader ends it: nothing to recover from."""
+    return order.account_id in excused and order.order_type in RESTING_TYPES
 
 
 def _recovery(orders: Sequence[Order], disturbed_at: Sequence[float]) -> float:
