@@ -7,6 +7,7 @@ leader does next with that position is not followed.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -65,6 +66,7 @@ def closable(
 ) -> list[Closable]:
     """What our own orders hold on these accounts; with subscriptions, only for these."""
     by_id = {account.pk: account for account in accounts}
+    closing = _being_closed(accounts)
     found = []
     for one in compare(accounts):
         followed = one.followed
@@ -73,8 +75,26 @@ def closable(
             continue
         same = (one.three.exchange > 0) == (one.three.ours > 0)
         quantity = min(abs(one.three.exchange), abs(one.three.ours)) if same else ZERO
+        quantity -= closing.get((one.account_id, one.inst_id, one.position_side), ZERO)
         if quantity > 0:
             found.append(Closable(by_id[one.account_id], one, quantity))
+    return found
+
+
+def _being_closed(accounts: Sequence[ExchangeAccount]) -> dict[tuple[int, str, str], Decimal]:
+    """What orders on their way may still close of positions that no cycle holds.
+
+    Closes of a cycle are sized when they leave by what it still holds; these are not, and a
+    second one would sell what the customer holds beside it.
+    """
+    rows = Order.objects.filter(
+        account__in=accounts, cycle__isnull=True, leg__in=(Leg.REDUCE, Leg.CLOSE)
+    ).open()
+    found: dict[tuple[int, str, str], Decimal] = defaultdict(Decimal)
+    for account, inst_id, side, quantity, filled in rows.order_by().values_list(
+        "account_id", "inst_id", "position_side", "quantity", "filled_quantity"
+    ):
+        found[account, inst_id, side] += quantity - filled
     return found
 
 

@@ -7,10 +7,13 @@ their way waits. Safe to run twice at once: each writes its orders under the acc
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
+
+from django.db.models import Exists, OuterRef
 
 from accounts import audit
 from accounts.enums import AuditLevel
@@ -46,10 +49,12 @@ OPENS_FOR: Final = timedelta(seconds=60)
 _LESS = (DriftClass.UNDER, DriftClass.MISSING, DriftClass.EXPLAINED)
 _MORE = (DriftClass.ORPHAN, DriftClass.OVER, DriftClass.WRONG_SIDE)
 _FITS = {
-    RepairAction.CLOSE: (*_MORE, DriftClass.FOREIGN, DriftClass.EXPLAINED),
+    RepairAction.CLOSE: _MORE,
     RepairAction.REDUCE: _MORE,
     RepairAction.INCREASE: _LESS,
 }
+# A person who ends a following after somebody else traded there has seen that.
+_FITS_ENDING = (*_MORE, DriftClass.FOREIGN, DriftClass.EXPLAINED)
 
 log = logging.getLogger(__name__)
 
@@ -70,10 +75,14 @@ def carry_out_repairs() -> list[UUID]:
 def finish_repairs() -> int:
     """Say what became of repairs whose orders have ended; how many. In the scope of all tenants."""
     finished = 0
-    rows = Repair.objects.filter(state=RepairState.SENT).order_by("decided_at")[:BATCH]
-    for row in rows.select_related("account"):
+    going_on = Order.objects.filter(signal_id=OuterRef("signal_id"), state__in=OPEN_STATES)
+    over = Repair.objects.filter(~Exists(going_on), state=RepairState.SENT)
+    for row in over.select_related("account").order_by("decided_at")[:BATCH]:
         with tenant_scope(row.tenant_id):
-            finished += _finish(row)
+            try:
+                finished += _finish(row)
+            except Exception:
+                log.exception("repair %s could not be ended", row.pk)
     return finished
 
 
@@ -89,7 +98,7 @@ def _carry_out(row: Repair) -> list[UUID]:
         if one.kind == DriftClass.IN_FLIGHT or _must_be_read_again(row, now):
             _wait(row, now)
             return []
-        if one.kind not in _FITS.get(RepairAction(row.action), ()):
+        if one.kind not in _fitting(row):
             _end(row, RepairState.EXPIRED, f"It is another one by now: {one.kind.label}.", now)
             return []
         own = _own_order(row, one, now)
@@ -99,6 +108,12 @@ def _carry_out(row: Repair) -> list[UUID]:
         signal, ids = write_own(own, now)
         step(row, RepairState.SENT, signal=signal)
         return ids
+
+
+def _fitting(row: Repair) -> Sequence[DriftClass]:
+    if row.kind == DriftClass.FOREIGN and row.action == RepairAction.CLOSE:
+        return _FITS_ENDING
+    return _FITS.get(RepairAction(row.action), ())
 
 
 def _now(row: Repair) -> Compared | None:

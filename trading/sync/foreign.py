@@ -116,11 +116,14 @@ def take_more_note(account: ExchangeAccount, row: Repair, one: Compared, now: da
 
 
 def _pause(subscription_id: int | None) -> str | None:
-    """Pause the link and say what it was; None when there is nothing to pause."""
+    """Pause the link and say what it was; None when there is nothing to pause.
+
+    One that is being stopped opens nothing as it is, and pausing would call its end off.
+    """
     if subscription_id is None:
         return None
     link = Subscription.objects.get(pk=subscription_id)
-    if link.status not in _PAUSES:
+    if link.status not in _PAUSES or link.ending:
         return None
     with suppress(ValidationError):  # stopped at this moment: it follows nothing any more
         pause_subscription(

@@ -25,7 +25,8 @@ from trading.comparing import (
     worst_price,
 )
 from trading.enums import DriftClass, RepairState
-from trading.models import MarketPrice, ReconcileRun, Repair
+from trading.models import MarketPrice, Protection, ReconcileRun, Repair
+from trading.models.protections import ProtectionQuerySet
 from trading.repairs import change, holding_key, step, store
 from trading.sync.foreign import Found, take_more_note, take_note
 from trading.sync.truth import Compared
@@ -77,6 +78,7 @@ def _look_at(here: _Account, one: Compared) -> bool:
     if row is not None and row.kind == DriftClass.FOREIGN != one.kind:
         return False  # a person decides about the account's whole holding first
     if not _is_confirmed(here, one):
+        _look_at_stops(here, one)
         return row is None or row.kind != one.kind
     _act(here, row, one)
     return False
@@ -86,16 +88,27 @@ def _act(here: _Account, row: Repair | None, one: Compared) -> None:
     """It is confirmed: put it on record, or keep what is on record as things are now."""
     if row is not None and row.kind == one.kind == DriftClass.FOREIGN:
         take_more_note(here.account, row, one, here.now)
+    elif one.kind == DriftClass.FOREIGN:
+        if row is None or _gives_way(row, here.now):
+            explained = is_explained(one.three, one.evidence)
+            take_note(here.account, one, here.now, explained=explained)
     elif row is not None:
         _refresh(here, row, one)
-    elif one.kind == DriftClass.FOREIGN:
-        take_note(here.account, one, here.now, explained=is_explained(one.three, one.evidence))
     else:
         _create(here, one)
 
 
+def _gives_way(row: Repair, now: datetime) -> bool:
+    """What was proposed before somebody else traded here is history. What is being carried out
+    ends by itself, and the next reading looks again."""
+    if row.state != RepairState.PROPOSED:
+        return False
+    words = "Somebody else traded here meanwhile."
+    return step(row, RepairState.EXPIRED, finished_at=now, result=words)
+
+
 def _is_confirmed(here: _Account, one: Compared) -> bool:
-    times, span = _needs(one)
+    times, span = _needs(here, one)
     row, since, count = one.row, here.now, 1
     for run in here.runs:
         if row not in run.drifts:
@@ -104,10 +117,26 @@ def _is_confirmed(here: _Account, one: Compared) -> bool:
     return count >= times and here.now - since >= span
 
 
-def _needs(one: Compared) -> tuple[int, timedelta]:
+def _needs(here: _Account, one: Compared) -> tuple[int, timedelta]:
     if one.kind == DriftClass.FOREIGN:
-        return _ONCE if is_explained(one.three, one.evidence) else _OFTEN
+        if not is_explained(one.three, one.evidence):
+            return _OFTEN
+        # The fill of a stop that was triggered is read before the order that it became.
+        return _TWICE if _stops(here, one).exists() else _ONCE
     return _OFTEN if one.kind == DriftClass.LEDGER_DRIFT else _TWICE
+
+
+def _stops(here: _Account, one: Compared) -> ProtectionQuerySet:
+    found: ProtectionQuerySet = Protection.objects.active().filter(
+        account=here.account, inst_id=one.inst_id, position_side=one.position_side
+    )
+    return found
+
+
+def _look_at_stops(here: _Account, one: Compared) -> None:
+    """Have them looked up at once: one of them may be what somebody else seems to have done."""
+    if one.kind == DriftClass.FOREIGN:
+        _stops(here, one).update(checked_at=None)
 
 
 def _create(here: _Account, one: Compared) -> None:
