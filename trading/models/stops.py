@@ -146,7 +146,8 @@ class LossState(TenantModel):
 
     `base` is the equity at the beginning, `paid` what was paid in since (out: negative), until
     `paid_until`. Of a following, `realized` is what fills heard before `counted_until` made.
-    `peak` is the most that was gained since. `used` is 1 when the limit is reached.
+    `peak` is the most that was gained since; `known_peak` what it was when payments were read
+    last: what is paid in looks like a gain until it is read. `used` is 1 when the limit is reached.
     """
 
     limit = models.ForeignKey(LossLimit, on_delete=models.CASCADE, related_name="states")
@@ -168,6 +169,7 @@ class LossState(TenantModel):
     base = ExactDecimalField(_("equity at the beginning"))
     base_unrealized = ExactDecimalField(default=0, editable=False)
     peak = ExactDecimalField(_("peak"), default=0)
+    known_peak = ExactDecimalField(default=0, editable=False)
     paid = ExactDecimalField(_("paid in"), default=0)
     paid_until = models.DateTimeField(editable=False)
     realized = ExactDecimalField(default=0, editable=False)

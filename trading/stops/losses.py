@@ -9,6 +9,7 @@ until now no longer counts.
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,7 +29,7 @@ from trading.enums import BreakerCause, LossMeasure, LossScope
 from trading.leases import db_now
 from trading.models import Breaker, LossLimit, LossState
 from trading.stops.measuring import ZERO, Course, course_of_account, course_of_link, lost, used
-from trading.stops.payments import read_payments
+from trading.stops.payments import Payment, read_payments
 from trading.stops.periods import counted_from
 from trading.stops.reaching import go_on_closing, reach, release, stopped_by_losses
 from trading.stops.standing import (
@@ -43,14 +44,16 @@ from trading.stops.standing import (
 
 # What was heard so recently may still be followed by a fill that was stored before it.
 SETTLED = timedelta(seconds=30)
-ASK_PAYMENTS_EVERY = timedelta(hours=1)
+ADD_UP_EVERY = timedelta(hours=1)
+# What was paid in hides a loss until then.
+ASK_PAYMENTS_EVERY = timedelta(minutes=5)
 PAYMENTS_AT_ONCE = 20
 ONE = Decimal(1)
 # Bills are told a moment later than the balance.
 BILLS_TAKE = timedelta(minutes=1)
 WRITTEN = (
-    "since", "base", "base_unrealized", "peak", "paid", "paid_until", "realized", "counted_until",
-    "loss", "used", "measured_at", "breached_at",
+    "since", "base", "base_unrealized", "peak", "known_peak", "paid", "paid_until", "realized",
+    "counted_until", "loss", "used", "measured_at", "breached_at",
 )  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -93,11 +96,21 @@ def watch_desk(desk: Tenant, now: datetime | None = None) -> int:
     targets = list(_targets(LossLimit.objects.filter(is_active=True)))
     look = _Look(desk, now, targets)
     look.ask_payments()
-    reached = sum(reach(state, now) for state in look.take_stock())
+    reached = sum(_reach_safely(state, now) for state in look.take_stock())
     look.write()
     release()
     go_on_closing()
     return reached
+
+
+def _reach_safely(state: LossState, now: datetime) -> bool:
+    """One that cannot be stopped is tried again in the next round, and keeps nobody else going."""
+    try:
+        return reach(state, now)
+    except Exception:
+        state.breached_at = None  # nothing of it was written
+        log.exception("the loss limit %s was reached, and nobody was stopped", state.key)
+        return False
 
 
 def _targets(limits: Iterable[LossLimit]) -> Iterable[Target]:
@@ -158,17 +171,10 @@ class _Look:
         return reached
 
     def ask_payments(self) -> None:
-        """Ask what was paid where somebody seems to have lost too much, and else once an hour."""
+        """Ask what was paid where somebody seems to have lost too much, and else now and then."""
         asked: dict[ExchangeAccount, datetime] = {}
         waiting: list[tuple[Target, LossState]] = []
-        for target in self._targets:
-            state = self._states[target.key]
-            by_equity = target.limit.measure != LossMeasure.UNREALIZED
-            if target.subscription or state.breached_at or not by_equity:
-                continue
-            self._count(state, target)
-            if state.used < ONE and self._now - state.paid_until <= ASK_PAYMENTS_EVERY:
-                continue
+        for target, state in self._to_be_asked():
             if target.account in asked or len(asked) < PAYMENTS_AT_ONCE:
                 before = asked.get(target.account, state.paid_until)
                 asked[target.account] = min(before, state.paid_until)
@@ -182,10 +188,30 @@ class _Look:
                 # Nobody knows what was paid: nothing may be called a loss yet.
                 self._unasked.add(target.key)
                 continue
-            late = [payment for payment in payments if payment.at > state.paid_until]
-            state.paid += sum((payment.amount for payment in late), ZERO)
-            newest = max((payment.at for payment in late), default=state.paid_until)
-            state.paid_until = max(newest, self._now - BILLS_TAKE)
+            _take(state, [payment for payment in payments if payment.at > state.paid_until])
+            state.paid_until = max(state.paid_until, self._now - BILLS_TAKE)
+
+    def _to_be_asked(self) -> Iterable[tuple[Target, LossState]]:
+        """Who seems to have lost too much comes first; by lot, so that accounts which do not
+        answer keep nobody else from being asked for ever."""
+        urgent: list[tuple[Target, LossState]] = []
+        others: list[tuple[Target, LossState]] = []
+        for target in self._targets:
+            state = self._states[target.key]
+            by_equity = target.limit.measure != LossMeasure.UNREALIZED
+            if target.subscription or state.breached_at or not by_equity:
+                continue
+            self._count(state, target)
+            seems_lost = state.used >= ONE
+            if not seems_lost and self._now - state.paid_until <= ASK_PAYMENTS_EVERY:
+                continue
+            if not target.account.is_verified:
+                self._unasked.add(target.key)  # with its key nothing can be read
+            else:
+                (urgent if seems_lost else others).append((target, state))
+        for each in (urgent, others):
+            random.shuffle(each)
+        return [*urgent, *others]
 
     def write(self) -> None:
         """Only what changed."""
@@ -225,7 +251,7 @@ class _Look:
         of_link = state.subscription_id is not None
         state.base_unrealized = ZERO if of_link else begun.unrealized
         state.realized, state.counted_until = ZERO, since
-        state.peak = state.loss = state.used = ZERO
+        state.peak = state.known_peak = state.loss = state.used = ZERO
         state.measured_at, state.breached_at = self._now, None
 
     def _unrealized(self, target: Target, state: LossState) -> Decimal:
@@ -269,7 +295,7 @@ class _Look:
                 settled += fill.amount
             else:
                 recent += fill.amount
-        if settled or until - state.counted_until > ASK_PAYMENTS_EVERY:
+        if settled or until - state.counted_until > ADD_UP_EVERY:
             state.realized, state.counted_until = state.realized + settled, until
         return Decimal(state.realized) + recent
 
@@ -288,6 +314,22 @@ class _Look:
             heard_from=min(state.counted_until for state in states),
             rates=self._rates,
         )
+
+
+def _take(state: LossState, late: Sequence[Payment]) -> None:
+    """Count what was paid since it was asked last.
+
+    Until now it looked like a gain, also in the peak. What was told only now of the time before
+    the last look may be in the peak that was known then.
+    """
+    looked_at = state.paid_until + BILLS_TAKE
+    came_in = [payment for payment in late if payment.amount > 0]
+    overlooked = sum((one.amount for one in came_in if one.at <= looked_at), ZERO)
+    known = max(state.known_peak - overlooked, ZERO)
+    came = sum((one.amount for one in came_in), ZERO)
+    state.peak = state.known_peak = max(known, state.peak - came)
+    state.paid += sum((payment.amount for payment in late), ZERO)
+    state.paid_until = max([state.paid_until, *(payment.at for payment in late)])
 
 
 def _is_eased(state: LossState, limit: LossLimit) -> bool:
