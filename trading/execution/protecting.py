@@ -39,6 +39,8 @@ ROUND = 200
 LOOK_EVERY = timedelta(seconds=30)
 UNARMED_EVERY = timedelta(seconds=1)
 ARMED_WITHIN = timedelta(seconds=60)
+# A read may lag behind the push that told of it.
+HEARD_LATELY = timedelta(seconds=10)
 PATIENCE_S = 10
 ZERO = Decimal(0)
 
@@ -200,7 +202,8 @@ async def _read_all(
     client = client_of(account)
     wanted = {row.client_algo_id: row for row in rows}
     pending = await client.fetch_open_algo_orders(keys)
-    reports = [report for report in pending if report.client_algo_id in wanted]
+    # All of them: also what was given up and is there after all.
+    reports = [report for report in pending if report.client_algo_id]
     listed = {report.client_algo_id for report in reports}
     absent = [row for name, row in wanted.items() if name not in listed]
     lookups: list[AlgoLookup] = list(
@@ -253,14 +256,21 @@ def _write(known: _Known, now: datetime) -> int:
     for row in known.protections:
         if row.pk in known.missing:
             _missing(row, now)
-    Protection.objects.filter(pk__in=known.missing).update(checked_at=now)
     return len(known.protections)
+
+
+def _was_heard(row: Protection, now: datetime) -> bool:
+    """The exchange told of it a moment ago. It is looked at again, for as long as that is true."""
+    return row.checked_at is not None and now - row.checked_at < HEARD_LATELY
 
 
 @transaction.atomic
 def _missing(row: Protection, now: datetime) -> None:
     """Neither in the list of what is pending nor by its name."""
     row.refresh_from_db()
+    if row.state == ProtectionState.LIVE and _was_heard(row, now):
+        return
+    Protection.objects.filter(pk=row.pk).update(checked_at=now)
     if row.state == ProtectionState.LIVE:
         words = _("The exchange does not have it any more")
         end_protection(row, ProtectionState.CANCELED, words, at=now)

@@ -35,13 +35,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """An account as the exchange told it, in full. `unanswered`: lookups that proved nothing."""
+    """An account as the exchange told it, in full. `unanswered`: lookups that proved nothing;
+    `absent`: the client order ids of those that it clearly does not have."""
 
     orders: tuple[OrderReport, ...]
     fills: tuple[FillReport, ...]
     positions: tuple[PositionReport, ...]
     balance: BalanceReport
     unanswered: int = 0
+    absent: frozenset[str] = frozenset()
 
 
 async def read_account(question: Question) -> Reading:
@@ -55,12 +57,12 @@ async def read_account(question: Question) -> Reading:
     )
     listed = {report.client_order_id for report in pending}
     missing = [lookup for lookup in question.lookups if lookup[1] not in listed]
-    found, unanswered = await _look_up(client, keys, missing[:MAX_LOOKUPS])
+    found, unanswered, absent = await _look_up(client, keys, missing[:MAX_LOOKUPS])
     fills, positions = await _both(
         lambda: client.fetch_fills(keys, begin_ms=question.fills_since_ms),
         lambda: client.fetch_positions(keys),
     )
-    return Reading((*pending, *found), fills, positions, balance, unanswered)
+    return Reading((*pending, *found), fills, positions, balance, unanswered, absent)
 
 
 async def read_accounts(
@@ -79,12 +81,17 @@ async def read_accounts(
 
 async def _look_up(
     client: ExchangeClient, keys: Credentials, lookups: Sequence[tuple[str, str]]
-) -> tuple[list[OrderReport], int]:
+) -> tuple[list[OrderReport], int, frozenset[str]]:
     answers = await asyncio.gather(
         *(client.fetch_order(keys, inst_id, client_order_id=name) for inst_id, name in lookups)
     )
     found = [answer.report for answer in answers if answer.report is not None]
-    return found, sum(answer.kind is LookupKind.UNKNOWN for answer in answers)
+    absent = frozenset(
+        name
+        for (_inst_id, name), answer in zip(lookups, answers, strict=True)
+        if answer.kind is LookupKind.NOT_FOUND
+    )
+    return found, sum(answer.kind is LookupKind.UNKNOWN for answer in answers), absent
 
 
 U = TypeVar("U")

@@ -1,7 +1,8 @@
 """The exchange's own books against ours: read over REST, written by the same `apply`.
 
-A reading that failed is unknown, never flat. Orders that are not found stay as they are:
-only the sender's proof may say that one was never placed.
+A reading that failed is unknown, never flat. Orders that are not found stay as they are: only
+the sender's proof may say that one was never placed. One that had been placed is believed to be
+gone when many readings in a row do not find it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from trading.sync.apply.claim import Applied, Contended, announce, claimed
 from trading.sync.apply.fills import write_fill_history
 from trading.sync.apply.orders import write_orders
 from trading.sync.apply.positions import write_positions
+from trading.sync.apply.vanished import write_vanished
 from trading.sync.proposing import propose
 from trading.sync.reading import MAX_LOOKUPS, Question, Reading, read_accounts
 from trading.sync.truth import Compared, compare
@@ -40,6 +42,9 @@ _DUE_S = 30
 DUE_AFTER = timedelta(seconds=_DUE_S)
 # What was found once is looked at again before anything is done about it.
 CONFIRM_AFTER = timedelta(seconds=8)
+# Who could not be read for so long, with a key that was revoked, is asked less often.
+SILENT_FOR = timedelta(minutes=10)
+SLOWLY = timedelta(minutes=1)
 TICK_S = 10  # between two rounds
 PER_TICK = 40
 AT_ONCE = 8
@@ -121,6 +126,8 @@ def forget_old_runs() -> int:
 
 def _due(now: datetime) -> QuerySet[ExchangeAccount]:
     runs = ReconcileRun.objects.filter(account=OuterRef("pk")).order_by("-started_at")
+    long_ago = now - SILENT_FOR
+    heard = Q(good_at__gte=long_ago) | Q(good_at__isnull=True, verified_at__gte=long_ago)
     accounts: QuerySet[ExchangeAccount] = (
         ExchangeAccount.objects.streamed()
         .annotate(
@@ -134,6 +141,7 @@ def _due(now: datetime) -> QuerySet[ExchangeAccount]:
             | Q(unconfirmed__gt=0, good_at__lt=now - CONFIRM_AFTER)
         )
         .filter(Q(tried_at__isnull=True) | Q(tried_at__lt=now - CONFIRM_AFTER))
+        .filter(heard | Q(tried_at__isnull=True) | Q(tried_at__lt=now - SLOWLY))
         .order_by("tried_at", "pk")
     )
     return accounts
@@ -211,6 +219,7 @@ def _finish(job: _Job, reading: Reading) -> None:
             read_at=run.started_at,
         )
         applied += write_balance(account, reading.balance, source=_SOURCE, complete=True, now=now)
+        applied += write_vanished(account, reading.absent, now=now)
         announce(account, applied)
         # Half a reading proves nothing: what it did not say is unknown, never flat.
         whole = reading.unanswered == 0

@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from accounts.tenancy import all_tenants, tenant_scope
@@ -180,6 +181,43 @@ def test_an_account_of_a_market_that_is_gone_keeps_no_other_unread(
         assert ReconcileRun.objects.get(account=account).ok
         run = ReconcileRun.objects.get(account=lost)
     assert (run.ok, "nowhere" in run.error) == (False, True)
+
+
+def test_an_account_whose_key_cannot_be_decrypted_keeps_no_other_unread(
+    account: ExchangeAccount, venue: Venue
+) -> None:
+    moved = venue.open_account()
+    with connection.cursor() as cursor:
+        table = "customers_exchangeaccount"
+        cursor.execute(f"SELECT api_secret FROM {table} WHERE id = %s", [account.pk])
+        sealed = cursor.fetchone()
+        cursor.execute(f"UPDATE {table} SET api_secret = %s WHERE id = %s", [*sealed, moved.pk])
+
+    assert reconcile_due() == 2
+
+    with all_tenants("the test reads runs"):
+        assert ReconcileRun.objects.get(account=account).ok
+        run = ReconcileRun.objects.get(account=moved)
+    assert (run.ok, "cannot be decrypted" in run.error) == (False, True)
+    assert reconcile_account(moved.pk, cause="test").finished_at is not None
+
+
+def test_who_cannot_be_read_for_long_is_asked_less_often(
+    account: ExchangeAccount, venue: Venue
+) -> None:
+    reconcile_account(account.pk, cause="test")
+    age(account, timedelta(minutes=11))
+    match = {"path": "/api/v5/account/balance"}
+    venue.tell("/faults", fault="code:50111", match=match, times=100)
+    counts = []
+    for seconds in (0, 9, 40, 20):
+        with all_tenants("time goes by"):
+            for run in ReconcileRun.objects.filter(account=account):
+                run.started_at -= timedelta(seconds=seconds)
+                run.save()
+        counts.append(reconcile_due())
+
+    assert counts == [1, 0, 0, 1]
 
 
 def test_due_accounts_are_read_once_in_a_while(account: ExchangeAccount, venue: Venue) -> None:

@@ -43,6 +43,8 @@ def apply_algos(account: ExchangeAccount, reports: Sequence[AlgoReport]) -> int:
 
 def _write(row: Protection, report: AlgoReport, now: datetime) -> bool:
     """A triggered one stays live until its order is ours: the look at it must be repeated."""
+    if _was_given_up(row) and _STATE[report.state] == ProtectionState.LIVE:
+        return _take_back(row)
     unseen = report.state == AlgoState.EFFECTIVE and not _are_ours(row, report)
     Protection.objects.filter(pk=row.pk).update(checked_at=None if unseen else now)
     if unseen:
@@ -59,6 +61,25 @@ def _write(row: Protection, report: AlgoReport, now: datetime) -> bool:
     if report.quantity is not None:
         columns["quantity"] = report.quantity
     return write_protection(row, columns, at=now)
+
+
+def _was_given_up(row: Protection) -> bool:
+    """It ended because the exchange did not show it, not because the exchange said so."""
+    return not row.is_active and bool(row.reason)
+
+
+def _take_back(row: Protection) -> bool:
+    """It is there after all. It ends with its cycle as every other: who believed it gone would
+    leave it behind, and it would hit the next position. Old news is found out by the next look.
+    """
+    matched: int = Protection.objects.filter(pk=row.pk, version=row.version).update(
+        state=ProtectionState.LIVE,
+        reason="",
+        finished_at=None,
+        checked_at=None,
+        version=row.version + 1,
+    )
+    return matched == 1
 
 
 def _are_ours(row: Protection, report: AlgoReport) -> bool:
