@@ -6,6 +6,7 @@ Safe to run twice, late, or after a crash at any line: what was asked for is kno
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -47,9 +48,10 @@ def end_followings(ids: Iterable[int] | None = None) -> int:
         rows = Subscription.objects.exclude(ending="").filter(_goes_on())
         if ids is not None:
             rows = rows.filter(pk__in=list(ids))
-        due = list(
-            rows.order_by("ending_at", "pk").distinct().values_list("pk", "tenant_id")[:MOST]
-        )
+        due = list(rows.order_by().distinct().values_list("pk", "tenant_id"))
+    if len(due) > MOST:
+        # Many may wait for their leader or a person for long: by lot, each has its turn.
+        due = random.sample(due, MOST)
     stopped = 0
     for pk, tenant_id in due:
         try:
@@ -79,6 +81,8 @@ def _go_on(pk: int) -> bool:
     cycles = list(running.select_related("source", "account").order_by("pk"))
     held = _end_flat(cycles)
     by_hand = link.ending == CloseType.MANUAL_CLOSE
+    if by_hand:
+        _take_back_closes(link)
     if by_hand or (link.status == SubscriptionStatus.STOPPED and not held):
         return False
     if not held:
@@ -119,6 +123,17 @@ def _cancel_openings(link: Subscription) -> None:
     ).filter(Q(state__in=UNSENT) | ~Q(order_type=OrderType.MARKET))
     for order in waiting.order_by("lane_at", "id"):
         with suppress(ActionRefusedError):  # it ended, or is being canceled
+            cancel_order(order=order, reason=CANCELED, actor=None)
+
+
+def _take_back_closes(link: Subscription) -> None:
+    """What was not sent of what it would close: a person does that now, and must not wait in the
+    lane behind orders that never leave, for their following has stopped."""
+    unsent = Order.objects.filter(
+        account_id=link.account_id, link_uid=link.uid, state__in=UNSENT, cancel_requested=False
+    ).exclude(leg__in=INCREASES)
+    for order in unsent.order_by("lane_at", "id"):
+        with suppress(ActionRefusedError):
             cancel_order(order=order, reason=CANCELED, actor=None)
 
 

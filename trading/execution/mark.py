@@ -29,6 +29,7 @@ from trading.enums import (
     EventSource,
     Leg,
     LimitKind,
+    OrderCause,
     OrderState,
     OrderType,
     Reason,
@@ -248,6 +249,8 @@ def _drop_flip(order: Outgoing, now: datetime) -> Change:
 
 def _context(order: Outgoing, seen: Seen) -> RiskContext:
     account, subscription = order.account, order.subscription
+    # A following that has stopped copies nothing; staff and repairs still close what it left.
+    ends = not order.opens and order.cause != OrderCause.SIGNAL
     key = (order.market, order.inst_id)
     instrument = seen.instruments.get(key)
     mark_at = seen.mark_times.get(key)
@@ -269,7 +272,7 @@ def _context(order: Outgoing, seen: Seen) -> RiskContext:
         account_enabled=account.status == AccountStatus.ACTIVE,
         key_verified=account.key_status == KeyStatus.VERIFIED,
         subscription_status=SubscriptionStatus(
-            subscription.status if subscription else SubscriptionStatus.ACTIVE
+            subscription.status if subscription and not ends else SubscriptionStatus.ACTIVE
         ),
         strategy_status=StrategyStatus(
             subscription.strategy.status if subscription else StrategyStatus.ACTIVE

@@ -15,6 +15,7 @@ from strategies.enums import CloseType
 from strategies.models import Subscription
 from tests import factories as make
 from tests.trading.copying.desk import BTC, Desk, d, ended, facts, rejected
+from trading.copying import ending
 from trading.copying.ending import MAX_CLOSES, end_followings
 from trading.models import Order
 
@@ -297,3 +298,18 @@ def _age_signals(desk: Desk) -> None:
     with tenant_scope(desk.tenant):
         before = timezone.now() - timedelta(minutes=1)
         Signal.objects.filter(purpose="leave").update(received_at=before)
+
+
+def test_followings_that_wait_for_long_keep_no_other_from_ending(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ending, "MOST", 1)
+    waits, closes = holding(desk)
+    stop(desk, waits, "copy_close")
+    stop(desk, closes, "market_close")
+
+    for _ in range(40):
+        end_followings()
+
+    with tenant_scope(desk.tenant):
+        assert Signal.objects.filter(purpose="leave", link_uid=closes.uid).count() == 1
