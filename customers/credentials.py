@@ -11,6 +11,8 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import audit
+from accounts.keyring import SecretUnreadable
+from accounts.sealed import SecretMoved
 
 
 class Keyed(Protocol):
@@ -24,6 +26,10 @@ class Keyed(Protocol):
 
 class NoKey(LookupError):  # noqa: N818 - says what is wrong
     """The account has no key."""
+
+
+class UnreadableKey(NoKey):
+    """There is one, but this installation cannot decrypt it: as good as none, for this row only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,8 @@ _noting = threading.Lock()
 
 @sensitive_variables()
 def credentials_for(account: Keyed, *, purpose: str) -> StoredKeys:
-    """The key of an account, for `purpose` ("send", "streams", "verify"). Raises NoKey.
+    """The key of an account, for `purpose` ("send", "streams", "verify"). Raises NoKey, also
+    for one that cannot be decrypted.
 
     The diary says once per process and purpose that keys are being read; a line per key and
     order would bury it.
@@ -52,9 +59,13 @@ def credentials_for(account: Keyed, *, purpose: str) -> StoredKeys:
     if account.api_key is None or account.api_secret is None or account.passphrase is None:
         raise NoKey(f"{type(account).__name__} {account.pk} has no key")
     _note(purpose)
-    return StoredKeys(
-        account.api_key.reveal(), account.api_secret.reveal(), account.passphrase.reveal()
-    )
+    try:
+        return StoredKeys(
+            account.api_key.reveal(), account.api_secret.reveal(), account.passphrase.reveal()
+        )
+    except (SecretMoved, SecretUnreadable) as error:
+        words = f"the key of {type(account).__name__} {account.pk} cannot be decrypted: {error}"
+        raise UnreadableKey(words) from error
 
 
 def _note(purpose: str) -> None:

@@ -16,6 +16,7 @@ from accounts import audit
 from accounts.enums import AuditLevel
 from accounts.tenancy import tenant_scope
 from customers.credentials import NoKey
+from customers.enums import AccountStatus
 from trading.actions import change_unsent, end_unsent, step
 from trading.endpoints import NoMarket, endpoint_of
 from trading.enums import (
@@ -32,6 +33,7 @@ from trading.execution.asking import NOTHING_HEARD, Asked, Heard, Lookup, ask_ac
 from trading.execution.clock import clock_of
 from trading.execution.judging import LATER, SOON, Seen, Step, judge
 from trading.execution.keys import keys_of
+from trading.execution.record import pause_for_key
 from trading.faults import InjectedFaultError, faultpoint
 from trading.leases import db_now
 from trading.models import Action, ActionAttempt, Position, Protection
@@ -72,6 +74,7 @@ def act_due(limit: int = ROUND) -> int:
         faultpoint("A.answered")
         _record(heard)
         faultpoint("A.recorded")
+        _pause_refused(heard)
         _decide([one for one in heard if _was_sent(one)], looked=True)
     return len(claimed)
 
@@ -292,6 +295,19 @@ def _record(heard: Iterable[Heard]) -> None:
             step(action, ActionState.WAITING, lease_until=None, not_before=now + wait)
 
 
+def _pause_refused(heard: Iterable[Heard]) -> None:
+    """A key that was refused is told of once, and pauses its account, as with an order."""
+    paused = set[int]()
+    for one in heard:
+        action, answer = one.asked.action, one.answer
+        if answer is None or answer.kind != Outcome.AUTH or action.account_id in paused:
+            continue
+        if action.account.status == AccountStatus.ACTIVE:
+            with tenant_scope(action.tenant_id):
+                pause_for_key(action.account_id, answer, {"action": str(action.pk)})
+        paused.add(action.account_id)
+
+
 def _was_sent(heard: Heard) -> bool:
     """Whether the request may have been looked at; then the order tells what came of it."""
     turned_away = (Outcome.NOT_PLACED, Outcome.AUTH)
@@ -300,7 +316,8 @@ def _was_sent(heard: Heard) -> bool:
 
 def _backoff(attempt: int, answer: SendOutcome) -> timedelta:
     if answer.kind == Outcome.AUTH:
-        return LONGEST_BACKOFF
+        # The key stays wrong until a person does something about it.
+        return LONGEST_BACKOFF * (1 << min(max(attempt - 1, 0), 6))
     wait: timedelta = BACKOFF * 2 ** min(attempt, 6)
     return min(wait, LONGEST_BACKOFF)
 

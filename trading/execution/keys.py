@@ -6,9 +6,7 @@ import logging
 from collections.abc import Iterable
 from typing import Protocol
 
-from accounts.keyring import SecretUnreadable
-from accounts.sealed import SecretMoved
-from customers.credentials import NoKey
+from customers.credentials import NoKey, UnreadableKey
 from customers.models import ExchangeAccount
 from trading import endpoints
 from trading.exchange.types import Credentials
@@ -64,10 +62,9 @@ def _decrypt(account: ExchangeAccount) -> None:
     _cache.pop(account.pk, None)
     try:
         keys = endpoints.keys_of(account, purpose="send")
-    except NoKey:
+    except UnreadableKey as error:
+        log.error("account %s: %s", account.pk, error)
         return
-    except (SecretMoved, SecretUnreadable) as error:
-        # As good as none for this account; the orders of all others go on.
-        log.error("the key of account %s cannot be decrypted: %s", account.pk, error)
+    except NoKey:
         return
     _cache[account.pk] = (account.key_version, keys)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -157,20 +157,26 @@ def _record_late(one: Answered) -> None:
     order.filter(exchange_order_id="").update(exchange_order_id=one.outcome.exchange_order_id)
 
 
-@retried
-@transaction.atomic
 def pause(one: Answered) -> None:
     """A key that the exchange refuses pauses its account, and nobody else's."""
-    account = ExchangeAccount.objects.select_related("customer").get(pk=one.marked.order.account_id)
+    order = one.marked.order
+    pause_for_key(order.account_id, one.outcome, {"order": str(order.id)})
+
+
+@retried
+@transaction.atomic
+def pause_for_key(account_id: int, said: SendOutcome, about: Mapping[str, str]) -> None:
+    """Pause the account whose key was refused; `about` names what was asked with it."""
+    account = ExchangeAccount.objects.select_related("customer").get(pk=account_id)
     leverage.forget(account.pk)
     keys.forget(account.pk)
-    words = f"{one.outcome.reason_code} {one.outcome.message}".strip()
+    words = f"{said.reason_code} {said.message}".strip()
     pause_account(account=account, reason=f"OKX refused the key: {words}"[:300], actor=None)
     audit.record(
         action="key.refused_by_exchange",
         obj=account,
         level=AuditLevel.CRITICAL,
-        after={"code": one.outcome.reason_code, "order": str(one.marked.order.id)},
+        after={"code": said.reason_code, **about},
         reason=words,
         tenant=account.tenant_id,
     )

@@ -406,3 +406,33 @@ def test_an_opening_is_not_moved_further_from_the_mark_than_one_may_be_placed(
     with all_tenants("nothing was stored"):
         assert not Action.objects.exists()
     assert settle(bench, amend(order, trader, price=D(61_200), quantity=D(9))).state == "done"
+
+
+def test_a_key_that_is_refused_is_told_of_once_and_asked_with_ever_less_often(
+    bench: Bench,
+) -> None:
+    link = bench.follower()
+    order = resting(bench, link)
+    bench.fault("code:50111", link, times=100, **CANCELS)
+    action = cancel(order)
+
+    bench.sweep_for(0.3)
+
+    account = bench.now(order).account
+    assert (account.status, "50111" in account.paused_reason) == ("paused", True)
+    (told,) = diary("key.refused_by_exchange")
+    assert (told.level, told.after["action"]) == ("critical", str(action.pk))
+    waits = []
+    for _ in range(3):
+        with all_tenants("its time has come"):
+            Action.objects.filter(pk=action.pk).update(not_before=None)
+        bench.sweep_for(0.05)
+        with all_tenants("when it is asked again"):
+            now = Action.objects.get(pk=action.pk)
+        waits.append(round((now.not_before - now.sent_at).total_seconds() / 5))
+    assert waits == [2, 4, 8]
+    assert len(diary("key.refused_by_exchange")) == 1
+    bench.ask("DELETE", "/faults")
+    with all_tenants("its time has come"):
+        Action.objects.filter(pk=action.pk).update(not_before=None)
+    assert settle(bench, action).state == "done"
