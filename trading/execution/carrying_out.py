@@ -27,7 +27,7 @@ from trading.exchange.types import LookupKind, OrderLookup, OrderReport
 from trading.execution.keys import keys_of
 from trading.execution.settling import STUCK, end
 from trading.leases import db_now
-from trading.models import ExternalOrder, FlattenAccount, Order, Settlement
+from trading.models import ExternalOrder, Fill, FlattenAccount, Order, Settlement
 from trading.sync.apply import apply_orders
 from trading.transition import Change, retried, transition
 
@@ -126,6 +126,12 @@ def _note_id(wish: Settlement, order: Order) -> bool:
     ExternalOrder.objects.filter(
         account_id=order.account_id, exchange_order_id=wish.exchange_order_id
     ).delete()
+    # What it filled was nobody's until now.
+    Fill.objects.filter(
+        account_id=order.account_id,
+        exchange_order_id=wish.exchange_order_id,
+        order__isnull=True,
+    ).update(order=order)
     audit.record(
         action="order.adopted",
         obj=order,

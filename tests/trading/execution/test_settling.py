@@ -21,6 +21,7 @@ from trading.execution.carrying_out import carry_out_settlements
 from trading.execution.settling import ask_not_placed, ask_to_adopt, ask_to_close
 from trading.models import (
     ExternalOrder,
+    Fill,
     FlattenAccount,
     FlattenRun,
     Order,
@@ -81,6 +82,12 @@ def test_an_order_of_the_exchange_is_taken_for_ours(bench: Bench, trader: User) 
             account=order.account, exchange_order_id=theirs, inst_id=order.inst_id, side="buy",
             quantity=1, state="filled", seen_at=timezone.now(),
         )  # fmt: skip
+        # Of several fills its report tells the last one only.
+        Fill.objects.create(
+            account=order.account, exchange_order_id=theirs, inst_id=order.inst_id, side="buy",
+            position_side="net", trade_id="an-earlier-one", quantity=1, price=60_000,
+            filled_at=timezone.now(), received_at=timezone.now(),
+        )  # fmt: skip
 
     ask(ask_to_adopt, order, trader, exchange_order_id=f" {theirs} ")
     bench.sweep_for(0.2)
@@ -91,6 +98,7 @@ def test_an_order_of_the_exchange_is_taken_for_ours(bench: Bench, trader: User) 
     assert [entry.actor_id for entry in diary("order.adopted")] == [trader.pk]
     with all_tenants("nobody's any more"):
         assert not ExternalOrder.objects.filter(exchange_order_id=theirs).exists()
+        assert Fill.objects.get(trade_id="an-earlier-one").order_id == order.pk
 
 
 @pytest.mark.parametrize(
