@@ -51,19 +51,24 @@ def watch_margins() -> int:
         blocked = {row.account_id: row for row in _blocks()}
     now, worse = db_now(), 0
     low: dict[int, tuple[Position, Nearness]] = {}
+    held, known = set[int](), set[int]()
     for row in rows:
         near = nearness(row, marks.get((row.account.market, row.inst_id)))
         desk = thresholds.get(row.tenant_id, _defaults())
         with tenant_scope(row.tenant_id):
             worse += _tell(row, near, desk, now)
+        if row.quantity:
+            held.add(row.account_id)
+            known |= {row.account_id} if near.is_known else set()
         before = row.account_id in blocked
         if row.quantity and is_blocked(near, desk, before=before):
             low.setdefault(row.account_id, (row, near))
     for account_id, (row, near) in low.items():
         if account_id not in blocked:
             block(row.account, words_of(row, near))
+    # Of an account that holds something and told nothing about it, nothing changed.
     for account_id, breaker in blocked.items():
-        if account_id not in low:
+        if account_id not in low and (account_id in known or account_id not in held):
             close_breaker(breaker, _("There is enough margin again"))
     return worse
 
@@ -106,6 +111,8 @@ def _tell(row: Position, near: Nearness, thresholds: Thresholds, now: datetime) 
     """Write down a level that changed; True when it is worse, and people were told."""
     watch = _watch_of(row)
     before = MarginLevel(watch.level) if watch else MarginLevel.SAFE
+    if row.quantity and not near.is_known:
+        return False  # where the exchange told nothing, nothing changed
     level = level_of(near, thresholds, before)
     if level == before:
         return False

@@ -29,6 +29,10 @@ class Nearness:
     ratio: Decimal | None
     distance: Decimal | None
 
+    @property
+    def is_known(self) -> bool:
+        return self.ratio is not None or self.distance is not None
+
     def is_below(self, threshold: Threshold | None, *, times: Decimal = Decimal(1)) -> bool:
         if threshold is None:
             return False

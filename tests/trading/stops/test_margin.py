@@ -119,3 +119,22 @@ def test_a_lower_threshold_needs_a_reason(held: tuple[Bench, Subscription]) -> N
         set_margin_threshold(block, actor=None, reason="Agreed")
         block.ratio = D(7)
         set_margin_threshold(block, actor=None, may_loosen=False)
+
+
+def test_what_the_exchange_does_not_tell_for_a_while_is_no_relief(
+    held: tuple[Bench, Subscription],
+) -> None:
+    bench, link = held
+    fall(bench, link, 51_000)
+    assert (breakers(bench), level(bench)) == ([("margin_low", "open")], "warn")
+    with tenant_scope(bench.desk.tenant):
+        Position.objects.update(margin_ratio=None, liquidation_price=None)
+
+    assert watch_margins() == 0
+
+    assert (breakers(bench), level(bench)) == ([("margin_low", "open")], "warn")
+    bench.send(bench.desk.hear("close"))
+    bench.finish()
+    read(bench, link)
+    watch_margins()
+    assert (breakers(bench), level(bench)) == ([("margin_low", "closed")], "safe")
