@@ -36,7 +36,7 @@ from trading.models import Cycle, Decision, Instrument, Order, Position, Repair
 from trading.models.orders import OPEN_STATES
 from trading.positions_held import rules_of
 from trading.sizing import CycleBase, target_quantity
-from trading.sync.sums import Key, Sums, sum_fills
+from trading.sync.sums import Beginnings, Key, Sums, books_begin, sum_fills
 
 ZERO = Decimal(0)
 # Positions may be told a moment after the order that changed them.
@@ -130,11 +130,12 @@ def compare(accounts: Sequence[ExchangeAccount], read_at: datetime | None = None
     judged: the reading may not have seen it.
     """
     ids = [account.pk for account in accounts]
-    held, sums = _held(ids), sum_fills(accounts)
+    since = books_begin(accounts)
+    held, sums = _held(ids), sum_fills(accounts, since)
     targets = _targets(accounts)
     moving, resting = _orders(ids, read_at)
     moving |= _being_copied(ids)
-    accepted = _accepted(ids)
+    accepted = _accepted(ids, since)
     spot = _spot(accounts, {key[1] for key in sums})
     keys = {key for key in held.keys() | sums.keys() | targets.keys() if key[1] not in spot}
     found = []
@@ -315,7 +316,7 @@ def _being_copied(account_ids: Sequence[int]) -> set[tuple[int, str]]:
     return set(cycles.order_by().values_list("account_id", "inst_id"))
 
 
-def _accepted(account_ids: Sequence[int]) -> dict[Key, tuple[Decimal, Decimal]]:
+def _accepted(account_ids: Sequence[int], since: Beginnings) -> dict[Key, tuple[Decimal, Decimal]]:
     """What a person last took for the customer's own, and what the customer had traded by then."""
     rows = (
         Repair.objects.filter(
@@ -323,11 +324,12 @@ def _accepted(account_ids: Sequence[int]) -> dict[Key, tuple[Decimal, Decimal]]:
         )
         .exclude(open_key__isnull=False)
         .order_by("decided_at")
-        .values_list("account_id", "inst_id", "position_side", "accepted", "evidence")
+        .values_list("account_id", "inst_id", "position_side", "accepted", "evidence", "decided_at")
     )
     return {
         (account, inst_id, side): (accepted, Decimal(evidence.get("external", "0")))
-        for account, inst_id, side, accepted, evidence in rows
+        for account, inst_id, side, accepted, evidence, at in rows
+        if (begun := since.of(account, inst_id)) is None or at >= begun
     }
 
 
