@@ -99,6 +99,8 @@ def test_what_was_before_the_start_does_not_count() -> None:
     assert counted_from(limit, DESK, now) == at("2026-11-05T09:00")
     limit.period = "lifetime"
     assert counted_from(limit, DESK, now) == at("2026-11-05T09:00")
+    limit.starts_at = at("2026-11-09T09:00")
+    assert counted_from(limit, DESK, now) == now  # until then it begins anew at every look
     limit.starts_at = None
     assert counted_from(limit, DESK, now) == at("2026-10-01T10:00")
 

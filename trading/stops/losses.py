@@ -262,7 +262,9 @@ class _Look:
     def _count(self, state: LossState, target: Target) -> None:
         course, limit = self._course(state, target), target.limit
         loss = lost(LossMeasure(limit.measure), course)
-        share = used(loss, most=limit.max_absolute, part=limit.max_relative, base=state.base)
+        # Who began with nothing is measured by what was paid in.
+        base = state.base if state.base > 0 else state.base + state.paid
+        share = used(loss, most=limit.max_absolute, part=limit.max_relative, base=base)
         if (loss, share, course.peak) != (state.loss, state.used, state.peak):
             state.loss, state.used, state.peak = loss, share, course.peak
             state.measured_at = self._now

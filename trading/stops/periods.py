@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def counted_from(limit: LossLimit, desk: Tenant, now: datetime) -> datetime:
     """Since when losses count: the period's beginning, or the limit's own start when later."""
     if limit.period == LossPeriod.LIFETIME:
-        return limit.starts_at or limit.created_at
+        return limit.created_at if limit.starts_at is None else min(limit.starts_at, now)
     begun = period_start(LossPeriod(limit.period), PeriodClock(limit.clock), desk, now)
     return begun if limit.starts_at is None else max(begun, min(limit.starts_at, now))
 

@@ -116,3 +116,18 @@ def test_one_that_cannot_be_stopped_keeps_nobody_else_going(
     assert [state.breached_at is not None for state in states(bench)] == [False, True]
     monkeypatch.setattr(losses, "reach", real)
     assert watch_losses() == 1
+
+
+def test_who_began_with_nothing_is_measured_by_what_was_paid_in(bench: Bench) -> None:
+    link = bench.follower(usdt=0)
+    begun(bench, link, max_absolute=None, max_relative=D("0.01"), period=LossPeriod.LIFETIME)
+    assert states(bench)[0].base == 0
+    pay(bench, link.account_id, "10000")
+    read(bench, link)
+    assert later() == 0
+    assert states(bench)[0].paid == 10_000
+    opened(bench)
+    price(bench, 58_900)  # 0.1 BTC lose 110
+    read(bench, link)
+
+    assert watch_losses() == 1
