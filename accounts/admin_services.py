@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 
 from accounts.admin_base import TenantModelAdmin
 from accounts.forms import TenantModelForm
+from accounts.stepup import StepUpRequired, redirect_to_step_up
 
 
 class ServiceForm(TenantModelForm):
@@ -61,6 +62,22 @@ class ServiceAdmin(TenantModelAdmin):
         form = super().get_form(request, obj, change, **kwargs)
         refusal = getattr(request, "refusal", None)
         return form if refusal is None else type(form.__name__, (form,), {"refusal": refusal})
+
+
+class PasswordAdminMixin:
+    """Saving may raise StepUpRequired: nothing is saved then, and the password is asked for."""
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)  # type: ignore[misc]
+        except StepUpRequired:
+            return redirect_to_step_up(request)
 
 
 def adopt(obj: Any, saved: Any) -> None:

@@ -12,9 +12,10 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminPasswordWidget
 
-from accounts.admin_services import ServiceAdmin, ServiceForm
+from accounts.admin_services import PasswordAdminMixin, ServiceAdmin, ServiceForm
 from accounts.display import badge, mono, two
 from accounts.roles import Ability
+from accounts.stepup import require_fresh
 from customers.enums import KeyStatus, Market
 
 KEY_FIELDS = {
@@ -70,8 +71,11 @@ class KeyForm(ServiceForm):
         return {name: self.cleaned_data.get(field, "") for name, field in KEY_FIELDS.items()}
 
 
-class KeyedAdmin(ServiceAdmin):
-    """The pages of rows with a key: after a key was entered, its check is followed on the page."""
+class KeyedAdmin(PasswordAdminMixin, ServiceAdmin):
+    """The pages of rows with a key: after a key was entered, its check is followed on the page.
+
+    Another key in the place of a stored one takes a recent password.
+    """
 
     change_ability = Ability.MANAGE_KEYS
     form = KeyForm
@@ -94,6 +98,11 @@ class KeyedAdmin(ServiceAdmin):
             raise Http404
         template = f"admin/{self.opts.app_label}/{self.opts.model_name}/key.html"
         return TemplateResponse(request, template, self._key_of(row))
+
+    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
+        if change and form.instance.key_last4 and any(form.keys().values()):
+            require_fresh(request)
+        return super().save_form(request, form, change)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

@@ -7,7 +7,7 @@ order is marked after a halt has committed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
@@ -321,8 +321,12 @@ def set_limit(  # noqa: PLR0913 - a limit and the scope it binds
     scope: Scope = Scope.TENANT,
     target: Target = None,
     is_active: bool = True,
+    on_loosening: Callable[[], None] | None = None,
 ) -> Limit:
-    """Set one limit of one scope; every later mark and decision obeys it."""
+    """Set one limit of one scope; every later mark and decision obeys it.
+
+    `on_loosening` is called before more is allowed than was, and may raise.
+    """
     if value < 0:
         raise ValidationError({"value": _("A limit cannot be negative.")})
     keys = _scope_columns(scope, tenant, target)
@@ -336,6 +340,9 @@ def set_limit(  # noqa: PLR0913 - a limit and the scope it binds
         )
         before = None if created else {"value": str(limit.value), "is_active": limit.is_active}
         if not created:
+            allows_more = limit.is_active and (value > limit.value or not is_active)
+            if allows_more and on_loosening is not None:
+                on_loosening()
             limit.value, limit.is_active, limit.changed_by = value, is_active, actor
             limit.save(update_fields=["value", "is_active", "changed_by", "changed_at"])
         audit.record(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -10,9 +11,11 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin_base import RecordAdmin, TenantModelAdmin
+from accounts.admin_services import PasswordAdminMixin
 from accounts.display import moment, num
 from accounts.forms import TenantModelForm
 from accounts.roles import Ability
+from accounts.stepup import require_fresh
 from trading.admin.in_force import in_force
 from trading.admin.states import mode_badge
 from trading.enums import LimitKind, Scope
@@ -96,7 +99,9 @@ class LimitForm(TenantModelForm):
 
 
 @admin.register(Limit)
-class LimitAdmin(TenantModelAdmin):
+class LimitAdmin(PasswordAdminMixin, TenantModelAdmin):
+    """To allow more takes a recent password."""
+
     change_ability = Ability.CHANGE_LIMITS
     writes_diary = False
     compressed_fields = False
@@ -145,6 +150,7 @@ class LimitAdmin(TenantModelAdmin):
             scope=scope,
             target=read(name) if name else None,
             is_active=form.cleaned_data["is_active"],
+            on_loosening=partial(require_fresh, request),
         )
         for field in obj._meta.concrete_fields:
             setattr(obj, field.attname, getattr(saved, field.attname))

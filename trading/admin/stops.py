@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -13,9 +14,10 @@ from django.utils.translation import pgettext_lazy
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.admin_base import RecordAdmin
-from accounts.admin_services import ServiceAdmin, ServiceForm
+from accounts.admin_services import PasswordAdminMixin, ServiceAdmin, ServiceForm
 from accounts.display import badge, list_of, moment, num, percent, share, two, two_figures
 from accounts.roles import Ability, may
+from accounts.stepup import require_fresh
 from trading.admin.states import whose
 from trading.enums import LossScope
 from trading.models import LossLimit, LossState, MarginThreshold
@@ -47,7 +49,7 @@ class LossLimitForm(ReasonForm):
 
 
 @admin.register(LossLimit)
-class LossLimitAdmin(ServiceAdmin):
+class LossLimitAdmin(PasswordAdminMixin, ServiceAdmin):
     change_ability = Ability.CHANGE_LIMITS
     form = LossLimitForm
     allowed_lookups = ("account", "subscription")
@@ -91,6 +93,7 @@ class LossLimitAdmin(ServiceAdmin):
             actor=request.user,  # type: ignore[arg-type]
             reason=form.cleaned_data.get("reason", ""),
             may_loosen=may(request, Ability.LOOSEN_SWITCH),
+            on_loosening=partial(require_fresh, request),
         )
 
     @admin.display(description=_("applies to"), ordering="scope")
@@ -194,7 +197,7 @@ class MarginThresholdForm(ReasonForm):
 
 
 @admin.register(MarginThreshold)
-class MarginThresholdAdmin(ServiceAdmin):
+class MarginThresholdAdmin(PasswordAdminMixin, ServiceAdmin):
     """A desk's own; what is not listed is the installation's."""
 
     change_ability = Ability.CHANGE_LIMITS
@@ -213,6 +216,7 @@ class MarginThresholdAdmin(ServiceAdmin):
             actor=request.user,  # type: ignore[arg-type]
             reason=form.cleaned_data.get("reason", ""),
             may_loosen=may(request, Ability.LOOSEN_SWITCH),
+            on_loosening=partial(require_fresh, request),
         )
 
     @admin.display(description=_("margin ratio"))

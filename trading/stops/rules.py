@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +27,17 @@ STRICTNESS = (LossAction.HOLD, LossAction.CLOSE_ONLY, LossAction.STOP)
 
 @transaction.atomic
 def set_loss_limit(
-    limit: LossLimit, *, actor: User | None, reason: str = "", may_loosen: bool = True
+    limit: LossLimit,
+    *,
+    actor: User | None,
+    reason: str = "",
+    may_loosen: bool = True,
+    on_loosening: Callable[[], None] | None = None,
 ) -> LossLimit:
     """Store a new limit or a changed one. Raises ValidationError by field.
 
-    Losses are measured against it within seconds. One that was reached and allows more now lets
+    `on_loosening` is called before more is allowed than was, and may raise. Losses are measured
+    against it within seconds. One that was reached and allows more now lets
     go; one that is made stricter may be reached at once.
     """
     before: dict[str, Any] = {}
@@ -41,6 +47,8 @@ def set_loss_limit(
     after = {name: getattr(limit, name) for name in CHANGEABLE}
     if before and loosens(before, after):
         check_loosening(reason, may_loosen=may_loosen)
+        if on_loosening is not None:
+            on_loosening()
     limit.full_clean(exclude={"tenant"})  # saving writes the desk whose scope is open
     limit.changed_by = actor
     if before:
@@ -80,7 +88,12 @@ def check_loosening(reason: str, *, may_loosen: bool) -> None:
 
 @transaction.atomic
 def set_margin_threshold(
-    threshold: MarginThreshold, *, actor: User | None, reason: str = "", may_loosen: bool = True
+    threshold: MarginThreshold,
+    *,
+    actor: User | None,
+    reason: str = "",
+    may_loosen: bool = True,
+    on_loosening: Callable[[], None] | None = None,
 ) -> MarginThreshold:
     """Store it; every later look goes by it. A lower threshold allows more."""
     before: MarginThreshold | None = None
@@ -90,6 +103,8 @@ def set_margin_threshold(
         _is_less(getattr(before, name), getattr(threshold, name)) for name in ("ratio", "distance")
     ):
         check_loosening(reason, may_loosen=may_loosen)
+        if on_loosening is not None:
+            on_loosening()
     threshold.full_clean(exclude={"tenant"})
     threshold.save()
     names = ("ratio", "distance")
