@@ -128,11 +128,17 @@ def approve_repair(*, repair: Repair, action: RepairAction, reason: str, actor: 
 
 @retried
 def reject_repair(*, repair: Repair, reason: str, actor: User) -> Repair:
-    """Leave it as it is. What is the customer's own is told again only when it changes."""
+    """Leave it as it is. What is the customer's own is told again only when it changes.
+
+    What somebody else closed is not bought back by the leader's next addition, when the link goes
+    on: to open it again takes two persons.
+    """
     with claimed(repair.account) as now:
-        repair = Repair.objects.select_related("account").get(pk=repair.pk)
+        repair = Repair.objects.select_related("account", "cycle").get(pk=repair.pk)
         _check(repair, None, reason)
         one = _now(repair)
+        if repair.kind == DriftClass.FOREIGN and one is not None and _is_less(one):
+            _go_on_from_here(repair, one, now)
         decided = _decided(now, reason, actor) | _accepting(repair, one)
         _step(repair, RepairState.REJECTED, **decided, finished_at=now)
         audit.record(
@@ -176,17 +182,26 @@ def _trade(repair: Repair, one: Compared | None, now: datetime, reason: str, act
 
 def _follow(repair: Repair, one: Compared | None, now: datetime, reason: str, actor: User) -> None:
     """From what is held beside where the leader is; what is not ours stays the customer's."""
-    cycle = repair.cycle
-    if cycle is not None and cycle.ended_at is None:
-        held = abs(one.three.ours) if one else ZERO
-        leader = one.followed.leader if one and one.followed else ZERO
-        if held > 0 and leader > 0:
-            Cycle.objects.filter(pk=cycle.pk).update(follower_base=held, leader_base=leader)
-        elif held == 0:
-            Cycle.objects.filter(pk=cycle.pk).update(ended_at=now, active_key=None)
+    _go_on_from_here(repair, one, now)
     _resume(repair, actor, reason)
     columns = _decided(now, reason, actor) | _accepting(repair, one)
     _step(repair, RepairState.DONE, **columns, action=RepairAction.FOLLOW, finished_at=now)
+
+
+def _is_less(one: Compared) -> bool:
+    return abs(one.three.ours) < abs(one.three.target)
+
+
+def _go_on_from_here(repair: Repair, one: Compared | None, now: datetime) -> None:
+    cycle = repair.cycle
+    if cycle is None or cycle.ended_at is not None:
+        return
+    held = abs(one.three.ours) if one else ZERO
+    leader = one.followed.leader if one and one.followed else ZERO
+    if held > 0 and leader > 0:
+        Cycle.objects.filter(pk=cycle.pk).update(follower_base=held, leader_base=leader)
+    elif held == 0:
+        Cycle.objects.filter(pk=cycle.pk).update(ended_at=now, active_key=None)
 
 
 def _end(repair: Repair, one: Compared | None, now: datetime, reason: str, actor: User) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
 from accounts.enums import Role
 from accounts.tenancy import all_tenants, tenant_scope
 from strategies.enums import SubscriptionStatus
+from strategies.lifecycle import resume_subscription
+from strategies.models import Subscription
 from tests import factories as make
 from tests.trading.execution.bench import Bench, diary
 from tests.trading.execution.test_by_staff import account_of, close
@@ -148,3 +151,24 @@ def test_a_repair_whose_order_needs_a_person_keeps_no_other_from_its_end(
 
     assert [row.state for row in repairs(first)] == [RepairState.SENT]
     assert [row.state for row in repairs(second)] == [RepairState.DONE]
+
+
+@pytest.mark.parametrize(("sold", "left"), [("3", 0), ("2", 1)])
+def test_what_was_closed_by_hand_is_not_bought_back_by_one_person_who_leaves_it_and_resumes(
+    bench: Bench, sold: str, left: int
+) -> None:
+    link = followed(bench)
+    by_hand(link, "sell", sold)
+    read(link)
+    reject_repair(repair=repairs(link)[0], reason="it is theirs", actor=person(bench))
+    assert status(link) == SubscriptionStatus.PAUSED
+    with tenant_scope(link.tenant_id):
+        resume_subscription(
+            subscription=Subscription.objects.get(pk=link.pk), actor=person(bench), reason="asked"
+        )
+    assert held(link) == left
+
+    bench.send(bench.desk.hear("add", "10"))
+    bench.finish()
+
+    assert left <= held(link) <= Decimal(left) * 40 / 30  # the leader's own share of it

@@ -30,9 +30,9 @@ def later() -> int:
         return watch_losses()
 
 
-def pay(bench: Bench, account_id: int, amount: str) -> None:
+def pay(bench: Bench, account_id: int, amount: str, currency: str = "USDT") -> None:
     key = bench.opened[account_id]
-    bench.ask("POST", f"/accounts/{key}/deposit", ccy="USDT", amount=amount)
+    bench.ask("POST", f"/accounts/{key}/deposit", ccy=currency, amount=amount)
 
 
 def test_money_paid_in_is_no_peak_that_is_then_fallen_from(bench: Bench) -> None:
@@ -120,6 +120,7 @@ def test_one_that_cannot_be_stopped_keeps_nobody_else_going(
 
 def test_who_began_with_nothing_is_measured_by_what_was_paid_in(bench: Bench) -> None:
     link = bench.follower(usdt=0)
+    pay(bench, link.account_id, "-1", "BTC")
     begun(bench, link, max_absolute=None, max_relative=D("0.01"), period=LossPeriod.LIFETIME)
     assert states(bench)[0].base == 0
     pay(bench, link.account_id, "10000")
