@@ -9,7 +9,7 @@ import pytest
 from tests.architecture.test_contracts import APPS, relative, sources, tree
 
 CALLERS = {"trading/endpoints.py"}
-HARMLESS = {"NoKey"}
+HARMLESS = {"NoKey", "UnreadableKey"}
 SECRETS = {"api_key", "api_secret", "passphrase"}
 
 

@@ -25,7 +25,8 @@ D = Decimal
 
 
 def asks(answer: Any) -> bool:
-    return answer.status_code == 302 and answer["Location"].startswith(reverse("accounts:step_up"))
+    asked: bool = answer.status_code == 302
+    return asked and str(answer["Location"]).startswith(reverse("accounts:step_up"))
 
 
 def test_another_key_in_the_place_of_a_stored_one(desk: Tenant) -> None:
