@@ -4,7 +4,7 @@ import accounts.fields
 
 
 class Migration(migrations.Migration):
-    dependencies = [("trading", "0021_decisions_without_foreign_keys")]
+    dependencies = [("trading", "0022_words_of_states_and_modes")]
 
     operations = [
         migrations.AddField(
