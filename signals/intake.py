@@ -58,6 +58,7 @@ __all__ = [
     "judge",
     "judge_unreadable",
     "prune_nonces",
+    "read_as",
     "receive_signal",
     "refuse",
     "store",
@@ -106,6 +107,19 @@ def judge(call: Call, parsed: ParsedSignal) -> Judged:
     held = _hold(signal, call.source)
     _judged_together(signal).extend([signal] if held is None else [signal, held])
     return Judged(call, signal, known_as, held)
+
+
+def read_as(call: Call, parsed: ParsedSignal) -> Signal:
+    """The signal that this call would become, whoever would have to approve it. Stores nothing.
+
+    Raises ParseError naming the field at fault.
+    """
+    signal = _signal(call, parsed)
+    try:
+        _judge(signal, call, parsed)
+    except _Refusal as refusal:
+        raise ParseError(refusal.field, refusal.words) from refusal
+    return signal
 
 
 def judge_unreadable(call: Call, error: ParseError) -> Judged:

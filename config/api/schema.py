@@ -60,6 +60,7 @@ class WordField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-cal
 
 class RowReference(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     target_class = "accounts.api.serializers.RowField"
+    match_subclasses = True
 
     def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
         return {"type": "string", "format": "uuid"}

@@ -22,11 +22,10 @@ from strategies.models import Strategy
 from trading.admin.number_words import told_numbers
 from trading.admin.states import decision_badge, side_mark
 from trading.copying.drafts import OrderDraft
-from trading.copying.foreseeing import Foreseen, foresee
+from trading.copying.foreseeing import Foreseen, followers, foresee
 from trading.copying.imagined import COUNTED_IN, Typed, as_if_now, typed_signal
 from trading.explaining.decisions import explain, instruction
 
-MOST = 50
 _MARGIN = dict(MarginMode.choices)
 NEEDS_QUANTITY = frozenset({Intent.OPEN, Intent.ADD, Intent.REDUCE, Intent.FLIP, Intent.TARGET})
 PRICE: dict[str, Any] = {"required": False, "min_value": Decimal(0), "max_digits": 38}
@@ -137,7 +136,7 @@ def _listening(signal_id: str) -> int | None:
 def _foreseen(given: dict[str, Any]) -> dict[str, Any]:
     strategy: Strategy = given["strategy"]
     signal = as_if_now(given["signal"]) if given["signal"] else _typed(strategy, given)
-    accounts = [given["account"]] if given["account"] else _followers(strategy)
+    accounts, is_cut = ([given["account"]], False) if given["account"] else followers(strategy)
     found = foresee(signal, strategy, accounts)
     return {
         "results": [_told(one) for one in found],
@@ -145,14 +144,8 @@ def _foreseen(given: dict[str, Any]) -> dict[str, Any]:
         "instruction": instruction(signal),
         "source": signal.source,
         "move": found[0].move if found else None,
-        "is_cut": len(accounts) == MOST,
+        "is_cut": is_cut,
     }
-
-
-def _followers(strategy: Strategy) -> list[ExchangeAccount]:
-    following = ExchangeAccount.objects.filter(subscriptions__strategy=strategy)
-    following = following.exclude(subscriptions__status="stopped").distinct()
-    return list(following.select_related("customer").order_by("customer__name")[:MOST])
 
 
 def _typed(strategy: Strategy, given: dict[str, Any]) -> Signal:

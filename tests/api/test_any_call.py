@@ -49,6 +49,12 @@ PLAUSIBLE: dict[str, Any] = {
     "fixed_notional": "100",
     "max_leverage": "3",
     "leader_equity": "100000",
+    "signal": {
+        "instrument": "BTC-USDT-SWAP",
+        "intent": "open",
+        "direction": "long",
+        "quantity": {"mode": "contracts", "value": "1"},
+    },
 }
 _numbers = itertools.count(1)
 CHECKS = [
@@ -144,6 +150,7 @@ def furnished(case: Any, known: dict[str, str]) -> Any:
         body[name] = known[NAMES[name]]
     if "account_id" in body:
         body.pop("customer_id", None)
+    _previewed(body)
     if "intent" in body:
         body["quantity"] = PLAUSIBLE["quantity"]  # optional in the document: a close needs none
         body["direction"] = "long"  # the stop loss is below
@@ -154,6 +161,13 @@ def furnished(case: Any, known: dict[str, str]) -> Any:
     body.pop("time", None)
     case.body = body
     return case
+
+
+def _previewed(body: dict[str, Any]) -> None:
+    """A typed signal stands beside no stored one, and is for one account at most."""
+    if "signal" in body:
+        for name in ("signal_id", "customer_id", "subscription_id"):
+            body.pop(name, None)
 
 
 @pytest.mark.usefixtures("one_connection")

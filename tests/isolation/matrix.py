@@ -115,6 +115,7 @@ ROUTES: Final = {
     "api/v1/^strategies/(?P<id>[^/.]+)/customers/?$": "api",
     "api/v1/^strategies/(?P<id>[^/.]+)/pause/?$": "api",
     "api/v1/^strategies/(?P<id>[^/.]+)/resume/?$": "api",
+    "api/v1/^strategies/(?P<id>[^/.]+)/preview/?$": "api-trading",
     "api/v1/^subscriptions/?$": "api",
     "api/v1/^subscriptions/(?P<id>[^/.]+)/?$": "api",
     "api/v1/^subscriptions/(?P<id>[^/.]+)/pause/?$": "api",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -76,7 +77,7 @@ class DecisionSerializer(OfAccount):
 
     @extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
     def get_numbers(self, row: Decision) -> Numbers:
-        return {name: _written(value) for name, value in row.numbers.items()}
+        return written(row.numbers)
 
 
 class TradeSerializer(OfAccount):
@@ -169,6 +170,11 @@ class BalanceSerializer(OfAccount):
         if instance.currency == Balance.TOTAL:
             told |= dict.fromkeys(("cash", "available", "frozen"))
         return told
+
+
+def written(numbers: Mapping[str, Any]) -> Numbers:
+    """The numbers of a decision as text, in the order in which they came about."""
+    return {name: _written(value) for name, value in numbers.items()}
 
 
 def _written(value: object) -> str:

@@ -6,11 +6,13 @@ from accounts.api.routing import Router, address
 from trading.api.dashboard import ChartView, StatsView
 from trading.api.manual import ManualTradeView
 from trading.api.pausing import PauseView
+from trading.api.preview import PreviewViewSet
 from trading.api.protections import ProtectionViewSet, ProtectView
 from trading.api.status import StatusView
 from trading.api.views import BalanceViewSet, DecisionViewSet, PositionViewSet, TradeViewSet
 
 router = Router()
+router.register("strategies", PreviewViewSet, basename="strategy-preview")
 router.register("trades", TradeViewSet, basename="trade")
 router.register("decisions", DecisionViewSet, basename="decision")
 router.register("positions", PositionViewSet, basename="position")

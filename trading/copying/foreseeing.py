@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from django.db import transaction
 
@@ -17,6 +18,9 @@ from trading.copying.leader import LeaderMove, leader_move
 from trading.copying.links import read_links
 from trading.copying.preview import preview
 from trading.models import Decision
+
+# Who follows is decided for in one transaction that is rolled back: not for thousands.
+MOST: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,15 @@ def foresee(
             return _foreseen(signal, strategy, accounts)
         finally:
             transaction.set_rollback(True)
+
+
+def followers(strategy: Strategy) -> tuple[list[ExchangeAccount], bool]:
+    """The first `MOST` accounts that follow, by their customers' names; and whether more do."""
+    following = ExchangeAccount.objects.filter(subscriptions__strategy=strategy)
+    following = following.exclude(subscriptions__status=SubscriptionStatus.STOPPED).distinct()
+    ordered = following.select_related("customer").order_by("customer__name", "pk")
+    found = list(ordered[: MOST + 1])
+    return found[:MOST], len(found) > MOST
 
 
 def _foreseen(
