@@ -33,7 +33,7 @@ from trading.enums import DecisionOutcome, OrderState, Reason, TradingMode
 from trading.execution import flips
 from trading.orders import WORDS, OrderWord
 from trading.stops.measuring import used
-from trading.sync import reconcile
+from trading.sync import proposing, reconcile
 from trading.sync.leaders import evidence
 
 D = Decimal
@@ -122,6 +122,9 @@ def test_a_discount_is_one_to_four_percent(nearest: str, farthest: str, wrong: s
         (settings.LIMITS["legs"], D(4)),
         (settings.LIMITS["system_sends"], D(5000)),
         (settings.REPAIR_MAX_SLIPPAGE, D("0.005")),
+        (proposing.MOST_ALONE, 2),
+        (proposing.ALONE_WITHIN, timedelta(hours=1)),
+        (settings.CELERY_BEAT_SCHEDULE["watch waiting orders"]["schedule"], 10),
     ],
 )
 def test_how_long_and_how_many(number: Any, value: Any) -> None:
