@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.enums import ApiScope, Role
@@ -94,12 +95,11 @@ def test_it_tells_what_happens_then_and_leaves_nothing(desk: Desk) -> None:
     reversed_one, smaller = found[str(link.account.uid)], found[str(small.account.uid)]
     assert reversed_one["orders"][0]["direction"] == "short"
     assert (smaller["reason"], smaller["orders"][0]["quantity"]) == ("CAPPED", "0.1")
-    assert "0.1 contracts" in smaller["explanation"]
+    told_so = "Copied with 0.1 of 1 contract: your limit per order is 60.00 USDT."
+    assert smaller["explanation"] == told_so
 
 
 def test_it_is_what_the_page_shows(desk: Desk, client: Any) -> None:
-    from django.urls import reverse
-
     link = desk.follower()
     client.force_login(make.make_user(Role.AUDITOR, tenant=desk.tenant))
     page = client.post(
@@ -115,10 +115,10 @@ def test_it_is_what_the_page_shows(desk: Desk, client: Any) -> None:
 
     (shown,) = page.context["results"]
     assert one["explanation"] == shown["words"]
+    assert {text for text in one["numbers"].values() if text[0].isdigit()} == {
+        str(value).replace(",", "") for _, value in shown["numbers"] if str(value)[0].isdigit()
+    }
     assert len(one["numbers"]) == len(shown["numbers"])
-    assert [str(value) for value in one["numbers"].values() if value[0].isdigit()] == [
-        str(value) for _, value in shown["numbers"] if str(value)[0].isdigit()
-    ]
 
 
 def test_it_starts_from_where_the_leader_and_the_follower_are(desk: Desk) -> None:
@@ -165,6 +165,10 @@ def test_an_old_signal_is_told_to_be_too_old(desk: Desk) -> None:
 def test_for_whom(desk: Desk) -> None:
     first, second = desk.follower(), desk.follower()
     stranger = make.make_account(make.make_customer(desk.tenant))
+    # Who left another strategy follows this one all the same; who left this one does not.
+    elsewhere = make.make_strategy(desk.source)
+    make.subscribe(elsewhere, first.account, status="stopped")
+    desk.follower(status="stopped")
 
     def accounts(**whom: str) -> list[tuple[str, bool]]:
         found = answered(desk, signal=OPEN, **whom)["decisions"]

@@ -51,8 +51,9 @@ def foresee(
 
 def followers(strategy: Strategy) -> tuple[list[ExchangeAccount], bool]:
     """The first `MOST` accounts that follow, by their customers' names; and whether more do."""
-    following = ExchangeAccount.objects.filter(subscriptions__strategy=strategy)
-    following = following.exclude(subscriptions__status=SubscriptionStatus.STOPPED).distinct()
+    links = Subscription.objects.filter(strategy=strategy)
+    links = links.exclude(status=SubscriptionStatus.STOPPED).order_by()
+    following = ExchangeAccount.objects.filter(pk__in=links.values("account"))
     ordered = following.select_related("customer").order_by("customer__name", "pk")
     found = list(ordered[: MOST + 1])
     return found[:MOST], len(found) > MOST
