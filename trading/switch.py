@@ -98,6 +98,11 @@ class Switchboard:
         """Is there a switch, or a limit of anybody but the installation?"""
         return bool(self.modes) or self.limits.keys() - {"system"} != set()
 
+    @property
+    def kinds(self) -> set[LimitKind]:
+        """Of which there is a limit, whomever it binds."""
+        return {limit.kind for own in self.limits.values() for limit in own}
+
     def keys_in_force(self, covered: Covered) -> tuple[str, ...]:
         """The scopes of an order that have a switch or a limit."""
         return tuple(key for key in covered.scope_keys() if key in self.modes or key in self.limits)

@@ -1,6 +1,6 @@
 """What is used of the limits when orders are about to leave: read once per batch, then counted on.
 
-Only what a limit in force asks for is read.
+Only what a limit in force asks for is read. Whoever reads it to add to it holds it first.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db import connection
 from django.db.models import Count, Q
 
+from customers.models import ExchangeAccount
 from trading.enums import Leg, LimitKind, OrderState, PositionSide, Side
-from trading.models import Order, Position
+from trading.models import Instrument, Order, Position
 from trading.outgoing import Outgoing
 from trading.pace import Pace, pace, sends_of_accounts
 
@@ -30,6 +32,10 @@ ON_THE_WAY = (
     OrderState.LIVE,
     OrderState.PARTIALLY_FILLED,
     OrderState.MANUAL,
+)
+# What orders of several lanes of one account add up to.
+ADD_UP = frozenset(
+    {LimitKind.DAILY_NOTIONAL, LimitKind.OPEN_POSITIONS, LimitKind.POSITION_NOTIONAL}
 )
 Place = tuple[int, str, str]  # desk, market, instrument
 
@@ -82,6 +88,24 @@ class Usage:
         self.desks[_place(order)] = self.desks.get(_place(order), ZERO) + value
         self.held[_position(order)] = self.held.get(_position(order), ZERO) + value
         self.positions.setdefault(order.account_id, {}).setdefault(order.inst_id, 1)
+
+
+def hold_sums(accounts: Collection[int], places: Collection[tuple[str, str]] = ()) -> None:
+    """Let nobody else use up what limits leave these until the transaction ends.
+
+    Two that looked at the same moment would each find room, and together pass the limit.
+    `places` are markets with instruments, for what a whole desk holds there. SQLite needs
+    none of it, since its writing transactions exclude each other.
+    """
+    if connection.vendor != "mysql":
+        return
+    if accounts:
+        rows = ExchangeAccount.objects.filter(pk__in=accounts).order_by("pk")
+        list(rows.select_for_update().values_list("pk"))
+    if places:
+        markets, insts = {place[0] for place in places}, {place[1] for place in places}
+        there = Instrument.objects.filter(market__in=markets, inst_id__in=insts).order_by("pk")
+        list(there.select_for_update().values_list("pk"))
 
 
 def read_usage(

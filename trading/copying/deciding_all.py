@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from accounts import audit
 from accounts.enums import AuditLevel
-from signals.enums import Direction
 from signals.models import Signal
 from trading.copying.deciding import Deciding, Draft
 from trading.copying.reading import Facts
+from trading.copying.together import Together, bear_on_each_other
 from trading.enums import DecisionOutcome, Reason
 
 log = logging.getLogger(__name__)
@@ -32,25 +31,18 @@ def unpriced(drafts: Iterable[Draft]) -> frozenset[tuple[str, str]]:
 
 
 def decide_all(signal: Signal, deciding: Deciding, facts: Sequence[Facts]) -> list[Draft]:
-    """One after the other where two follow with one account: the second finds its place taken.
+    """One after the other where two follow with one account: the second finds its place taken,
+    and less of what the first used up.
 
-    And where orders of one customer wait at several accounts: they are counted together.
+    And where orders of one customer wait at several accounts, or a limit binds the whole desk:
+    they are counted together.
     """
-    accounts = {one.link.account.pk for one in facts}
-    if len(accounts) == len(facts) and not any(one.link.prices.waits for one in facts):
+    if not bear_on_each_other(facts):
         return [_decided(signal, deciding, one) for one in facts]
-    drafts, begun, waiting = [], set[str](), Counter[int]()
+    drafts, together = [], Together()
     for one in facts:
-        keys = {one.active_key(direction) for direction in Direction}
-        customer = one.link.account.customer_id
-        known = one._replace(
-            taken=one.taken | (keys & begun),
-            waiting_orders=one.waiting_orders + waiting[customer],
-        )
-        draft = _decided(signal, deciding, known)
-        waiting[customer] += draft.waiting
-        if draft.new_cycle is not None:
-            begun |= keys if one.is_net else {one.active_key(deciding.direction_of(one))}
+        draft = _decided(signal, deciding, together.known_to(one))
+        together.take(draft, deciding.direction_of(one))
         drafts.append(draft)
     return drafts
 

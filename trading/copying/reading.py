@@ -223,7 +223,7 @@ def read_facts(
 
 def _limited(switchboard: Switchboard, links: Sequence[Link]) -> set[LimitKind]:
     """The kinds of limit that somebody has set for any of these."""
-    kinds = {limit.kind for limits in switchboard.limits.values() for limit in limits}
+    kinds = switchboard.kinds
     for link in links:
         kinds.update(limit.kind for limit in limits_of_account(link.account))
     return kinds
@@ -250,8 +250,7 @@ def _read_desks(
     signal: Signal, markets: Collection[tuple[str, str]], switchboard: Switchboard
 ) -> dict[tuple[str, str], Decimal]:
     """What the desk holds of the instrument in each market; read only where a limit asks for it."""
-    listed = (limit for limits in switchboard.limits.values() for limit in limits)
-    if not any(limit.kind == LimitKind.DESK_NOTIONAL for limit in listed):
+    if LimitKind.DESK_NOTIONAL not in switchboard.kinds:
         return {}
     places = [(signal.tenant_id, *key) for key in markets]
     return {(place[1], place[2]): sum_ for place, sum_ in read_desks(places, unsent=True).items()}

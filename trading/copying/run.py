@@ -36,6 +36,7 @@ from trading.copying.links import Link, followers_of, read_links
 from trading.copying.overlapping import may_overlap, overlapping
 from trading.copying.reading import read_facts, read_frame, undecided
 from trading.copying.restating import refuse, restate
+from trading.copying.together import hold_caps
 from trading.copying.writing import Outrun, Written, write_drafts
 from trading.departing import Mark, MarkFailedError, mark_nobody
 from trading.enums import LimitKind
@@ -321,6 +322,7 @@ def _try_chunk(job: _Job, followers: Sequence[int], total: int | None, *, alone:
         open_links = _again(signal, open_links)
     now = db_now()
     frame = read_frame(signal, open_links, now, begun)
+    hold_caps(signal, open_links, frame.switchboard)
     facts = read_facts(signal, open_links, now, frame, begun)
     drafts = decide_all(signal, Deciding(signal, move, now), facts)
     if job.asks and (places := unpriced(drafts)):

@@ -31,10 +31,10 @@ from trading.execution.mark import (
     deadline_of,
     lease_of,
     refusal,
-    usage_of,
     write_attempts,
 )
 from trading.execution.poison import NOT_ITS_FAULT
+from trading.execution.using import usage_of
 from trading.faults import faultpoint
 from trading.outgoing import Outgoing, may_be_handed
 from trading.protections import lingering

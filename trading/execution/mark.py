@@ -19,7 +19,6 @@ from django.db import transaction
 
 from accounts.bulk_rows import Rows, Template
 from accounts.fields import uuid7_of
-from accounts.models import Tenant
 from customers.enums import AccountStatus, CustomerStatus, KeyStatus
 from strategies.enums import StrategyStatus, SubscriptionStatus
 from trading.departing import Attempt, Marked
@@ -39,6 +38,7 @@ from trading.enums import (
 from trading.execution.clock import clock_of
 from trading.execution.flips import dropped, flat_after, is_late, tell_dropped
 from trading.execution.lanes import ready_heads
+from trading.execution.using import hold_usage, usage_of
 from trading.faults import faultpoint
 from trading.guards import Guards, read_guards
 from trading.leases import db_now
@@ -65,7 +65,7 @@ from trading.switch import (
     read_switchboard,
 )
 from trading.transition import Change, retried, transition
-from trading.usage import Usage, read_usage
+from trading.usage import Usage
 
 RETRY_HALTED = timedelta(seconds=1)
 CANCEL_PATIENCE = timedelta(seconds=60)
@@ -110,7 +110,7 @@ def mark(
         return []
     hold_switches(order.tenant_id for order in heads)
     renew([order for order in heads if order.id in known])
-    seen = _look(heads, now)
+    seen = _look(heads, now, adds=True)
     changes: list[Change] = []
     attempts: list[Attempt] = []
     for order in heads:
@@ -140,7 +140,8 @@ def not_refused(orders: Iterable[Outgoing]) -> set[UUID]:
     return {order.id for order in listed if refusal(order, seen, None) is None}
 
 
-def _look(heads: Sequence[Outgoing], now: datetime) -> Seen:
+def _look(heads: Sequence[Outgoing], now: datetime, *, adds: bool = False) -> Seen:
+    """`adds`: what may leave is marked, and counts for whoever looks next."""
     inst_ids = {order.inst_id for order in heads}
     markets = {order.market for order in heads}
     prices = list(MarketPrice.objects.filter(market__in=markets, inst_id__in=inst_ids))
@@ -149,6 +150,8 @@ def _look(heads: Sequence[Outgoing], now: datetime) -> Seen:
         (i.market, i.inst_id): i
         for i in Instrument.objects.filter(market__in=markets, inst_id__in=inst_ids)
     }
+    if adds:
+        hold_usage(heads, boards)
     bases = {i.inst_id: i.base_currency for i in instruments.values() if i.is_spot}
     cycles = {order.cycle_id for order in heads if order.cycle_id and not order.opens}
     awaited = {order.waits_for for order in heads if order.waits_for}
@@ -163,18 +166,6 @@ def _look(heads: Sequence[Outgoing], now: datetime) -> Seen:
         lingering=lingering(heads),
         usage=usage_of(heads, boards, now),
     )
-
-
-def usage_of(heads: Sequence[Outgoing], boards: Mapping[int, Switchboard], now: datetime) -> Usage:
-    """What is used of those limits that bind any of these orders."""
-    listed = [limit for board in boards.values() for own in board.limits.values() for limit in own]
-    for order in heads:
-        listed += limits_of_account(order.account)
-    kinds = {limit.kind for limit in listed}
-    days = {}
-    if LimitKind.DAILY_NOTIONAL in kinds:
-        days = {desk.pk: desk.day_start(now) for desk in Tenant.objects.filter(pk__in=boards)}
-    return read_usage(heads, kinds, days, now)
 
 
 def _judge(
