@@ -122,7 +122,7 @@ def test_two_strategies_in_one_signal_keep_the_number_of_positions(desk: Desk) -
 
 @pytest.mark.database
 def test_what_the_first_binds_is_not_available_to_the_second(desk: Desk) -> None:
-    terms = {"sizing_mode": "PCT_AVAILABLE", "available_ratio": d("0.8")}
+    terms: dict[str, Any] = {"sizing_mode": "PCT_AVAILABLE", "available_ratio": d("0.8")}
     first = desk.follower(**terms)
     beside(desk, first, **terms)
     funds(desk, first, 3_000)
