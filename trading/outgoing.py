@@ -24,6 +24,11 @@ class OutgoingCustomer(NamedTuple):
     status: str
 
 
+def waits_with(account_id: int, customer_id: int, is_shadow: bool) -> tuple[str, int]:
+    """Whose waiting orders are counted together: a customer's, but each shadow's alone."""
+    return ("account", account_id) if is_shadow else ("customer", customer_id)
+
+
 class OutgoingAccount(NamedTuple):
     """The account an order leaves for. Without its key: that is read by `customers.credentials`."""
 
@@ -40,7 +45,12 @@ class OutgoingAccount(NamedTuple):
     max_order_notional: Decimal | None
     max_daily_notional: Decimal | None
     max_open_positions: int | None
+    is_shadow: bool
     customer: OutgoingCustomer
+
+    @property
+    def waits_with(self) -> tuple[str, int]:
+        return waits_with(self.pk, self.customer_id, self.is_shadow)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,8 @@ class Usage:
             return
         value = order.notional or ZERO
         self.today[order.account_id] = self.today.get(order.account_id, ZERO) + value
-        self.desks[_place(order)] = self.desks.get(_place(order), ZERO) + value
+        if not order.account.is_shadow:
+            self.desks[_place(order)] = self.desks.get(_place(order), ZERO) + value
         self.held[_position(order)] = self.held.get(_position(order), ZERO) + value
         self.positions.setdefault(order.account_id, {}).setdefault(order.inst_id, 1)
 
@@ -135,12 +136,12 @@ def read_usage(
 def read_desks(places: Iterable[Place], *, unsent: bool = False) -> dict[Place, Decimal]:
     """Notional per desk, market and instrument: positions, and openings on the way to them.
 
-    `unsent` counts what is decided but did not leave, too.
+    `unsent` counts what is decided but did not leave, too. Shadows are in no total.
     """
     wanted = set(places)
     found: dict[Place, Decimal] = {}
     tenants, insts = {p[0] for p in wanted}, {p[2] for p in wanted}
-    where = Q(tenant_id__in=tenants, inst_id__in=insts)
+    where = Q(tenant_id__in=tenants, inst_id__in=insts, account__is_shadow=False)
     held = Position.objects.filter(where).open()
     rows = list(held.values_list("tenant_id", "account__market", "inst_id", "notional"))
     states = (*ON_THE_WAY, *UNSENT) if unsent else ON_THE_WAY

@@ -15,7 +15,15 @@ from trading.switch import limits_of_account
 _WHO = {
     Facts: {"link", "market", "cycles", "taken", "switchboard", "guards", "repeats"},
     Link: {"uid", "account", "subscription_id", "strategy_id"},
-    OutgoingAccount: {"pk", "tenant_id", "customer_id", "label", "api_host", "key_version"},
+    OutgoingAccount: {
+        "pk",
+        "tenant_id",
+        "customer_id",
+        "label",
+        "api_host",
+        "key_version",
+        "is_shadow",
+    },
 }
 _facts, _link, _account = (
     attrgetter(*(name for name in kind._fields if name not in _WHO[kind]))

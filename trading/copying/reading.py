@@ -34,7 +34,7 @@ from trading.models import (
     Position,
 )
 from trading.models.orders import OPEN_STATES
-from trading.outgoing import OutgoingCycle
+from trading.outgoing import OutgoingCycle, waits_with
 from trading.positions_held import NOTHING, Holding, read_holdings, rules_of
 from trading.repeats import NO_REPEATS, Repeats, read_repeats
 from trading.sizing import InstrumentRules, LeaderNumbers, Traded
@@ -85,7 +85,7 @@ class Facts(NamedTuple):
     guards: Guards
     desk_notional: Decimal
     repeats: Repeats
-    # Orders of the customer that this source made and that wait, where that is limited.
+    # Orders of the customer, or shadow, that this source made and that wait, where it is limited.
     waiting_orders: int = 0
     # Nothing was heard of the leader for a while: nothing more is left waiting.
     leader_lost: bool = False
@@ -214,7 +214,7 @@ def read_facts(
             guards=frame.guards,
             desk_notional=desks.get((link.account.market, link.inst_id), ZERO),
             repeats=repeats if link.refuses_repeats else NO_REPEATS,
-            waiting_orders=(waiting or {}).get(link.account.customer_id, 0),
+            waiting_orders=0 if waiting is None else waiting[link.account.waits_with],
             leader_lost=lost,
         )
         for link in links
@@ -328,8 +328,8 @@ def _read_taken_keys(
     return taken
 
 
-def _read_waiting(signal: Signal, links: Sequence[Link]) -> dict[int, int] | None:
-    """Per customer, of those who copy by limit orders: asked only where somebody does."""
+def _read_waiting(signal: Signal, links: Sequence[Link]) -> Counter[tuple[str, int]] | None:
+    """By whose they are, of those who copy by limit orders: asked only where somebody does."""
     customers = {link.account.customer_id for link in links if link.prices.waits}
     if not customers:
         return None
@@ -342,10 +342,13 @@ def _read_waiting(signal: Signal, links: Sequence[Link]) -> dict[int, int] | Non
             leg__in=(Leg.OPEN, Leg.ADD),
         )
         .order_by()
-        .values_list("account__customer_id")
+        .values_list("account_id", "account__customer_id", "account__is_shadow")
         .annotate(count=Count("pk"))
     )
-    return dict(rows)
+    waiting: Counter[tuple[str, int]] = Counter()
+    for account, customer, is_shadow, count in rows:
+        waiting[waits_with(account, customer, is_shadow)] += count
+    return waiting
 
 
 def _read_open_positions(accounts: Sequence[int]) -> Counter[tuple[int, str]]:

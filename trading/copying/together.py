@@ -68,26 +68,30 @@ class Together:
 
     def __init__(self) -> None:
         self._places = set[str]()
-        self._waiting = Counter[int]()
+        self._waiting = Counter[tuple[str, int]]()
         self._notional: dict[int, Decimal] = {}
         self._margin: dict[int, Decimal] = {}
         self._desk: dict[tuple[str, str], Decimal] = {}
         self._instruments: dict[int, set[str]] = {}
 
     def known_to(self, one: Facts) -> Facts:
-        """The same facts after all that was decided here before."""
+        """The same facts after all that was decided here before.
+
+        Of a desk's room a shadow takes nothing, and finds it as its follower did.
+        """
         account = one.link.account
         worth = self._notional.get(account.pk, ZERO)
         beside = self._instruments.get(account.pk, set()) - {one.link.inst_id}
         left = one.available
         if left is not None:
             left -= self._margin.get(account.pk, ZERO)
+        desk = ZERO if account.is_shadow else self._desk.get(_place(one), ZERO)
         return one._replace(
             taken=one.taken | (_keys(one) & self._places),
-            waiting_orders=one.waiting_orders + self._waiting[account.customer_id],
+            waiting_orders=one.waiting_orders + self._waiting[account.waits_with],
             exposure=one.exposure + worth,
             used_today=one.used_today + worth,
-            desk_notional=one.desk_notional + self._desk.get(_place(one), ZERO),
+            desk_notional=one.desk_notional + desk,
             available=left,
             open_positions=one.open_positions + len(beside),
         )
@@ -96,7 +100,7 @@ class Together:
         """`direction` is the one in which this follower moves."""
         facts = draft.facts
         account = facts.link.account
-        self._waiting[account.customer_id] += draft.waiting
+        self._waiting[account.waits_with] += draft.waiting
         if draft.new_cycle is not None:
             self._places |= _keys(facts) if facts.is_net else {facts.active_key(direction)}
         for order in draft.orders:
@@ -104,7 +108,8 @@ class Together:
                 continue
             worth = order.notional or ZERO
             self._notional[account.pk] = self._notional.get(account.pk, ZERO) + worth
-            self._desk[_place(facts)] = self._desk.get(_place(facts), ZERO) + worth
+            if not account.is_shadow:
+                self._desk[_place(facts)] = self._desk.get(_place(facts), ZERO) + worth
             margin = worth / (order.leverage or 1)
             self._margin[account.pk] = self._margin.get(account.pk, ZERO) + margin
             if not facts.held:  # else it is among the positions that were counted

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from accounts.tenancy import all_tenants
+from accounts.tenancy import all_tenants, tenant_scope
 from tests.trading.copying.desk import BTC, d
 from tests.trading.execution.bench import Bench
 from tests.trading.execution.resting import resting
@@ -159,7 +159,8 @@ def test_orders_of_one_batch_count_for_each_other(bench: Bench) -> None:
     (first,), (second,) = bench.open(), bench.open()
     usage = Usage()
 
-    usage.take(first)
+    with tenant_scope(bench.desk.tenant):
+        usage.take(first)
 
     assert usage.held_beside(second) == 600
     second.inst_id = "ETH-USDT-SWAP"
