@@ -121,7 +121,8 @@ class SourceFormSet(BaseInlineFormSet):
         super().clean()
         for form in self.initial_forms:
             stays = not (form.has_changed() or form.cleaned_data.get("DELETE"))
-            if not stays and self._is_followed(form.initial["source"]):
+            source = form.initial.get("source")  # none: not a row of this strategy, refused anyway
+            if not stays and source and self._is_followed(source):
                 words = _("Followers still hold what they copied. Stop their subscriptions first.")
                 raise ValidationError(words)
 

@@ -21,6 +21,7 @@ from tests import factories as make
 from tests.config.test_backoffice_actions import confirm_password, signed_in
 from tests.live_rows import make_orders
 from trading.enums import FlattenStep, OrderState, PositionSide, TradingMode
+from trading.execution.flatten.facts import Known
 from trading.execution.flatten.leaving import NotFlatteningError, ask_to_leave
 from trading.execution.flatten.plan import Close
 from trading.execution.flatten.writing import write_closes
@@ -276,7 +277,7 @@ def test_from_a_close_back_to_what_asked_for_it(desk: Tenant) -> None:
             run=FlattenRun.objects.get(), account=account, started_at=now, step_at=now
         )
         row.save()
-        ids = write_closes(row, 1, [close], now)
+        ids = write_closes(row, Known().source(desk), [close], now)
         orders = list(Order.objects.filter(id__in=ids).order_by("slice_number"))
 
     assert [(o.quantity, o.side, o.reduce_only, o.flattens) for o in orders] == [

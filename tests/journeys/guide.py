@@ -30,6 +30,11 @@ class Example:
     command: str
     answer: Any
 
+    @property
+    def foretells(self) -> bool:
+        """It changes nothing, and goes by prices that a busy machine may tell late."""
+        return "/preview" in self.command
+
 
 @dataclass(frozen=True)
 class Answer:

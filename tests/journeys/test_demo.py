@@ -108,7 +108,13 @@ def test_every_example_of_the_api_guide_is_answered_as_it_is_printed(running: An
             continue
         tried += 1
         assert found.status == example.answer["code"], (where, found)
-        assert list(guide.differences(example.answer, found.body)) == [], (where, found.body)
+        differing = list(guide.differences(example.answer, found.body))
+        until = time.monotonic() + 60
+        while differing and example.foretells and time.monotonic() < until:
+            time.sleep(1)
+            found = guide.run(example, environ)
+            differing = list(guide.differences(example.answer, found.body))
+        assert differing == [], (where, found.body)
     assert tried >= 16
 
 

@@ -51,7 +51,7 @@ FAILURES = {
 async def test_a_failed_read_is_never_empty(reply: bytes | str) -> None:
     async with wire(reply) as server, client_of(server, timeout_s=0.4) as client:
         answers = await asyncio.gather(*questions(client), return_exceptions=True)
-        assert len(answers) == 12
+        assert len(answers) == 14
         lookup = await client.fetch_order(ALICE, "BTC-USDT-SWAP", client_order_id="q01abc")
 
     assert [type(answer) for answer in answers] == [ReadFailed] * len(answers)
