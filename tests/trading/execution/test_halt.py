@@ -75,7 +75,7 @@ def test_after_its_commit_only_what_was_declared_is_accepted(
         bench.follower()
     ready = bench.open()
     # Answers are lost and the orders land later: what is in flight is in flight for a while.
-    bench.fault("late_accept:300", times=100, **PLACE)
+    bench.fault("late_accept:1500", times=100, **PLACE)
 
     with sending(bench, ready) as done:
         until(lambda: done() >= BATCH)
