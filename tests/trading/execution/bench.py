@@ -34,12 +34,20 @@ from trading.execution import (
     sweep,
     watching,
 )
+from trading.execution.flatten import flatten_some
 from trading.models import Order, OrderAttempt
 from trading.models.orders import OPEN_STATES
 from trading.sync.freshening import forget_asked
 
 PLACE = {"path": "/api/v5/trade/order", "method": "POST"}
 LOOKUP = {"path": "/api/v5/trade/order", "method": "GET"}
+
+
+def sweep_all() -> None:
+    """What a worker does every second: the sweeps, and flatten, which waits for no lease."""
+    sweep()
+    with all_tenants("flatten: accounts of several desks are closed together"):
+        flatten_some()
 
 
 @dataclass
@@ -119,7 +127,7 @@ class Bench:
         until = time.monotonic() + seconds
         while self.unfinished():
             assert time.monotonic() < until, [(o.state, o.reason) for o in self.unfinished()]
-            sweep()
+            sweep_all()
             with all_tenants("settle all cycles"):
                 settle_cycles(Order.objects.values_list("id", flat=True))
             time.sleep(0.05)
@@ -127,14 +135,14 @@ class Bench:
     def sweep_for(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            sweep()
+            sweep_all()
             time.sleep(0.05)
 
     def sweep_until(self, is_so: Callable[[], bool], seconds: float = 15) -> None:
         until = time.monotonic() + seconds
         while not is_so():
             assert time.monotonic() < until, [(o.state, o.reason) for o in self.unfinished()]
-            sweep()
+            sweep_all()
             time.sleep(0.05)
 
     def entries(self, **match: Any) -> list[dict[str, Any]]:
