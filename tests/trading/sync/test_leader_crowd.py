@@ -25,7 +25,6 @@ from trading.sync.streams.rows import LEASE_S
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.database_long,
     pytest.mark.simulator,
     pytest.mark.slow,
     pytest.mark.long,
