@@ -216,6 +216,7 @@ def test_the_ledger_is_in_order_and_keeps_no_secrets(own: Simulator) -> None:
     assert [each["seq"] for each in part] == [fill["seq"] + 1, fill["seq"] + 2]
 
 
+@pytest.mark.long
 def test_wrong_flags_end_the_program_with_an_explanation() -> None:
     import subprocess
     import sys
@@ -232,6 +233,7 @@ def test_wrong_flags_end_the_program_with_an_explanation() -> None:
     assert "KEY:SECRET:PASSPHRASE:USDT" in run.stderr
 
 
+@pytest.mark.long
 def test_the_management_command_is_the_same_program() -> None:
     flags = ("--no-market", "--account", "M:S:P:77")
     simulator = start(*flags, program=("manage.py", "run_simulator"))

@@ -103,6 +103,7 @@ def last_of(client: Client) -> str:
 
 
 @pytest.mark.simulator
+@pytest.mark.long
 def test_the_program_plays_a_file_and_refuses_a_wrong_one(day: Path) -> None:
     simulator = start("--no-market", "--limits", "off", "--speed", "1000", "--replay", str(day))
     try:

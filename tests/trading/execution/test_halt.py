@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -68,9 +69,10 @@ def halt(bench: Bench, mode: TradingMode = TradingMode.HALTED) -> None:
     "mode", [TradingMode.HALTED, pytest.param(TradingMode.FLATTEN, marks=pytest.mark.long)]
 )
 def test_after_its_commit_only_what_was_declared_is_accepted(
-    open_bench: Bench, mode: TradingMode
+    open_bench: Bench, mode: TradingMode, settings: Any
 ) -> None:
     bench = open_bench
+    settings.ORDER_TTL_MARKET_S = 3
     for _ in range(12):
         bench.follower()
     ready = bench.open()

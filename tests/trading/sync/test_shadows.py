@@ -38,6 +38,7 @@ def desk(venue: Venue, settings: Any) -> Desk:
     settings.SIMULATOR_CONTROL_URL = venue.control
     Installation.objects.get_or_create(pk=1)
     load_instruments("simulator")
+    settings.MARK_STALE_AFTER_S = 600
     make.set_price("BTC-USDT-SWAP", 60_000)
     tenant = make.make_tenant()
     source = make.make_source(tenant)
