@@ -67,15 +67,9 @@ class ServiceAdmin(TenantModelAdmin):
 class PasswordAdminMixin:
     """Saving may raise StepUpRequired: nothing is saved then, and the password is asked for."""
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         try:
-            return super().changeform_view(request, object_id, form_url, extra_context)  # type: ignore[misc]
+            return super().changeform_view(request, *args, **kwargs)  # type: ignore[misc]
         except StepUpRequired:
             return redirect_to_step_up(request)
 

@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import Installation
@@ -274,18 +276,26 @@ def test_two_senders_at_once_keep_a_limit_that_was_lowered(
     assert len(refused) == 1
 
 
-@pytest.mark.database
-def test_reductions_wait_for_nobody(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk.follower(account={"max_daily_notional": d(900)}, max_account_leverage=d(5))
-    held: list[Any] = []
-    monkeypatch.setattr("trading.copying.together.hold_sums", lambda *args: held.append(args))
-    link = desk.follower()
+@pytest.mark.services
+def test_reductions_wait_for_nobody(desk: Desk) -> None:
+    link = desk.follower(account={"max_daily_notional": d(900)}, max_account_leverage=d(5))
     funds(desk, link, 900)
-    for order in desk.hear("open", "10"):
+    with CaptureQueriesContext(connection) as opening:
+        orders = desk.hear("open", "10")
+    for order in orders:
         ended(order)
-    asked = len(held)
 
-    desk.hear("reduce", "5")
-    desk.hear("close")
+    with CaptureQueriesContext(connection) as reducing:
+        desk.hear("reduce", "5")
+        desk.hear("close")
 
-    assert (asked, len(held)) == (1, 1)
+    assert (len(held(opening)), len(held(reducing))) == (1, 0)
+
+
+def held(asked: CaptureQueriesContext) -> list[str]:
+    """The statements that lock accounts."""
+    return [
+        query["sql"]
+        for query in asked
+        if "customers_exchangeaccount" in query["sql"] and "FOR UPDATE" in query["sql"]
+    ]
