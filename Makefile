@@ -81,6 +81,10 @@ format: install ## Put the code into its form
 chaos: install ## Deaths, outages and lies, judged by the exchange's ledger (SEED=1 SCENARIOS=C1,C7 SCALE=0.2)
 	@$(PYTHON) -m tests.chaos --seed $(or $(SEED),0) --scale $(or $(SCALE),1) --scenarios "$(SCENARIOS)"
 
+.PHONY: crowd
+crowd: install ## Three hundred leaders watched by one process, and by two of which one dies (2.5 minutes)
+	@$(PYTHON) -m pytest -q -m crowd tests/trading/sync
+
 .PHONY: mutations
 mutations: install ## Take each guard of the order protocol away, one at a time: a test must notice
 	@$(PYTHON) -m tests.chaos.mutations

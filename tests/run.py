@@ -28,9 +28,12 @@ from tests import services
 
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
-SLOW = "services or journey or browser or simulator or slow or long"
+SLOW = "services or journey or browser or simulator or slow or long or crowd"
 # What runs on SQLite, and what on MariaDB with Redis: in `make test`, and in `make test-long`.
-USUAL = ("not services and not long", "(database or services) and not long")
+USUAL = (
+    "not services and not long and not crowd",
+    "(database or services) and not long and not crowd",
+)
 LONG = ("not services and long", "(database or services) and long or database_long")
 NO_TESTS_COLLECTED = 5
 WORDS = ("failed", "error", "passed", "skipped", "xfailed", "xpassed")

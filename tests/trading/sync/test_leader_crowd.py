@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.simulator,
     pytest.mark.slow,
-    pytest.mark.long,
+    pytest.mark.crowd,
 ]
 
 MANY = 300
