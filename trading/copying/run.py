@@ -114,14 +114,18 @@ def _copy_next(source_id: int, each: Each, mark: Mark) -> list[Outgoing] | None:
 
 
 def _claim(source_id: int, token: uuid.UUID) -> datetime | None:
-    """Take the source for a while of the database's time; None when it is taken."""
+    """Take the source for a while of the database's time; None when it is taken.
+
+    Returns since when it is held. What was asked before may lie behind what whoever had it
+    meanwhile has given its orders, and in their lanes these would overtake the earlier ones.
+    """
     now = db_now()
     taken = (
         SignalSource.objects.filter(pk=source_id)
         .filter(Q(claim_until__isnull=True) | Q(claim_until__lt=now))
         .update(claim_token=token, claim_until=now + CLAIM)
     )
-    return now if taken == 1 else None
+    return db_now() if taken == 1 else None
 
 
 class _Keeping:

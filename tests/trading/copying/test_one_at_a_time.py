@@ -360,6 +360,27 @@ def test_processes_that_copy_the_same_source_copy_it_once(open_desk: Desk) -> No
     assert all(seen == sorted(seen) for seen in lanes.values())
 
 
+def test_who_waits_for_a_claim_never_gets_in_front_of_what_it_waited_for(open_desk: Desk) -> None:
+    desk = open_desk
+    desk.follower()
+    desk.say("open", "10")
+    claims: list[str] = []
+
+    def hold_up(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if not claims and sql.startswith("UPDATE") and "claim_token" in sql:
+            claims.append(sql)
+            at_once(desk.copy)  # somebody else was faster, and one more signal has come
+            desk.say("add", "5")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(hold_up):
+        desk.copy()
+
+    opened, added = sorted(desk.orders(), key=lambda order: order.created_at)
+    assert (opened.leg, added.leg) == ("open", "add")
+    assert opened.lane_at < added.lane_at
+
+
 def test_two_sources_that_reach_for_one_account_open_one_cycle(open_desk: Desk) -> None:
     desk = open_desk
     sources = [make.make_source(desk.tenant) for _ in range(3)]
