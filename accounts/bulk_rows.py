@@ -7,11 +7,17 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-import orjson
 from django.db import connections, models, router
 
 from accounts.bulk import defaults_of, insert_plan
-from accounts.json_tables import json_table
+from accounts.json_tables import (
+    ROWS,
+    has_values_tables,
+    json_table,
+    told,
+    with_json,
+    with_values,
+)
 from accounts.scope import ScopeError, require_scope
 from accounts.tenancy import TenantModel
 
@@ -77,12 +83,21 @@ class Rows:
                 if len(template.rows) < WORTH_A_TABLE:
                     few += [self._whole(template, row) for row in template.rows]
                     continue
-                shared = [v for place, v in enumerate(template.values) if place not in self._own]
-                table = orjson.dumps(template.rows).decode()
-                cursor.execute(_statement(self._model, self._own, self._alias), [*shared, table])
+                cursor.execute(*self._together(template))
             if few:
                 cursor.executemany(self._plan.statement, few)
         return written
+
+    def _together(self, template: Template) -> tuple[str, list[Any]]:
+        """One statement for all rows of a template, and its parameters."""
+        shared = [v for place, v in enumerate(template.values) if place not in self._own]
+        table, connection = told(template.rows), connections[self._alias]
+        if has_values_tables(connection):
+            listed = _statement(self._model, self._own, self._alias, listed=True)
+            statement = with_values(listed, table, len(template.rows))
+            if statement is not None:
+                return statement, shared
+        return with_json(connection, _statement(self._model, self._own, self._alias), shared, table)
 
     def _whole(self, template: Template, row: Sequence[Any]) -> list[Any]:
         values = template.values.copy()
@@ -92,18 +107,22 @@ class Rows:
 
 
 @cache
-def _statement(model: type[models.Model], own: tuple[int, ...], alias: str) -> str:
-    """An insert of a JSON table's rows, each with the same values beside."""
+def _statement(
+    model: type[models.Model], own: tuple[int, ...], alias: str, *, listed: bool = False
+) -> str:
+    """An insert of many rows, each with the same values beside. `listed`: for `with_values`."""
     connection = connections[alias]
     quote = connection.ops.quote_name
     fields = [field for field in model._meta.local_concrete_fields if not field.generated]
     columns = ", ".join(quote(str(field.column)) for field in fields)
     cells = {place: cell for cell, place in enumerate(own)}
     values = ", ".join(f"j.c{cells[i]}" if i in cells else "%s" for i in range(len(fields)))
+    insert = f"INSERT INTO {quote(model._meta.db_table)} ({columns})"
+    if listed:
+        names = ", ".join(f"c{cell}" for cell in range(len(own)))
+        return f"{insert} WITH j ({names}) AS (VALUES {ROWS}) SELECT {values} FROM j"  # noqa: S608
     table = json_table(connection, [fields[place] for place in own])
-    return (
-        f"INSERT INTO {quote(model._meta.db_table)} ({columns}) SELECT {values} FROM {table} AS j"  # noqa: S608
-    )
+    return f"{insert} SELECT {values} FROM {table} AS j"  # noqa: S608
 
 
 def _assert_own(model: type[models.Model], tenant_id: int | None) -> None:

@@ -9,10 +9,9 @@ from itertools import repeat
 from operator import is_
 from typing import Any
 
-import orjson
 from django.db import connections, models, router
 
-from accounts.json_tables import json_table
+from accounts.json_tables import json_table, told, with_json
 from accounts.prepared import Prepare, prepare_for
 from accounts.scope import ScopeError, require_scope
 from accounts.tenancy import AppendOnlyError, TenantModel
@@ -44,10 +43,12 @@ def update_many(
         same = (False, *same[1:])
     plan = _plan(model, tuple(match), tuple(columns), same, alias, only is not None)
     cells, shared = plan.values(given)
-    table = orjson.dumps(cells).decode()
-    parameters = plan.order(table, shared)
-    with connections[alias].cursor() as cursor:
-        cursor.execute(plan.statement, parameters if only is None else [*parameters, only])
+    new, old = shared
+    before, after = ([], [*new, *old]) if plan.table_first else (new, old)
+    after = after if only is None else [*after, only]
+    connection = connections[alias]
+    with connection.cursor() as cursor:
+        cursor.execute(*with_json(connection, plan.statement, before, told(cells), after))
         return int(cursor.rowcount)
 
 
@@ -86,11 +87,6 @@ class _Plan:
             else:
                 apart.append([prepare(value) for value in column])
         return list(zip(*apart, strict=True)), [new, old]
-
-    def order(self, table: str, shared: list[list[Any]]) -> list[Any]:
-        """The parameters in the order in which the statement names them."""
-        new, old = shared
-        return [table, *new, *old] if self.table_first else [*new, table, *old]
 
 
 @lru_cache(512)
