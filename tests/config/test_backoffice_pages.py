@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.contrib import admin
@@ -18,6 +19,7 @@ from accounts.admin_base import TenantModelAdmin
 from accounts.enums import Role
 from accounts.tenancy import all_tenants, tenant_scope
 from tests import factories as make
+from tests.kept import kept
 from tests.world import World, make_world
 from tests.world_day import follow
 from trading.models import Order
@@ -33,9 +35,15 @@ WITHOUT_ROWS = {
 CANARY = "xCANARYx"
 
 
+@pytest.fixture(scope="module")
+def _worlds(django_db_setup: None, django_db_blocker: Any) -> Iterator[Callable[[], World]]:
+    with kept(django_db_blocker, lambda: make_world("North desk", 1, customers=15)) as worlds:
+        yield worlds
+
+
 @pytest.fixture
-def world() -> World:
-    return make_world("North desk", 1, customers=15)
+def world(_worlds: Callable[[], World], db: None) -> World:
+    return _worlds()
 
 
 @pytest.fixture

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -14,15 +16,22 @@ from signals.models import LeaderAccount
 from strategies.enums import CloseType, SubscriptionStatus
 from strategies.models import Strategy, Subscription
 from tests import factories as make
+from tests.kept import kept
 from tests.world import World, make_world
 from trading.models import ExternalOrder, Repair
 
 pytestmark = [pytest.mark.database_long, pytest.mark.django_db]
 
 
+@pytest.fixture(scope="module")
+def _worlds(django_db_setup: None, django_db_blocker: Any) -> Iterator[Callable[[], World]]:
+    with kept(django_db_blocker, lambda: make_world("North desk", 1, customers=15)) as worlds:
+        yield worlds
+
+
 @pytest.fixture
-def world() -> World:
-    return make_world("North desk", 1, customers=15)
+def world(_worlds: Callable[[], World], db: None) -> World:
+    return _worlds()
 
 
 @pytest.fixture

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from html import unescape
+from typing import Any
 
 import pytest
 from django.apps import apps
@@ -18,6 +20,7 @@ from config.backoffice.empty import EMPTY
 from config.backoffice.sidebar import GROUPS
 from signals.models import Signal
 from tests import factories as make
+from tests.kept import kept
 from tests.world import make_world
 from tests.world_day import World
 from trading.models import ExternalOrder, Instrument, Position, Repair
@@ -25,9 +28,15 @@ from trading.models import ExternalOrder, Instrument, Position, Repair
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(scope="module")
+def _worlds(django_db_setup: None, django_db_blocker: Any) -> Iterator[Callable[[], World]]:
+    with kept(django_db_blocker, lambda: make_world("North desk", 1, customers=6)) as worlds:
+        yield worlds
+
+
 @pytest.fixture
-def world() -> World:
-    return make_world("North desk", 1, customers=6)
+def world(_worlds: Callable[[], World], db: None) -> World:
+    return _worlds()
 
 
 @pytest.fixture
