@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sqlite3
@@ -46,6 +47,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return path not in waits, calm, -folders[folder], folder, -files[path], path
 
     items.sort(key=place)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Look for garbage among what tests make, not among all of Django and 8,000 tests again.
+
+    A collection of the oldest generation walks a million objects that live until the end: that
+    was every fifth second of a session.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 10, 20)
 
 
 @pytest.hookimpl(tryfirst=True)
