@@ -327,15 +327,19 @@ def _mark_price(call: Call, parsed: ParsedSignal) -> Decimal | None:
 
 def _agreed_unit(signal: Signal, unit: Unit | None) -> Unit:
     """The unit to count in: a running position's, which the signal must not contradict."""
-    whose = LeaderPosition.objects.filter(
-        source=signal.source,
-        account=signal.account,
-        inst_id=signal.inst_id,
-        direction=signal.direction,
-    )
+
+    def read() -> LeaderPosition | None:
+        whose = LeaderPosition.objects.filter(
+            source=signal.source,
+            account=signal.account,
+            inst_id=signal.inst_id,
+            direction=signal.direction,
+        )
+        found: LeaderPosition | None = whose.first()
+        return found
+
     position = once(
-        ("position", signal.source_id, signal.account_id, signal.inst_id, signal.direction),
-        whose.first,
+        ("position", signal.source_id, signal.account_id, signal.inst_id, signal.direction), read
     )
     if position is None or position.quantity == 0:
         return unit or Unit.CONTRACTS

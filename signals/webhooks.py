@@ -115,9 +115,14 @@ def _uuid(text: str) -> uuid.UUID:
 
 
 def _secrets(source: SignalSource | None) -> list[str]:
-    stored = [] if source is None else [source.secret, source.previous_secret]
-    revealed = [secret.reveal() for secret in stored if isinstance(secret, Secret)]
-    return revealed or [_NOBODYS]
+    if source is None:
+        return [_NOBODYS]
+
+    def reveal() -> list[str]:
+        stored = (source.secret, source.previous_secret)
+        return [secret.reveal() for secret in stored if isinstance(secret, Secret)]
+
+    return once(("secrets", source.pk), reveal) or [_NOBODYS]
 
 
 def _is_one_of(given: str, expected: list[str]) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from asgiref.sync import SyncToAsync
 from channels.testing import HttpCommunicator, WebsocketCommunicator
+from django.core.signals import request_finished, request_started
 
 from config.asgi import application
 
@@ -87,8 +89,34 @@ async def test_a_request_is_answered_in_one_thread_without_going_back_to_the_loo
     monkeypatch.setattr(SyncToAsync, "__call__", noted)
     here = [(b"host", b"testserver")]
 
-    response = await HttpCommunicator(application, "GET", "/hooks/x/", headers=here).get_response()
+    response = await HttpCommunicator(application, "GET", "/nothing", headers=here).get_response()
 
-    assert response["status"] == 405  # said by the view, behind every middleware
+    assert response["status"] == 404  # said by the router, behind every middleware
     assert changes
     assert len(changes) <= 3
+
+
+async def test_a_webhook_call_goes_to_a_thread_once_and_the_next_finds_it_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each change of threads is waited for by all that run, and a new thread costs one more."""
+    changes: list[Any] = []
+    monkeypatch.setattr(SyncToAsync, "__call__", lambda self, *_, **__: changes.append(self))
+    threads: list[str] = []
+    note = lambda **_: threads.append(threading.current_thread().name)  # noqa: E731
+    here = [(b"host", b"testserver")]
+    request_started.connect(note)
+    request_finished.connect(note)
+    try:
+        for _ in range(20):
+            call = HttpCommunicator(application, "GET", "/hooks/x/", headers=here)
+            response = await call.get_response()
+            assert response["status"] == 405  # said by the view, behind every middleware
+    finally:
+        request_started.disconnect(note)
+        request_finished.disconnect(note)
+
+    assert changes == []
+    assert len(threads) == 40
+    assert len(set(threads)) <= 5
+    assert all(name.startswith("webhook") for name in threads)

@@ -11,6 +11,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from accounts import keyring
 from accounts.tenancy import tenant_scope
 from signals import storing_together
 from signals.afterwards import gathered, tell
@@ -99,6 +100,25 @@ def test_twenty_cost_as_many_statements_as_one(source: SignalSource) -> None:
     work = [query["sql"] for query in queries if not query["sql"].startswith(control)]
     assert stored()[0] == 20
     assert len(work) <= 8, work
+
+
+def test_a_secret_is_deciphered_once_for_all_calls_of_its_source(
+    source: SignalSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deciphered: list[bytes] = []
+    really = keyring.decrypt
+
+    def decrypt(sealed: bytes) -> bytes:
+        deciphered.append(sealed)
+        return really(sealed)
+
+    monkeypatch.setattr(keyring, "decrypt", decrypt)
+    calls = [delivery(source, id=str(number)) for number in range(20)]
+
+    take_together([*calls, delivery(source, id="a stranger's", secret="wrong")])
+
+    assert stored()[0] == 20
+    assert len(deciphered) == 1
 
 
 def test_what_came_before_counts_against_the_rate(source: SignalSource) -> None:
