@@ -7,6 +7,8 @@ import re
 
 MAX_BYTES = 64 * 1024
 BLANK = '"***"'
+# Many times what the parts of a payload come to that is read; the rest of a longer one is not kept.
+MAX_TOKENS = 6000
 
 _SECRET_WORDS = (
     "secret",
@@ -35,7 +37,8 @@ def redacted_raw(raw: bytes) -> str:
     """The payload's text without the values of keys that look secret, at most 64 KiB.
 
     Works on tokens rather than on parsed JSON, so a payload that is refused is blanked too.
-    For text that is no JSON at all it does its best: `name=value` and `name: value`.
+    For text that is no JSON at all it does its best: `name=value` and `name: value`. What has
+    more words than any payload that is read ends with "…" behind the first thousands.
     """
     text = raw[:MAX_BYTES].decode("utf-8", "backslashreplace")
     blanked = _ASSIGNMENT.sub(_blank_assignment, _blank_json(text))
@@ -54,7 +57,10 @@ def _blank_json(text: str) -> str:
     last_string = ""
     awaiting = False  # behind `"secret":`, before its value
     depth = 0  # inside a secret value's brackets
-    for token in _TOKEN.finditer(text):
+    for number, token in enumerate(_TOKEN.finditer(text)):
+        if number == MAX_TOKENS:
+            kept.append("…")
+            break
         kind, written = token.lastgroup, token[0]
         hidden = awaiting or depth > 0
         if kind == "mark":

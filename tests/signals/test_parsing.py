@@ -359,6 +359,8 @@ def test_what_is_wrong_is_named(
             "number out of bounds",
         ),
         ("too large", b'{"x": ' + b"9" * 100_000 + b"}", "body", "larger than 64 KiB"),
+        ("many", b'{"x": [' + b"1," * 30_000 + b"1]}", "body", "of more than 1000 parts"),
+        ("many texts", b'{"x": [' + b'"",' * 900 + b"1]}", "body", "of more than 1000 parts"),
         ("deep", b"[" * 60_000, "body", "nested deeper than 8 levels"),
         ("deep object", b'{"a":' * 9 + b"1" + b"}" * 9, "body", "nested deeper than 8 levels"),
         ("open string", b'{"a": "' + b'\\"' * 30_000, "body", "not valid JSON"),

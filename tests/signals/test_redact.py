@@ -114,3 +114,13 @@ def test_no_part_of_a_secret_is_left(
 @given(raw=st.binary(max_size=200))
 def test_any_bytes_can_be_shown(raw: bytes) -> None:
     assert redacted_raw(raw).encode() is not None
+
+
+@pytest.mark.parametrize("word", [b'"a":1,', b"a ", b"{}", b"[1,"])
+def test_of_more_than_anybody_reads_the_beginning_is_kept(word: bytes) -> None:
+    raw = word * (65_536 // len(word))
+    shown = redacted_raw(raw)
+
+    assert shown.endswith("…")
+    assert raw.startswith(shown.removesuffix("…").encode())
+    assert redacted_raw(word * 1000) == (word * 1000).decode()
