@@ -181,8 +181,15 @@ GUARDS = (
     Guard(
         "at once only as many as the caps allow",
         "trading.execution.departing",
-        "self._alone = _counts_together(seen, orders)",
+        "self._alone = _counts_together(seen, len(orders))",
         "self._alone = False",
+        (f"{EXECUTION}/test_departing.py",),
+    ),
+    Guard(
+        "at once only with what the account's order before it left",
+        "trading.execution.departing",
+        "self._takes = self._alone or len({order.account_id for order in orders}) < len(orders)",
+        "self._takes = self._alone",
         (f"{EXECUTION}/test_departing.py",),
     ),
     Guard(

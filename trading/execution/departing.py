@@ -16,10 +16,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from trading.departing import Around, Made, Marked, MarkFailedError
-from trading.endpoints import endpoint_of
+from trading.endpoints import client_of
 from trading.enums import LimitKind, OrderState
-from trading.exchange.runner import client_for
-from trading.exchange.types import Endpoint
 from trading.execution import starting
 from trading.execution.clock import is_known_right
 from trading.execution.keys import is_known
@@ -70,14 +68,15 @@ class MarkNew:
         if not free:
             return ()
         seen = _seen([one.order for one in free], around, at)
-        judge = _Judge(seen, len(free))
+        judge = _Judge(seen, [one.order for one in free])
         token = uuid.uuid4()
-        terms: dict[tuple[Endpoint, str], tuple[int, datetime]] = {}
+        terms: dict[tuple[str, str, str], tuple[int, datetime]] = {}
         marked = []
         for order, likeness in free:
             if not judge.passes(order, likeness):
                 continue
-            kind = (endpoint_of(order.account), order.order_type)
+            account = order.account
+            kind = (account.market, account.api_host, order.order_type)
             until = terms.get(kind)
             if until is None:
                 until = terms[kind] = (deadline_of(order), lease_of(order, at))
@@ -86,8 +85,7 @@ class MarkNew:
             order.claim_token, order.sent_at = token, at
             attempt = attempt_of(order, order.attempt, until[0], at)
             marked.append(Marked(order, attempt))
-        tenants = {one.order.id: one.order.tenant_id for one in marked}
-        write_attempts([one.attempt for one in marked], at, tenants)
+        write_attempts(marked, at)
         faultpoint("S5.before_commit")
         return marked
 
@@ -95,21 +93,19 @@ class MarkNew:
 def _free(wanted: Sequence[Made], made: Sequence[Made]) -> list[Made]:
     """Those that nothing has to be asked or done for, and nobody in their lane stands before."""
     in_lane = Counter(one.order.lane_key for one in made)
-    ready: dict[Endpoint, bool] = {}
+    ready: dict[tuple[str, str], bool] = {}
     found = []
     for one in wanted:
-        order = one.order
-        endpoint = endpoint_of(order.account)
-        if endpoint not in ready:
-            ready[endpoint] = starting.is_done(order.market) and is_known_right(
-                client_for(endpoint)
-            )
+        order, account = one.order, one.order.account
+        place = (account.market, account.api_host)
+        if place not in ready:
+            ready[place] = starting.is_done(order.market) and is_known_right(client_of(account))
         if (
-            ready[endpoint]
+            ready[place]
             and in_lane[order.lane_key] == 1
             and order.cycle_id is not None
             and may_be_handed(order)
-            and is_known(order.account)
+            and is_known(account)
             and not needs_leverage(order)
         ):
             found.append(one)
@@ -137,14 +133,16 @@ def _seen(orders: Sequence[Outgoing], around: Around, at: datetime) -> Seen:
 class _Judge:
     """Looks at one order of each kind, and at each by itself where counting matters."""
 
-    def __init__(self, seen: Seen, orders: int) -> None:
+    def __init__(self, seen: Seen, orders: Sequence[Outgoing]) -> None:
         self._seen = seen
-        self._alone = _counts_together(seen, orders)
+        self._alone = _counts_together(seen, len(orders))
+        # What an order takes only those behind it meet that are of its account, or of its desk.
+        self._takes = self._alone or len({order.account_id for order in orders}) < len(orders)
         self._passed: dict[Hashable, bool] = {}
 
     def passes(self, order: Outgoing, likeness: Hashable) -> bool:
         passed = self._found(order, likeness)
-        if passed:
+        if passed and self._takes:
             self._seen.usage.take(order)
         return passed
 

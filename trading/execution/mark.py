@@ -123,11 +123,11 @@ def mark(
     written = transition(changes, source=EventSource.ENGINE, at=now)
     tell_dropped(written)
     taken = {one.order.id: one.order for one in written if one.to == OrderState.SENDING}
-    made = [attempt for attempt in attempts if attempt.order_id in taken]
-    write_attempts(made, seen.now, {i: order.tenant_id for i, order in taken.items()})
-    seen.usage.pace.add(len(made))
+    marked = [Marked(taken[a.order_id], a) for a in attempts if a.order_id in taken]
+    write_attempts(marked, seen.now)
+    seen.usage.pace.add(len(marked))
     faultpoint("S5.before_commit")
-    return [Marked(taken[attempt.order_id], attempt) for attempt in made]
+    return marked
 
 
 def not_refused(orders: Iterable[Outgoing]) -> set[UUID]:
@@ -366,17 +366,16 @@ def attempt_of(order: Outgoing, number: int, exp_at_ms: int, at: datetime) -> At
     return Attempt(uuid7_of(at), order.signal_at, order.id, number, exp_at_ms)
 
 
-def write_attempts(attempts: Sequence[Attempt], at: datetime, tenants: Mapping[UUID, int]) -> None:
-    """Put what is about to be sent on record; `tenants` by the order's id."""
+def write_attempts(marked: Sequence[Marked], at: datetime) -> None:
+    """Put what is about to be sent on record."""
     rows = Rows(OrderAttempt, ("id", "order_id", "number", "exp_at_ms"))
     templates: dict[tuple[int, datetime], Template] = {}
-    for attempt in attempts:
-        key = (tenants[attempt.order_id], attempt.signal_at)
+    for order, attempt in marked:
+        key = (order.tenant_id, attempt.signal_at)
         template = templates.get(key)
         if template is None:
-            tenant_id, signal_at = key
             template = templates[key] = rows.template(
-                tenant_id=tenant_id, signal_at=signal_at, started_at=at
+                tenant_id=order.tenant_id, signal_at=attempt.signal_at, started_at=at
             )
         row = (attempt.id.hex, attempt.order_id.hex, attempt.number, attempt.exp_at_ms)
         template.rows.append(row)

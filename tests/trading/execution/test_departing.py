@@ -10,6 +10,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.fields import uuid7
 from accounts.tenancy import all_tenants, tenant_scope
 from strategies.models import Subscription
 from tests import factories as make
@@ -22,10 +23,21 @@ from trading.enums import EventSource, LimitKind, OrderState, Scope, TradingMode
 from trading.execution import clock, departing, leverage
 from trading.execution import run as sending
 from trading.execution.departing import MarkNew
+from trading.execution.mark import Seen
 from trading.execution.run import Flight
 from trading.faults import InjectedFaultError
-from trading.models import Decision, Order, OrderAttempt, Protection
-from trading.switch import set_limit, set_mode
+from trading.guards import Guards, Quote
+from trading.models import Decision, Instrument, Order, OrderAttempt, Protection
+from trading.outgoing import (
+    Alike,
+    Outgoing,
+    OutgoingAccount,
+    OutgoingCustomer,
+    OutgoingStrategy,
+    OutgoingSubscription,
+)
+from trading.risk import LimitValue
+from trading.switch import Switchboard, set_limit, set_mode
 from trading.transition import Change, transition
 from trading.usage import Usage
 
@@ -180,6 +192,43 @@ def test_an_account_at_its_cap_of_sends_waits_while_the_others_leave(bench: Benc
 
     assert not has_departed(bench, by_account[busy.account_id])
     assert has_departed(bench, by_account[free.account_id])
+
+
+@pytest.mark.parametrize(("accounts", "go"), [((1, 1, 2), [1, 0, 1]), ((1, 2, 3), [1, 1, 1])])
+def test_of_two_orders_of_one_account_the_second_meets_what_the_first_has_used(
+    accounts: tuple[int, ...], go: list[int]
+) -> None:
+    once = LimitValue(LimitKind.ACCOUNT_SENDS, Scope.SYSTEM, Decimal(1), "a second")
+    orders = [new_order(account, f"BTC-USD{place}-SWAP") for place, account in enumerate(accounts)]
+    seen = Seen(
+        now=timezone.now(),
+        boards={1: Switchboard(limits={"system": [once]})},
+        instruments={(o.market, o.inst_id): Instrument(state="live") for o in orders},
+        mark_times={(o.market, o.inst_id): timezone.now() for o in orders},
+        holdings={},
+        close_ended={},
+        guards=Guards({(o.market, o.inst_id): Quote(Decimal(100)) for o in orders}),
+        lingering=set(),
+        usage=Usage(),
+    )
+    judge = departing._Judge(seen, orders)
+
+    assert [judge.passes(order, "alike") for order in orders] == [bool(goes) for goes in go]
+
+
+def new_order(account_id: int, inst_id: str) -> Outgoing:
+    terms = {
+        "tenant_id": 1, "leg": "open", "leg_number": 0, "market": "simulator", "inst_id": inst_id,
+        "side": "buy", "position_side": "net", "order_type": "market", "quantity": Decimal(1),
+        "notional": Decimal(100), "state": OrderState.READY,
+    }  # fmt: skip
+    account = OutgoingAccount(
+        account_id, 1, account_id, "", "simulator", "", 1, "verified", "net", "active",
+        None, None, None, False, OutgoingCustomer("active"),
+    )  # fmt: skip
+    followed = OutgoingSubscription(1, "active", OutgoingStrategy("active"))
+    own = (uuid7(), account_id, 1, uuid7(), f"T1{account_id}", f"{account_id}|{inst_id}", None)
+    return Alike(terms).make(own, account, followed, None)
 
 
 def test_a_cap_on_everybodys_sends_is_counted_order_by_order(bench: Bench) -> None:
