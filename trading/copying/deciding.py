@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from datetime import datetime
-from operator import attrgetter
-from typing import Any
+from types import MappingProxyType
+from typing import NamedTuple
 
 from signals.enums import Direction, Intent
 from signals.models import Signal
@@ -14,7 +14,7 @@ from strategies.enums import SizingMode
 from trading.copying.drafts import OrderDraft
 from trading.copying.leader import LeaderMove, opposite
 from trading.copying.legs import closes_only, has_nothing, is_replaced, legs_of
-from trading.copying.likeness import likeness
+from trading.copying.likeness import Likeness
 from trading.copying.planning import Planned, plan
 from trading.copying.reading import Facts
 from trading.enums import DecisionOutcome, Leg, Reason
@@ -24,8 +24,7 @@ from trading.sizing import CycleBase
 Numbers = dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A decision before it is written, with what follows from it."""
 
     facts: Facts
@@ -37,12 +36,12 @@ class Draft:
     orders: tuple[OrderDraft, ...] = ()
     new_cycle: CycleBase | None = None
     # By the direction of the running cycle: followers who are alike share everything but facts.
-    rebased: Mapping[Direction, CycleBase] = field(default_factory=dict)
+    rebased: Mapping[Direction, CycleBase] = MappingProxyType({})
     ended: tuple[Direction, ...] = ()
     released: tuple[Direction, ...] = ()
     canceled: tuple[Direction, ...] = ()
     # Waiting orders to cancel besides, by their place in what the cycle holds.
-    cut: Mapping[Direction, tuple[int, ...]] = field(default_factory=dict)
+    cut: Mapping[Direction, tuple[int, ...]] = MappingProxyType({})
     # The leader left while orders still wait; and came back before they were gone.
     closing: tuple[Direction, ...] = ()
     reopened: tuple[Direction, ...] = ()
@@ -54,12 +53,7 @@ class Draft:
 
     def for_another(self, facts: Facts) -> Draft:
         """The same for a follower who is alike."""
-        return Draft(facts, *_all_but_facts(self))
-
-
-_all_but_facts: Callable[[Draft], tuple[Any, ...]] = attrgetter(
-    *(f.name for f in fields(Draft) if f.name != "facts")
-)
+        return Draft(facts, *self[1:])
 
 
 def decide(signal: Signal, move: LeaderMove, facts: Facts, now: datetime) -> Draft:
@@ -83,18 +77,19 @@ class Deciding:
 
     def __init__(self, signal: Signal, move: LeaderMove, now: datetime) -> None:
         self._signal, self._move, self._now = signal, move, now
+        self._likeness = Likeness()
         self._decided: dict[Hashable, Draft] = {}
 
     def direction_of(self, facts: Facts) -> Direction:
         return own_move(self._move, facts).direction
 
     def decide(self, facts: Facts) -> Draft:
-        alike = likeness(facts)
+        alike = self._likeness.of(facts)
         found = self._decided.get(alike)
         if found is not None:
             return found.for_another(facts)
         draft = decide(self._signal, self._move, facts, self._now)
-        draft = self._decided[alike] = replace(draft, likeness=len(self._decided))
+        draft = self._decided[alike] = draft._replace(likeness=len(self._decided))
         return draft
 
 
