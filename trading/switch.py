@@ -149,10 +149,17 @@ def ceilings() -> list[LimitValue]:
 
 def limits_of_account(account: ExchangeAccount | OutgoingAccount) -> list[LimitValue]:
     """The limits written on the account itself."""
+    most, daily, positions = (
+        account.max_order_notional,
+        account.max_daily_notional,
+        account.max_open_positions,
+    )
+    if most is daily is positions is None:
+        return []
     own = (
-        (LimitKind.ORDER_NOTIONAL, account.max_order_notional),
-        (LimitKind.DAILY_NOTIONAL, account.max_daily_notional),
-        (LimitKind.OPEN_POSITIONS, account.max_open_positions),
+        (LimitKind.ORDER_NOTIONAL, most),
+        (LimitKind.DAILY_NOTIONAL, daily),
+        (LimitKind.OPEN_POSITIONS, positions),
     )
     return [
         LimitValue(kind, Scope.ACCOUNT, Decimal(value), label=account.label)

@@ -44,6 +44,7 @@ from trading.usage import read_desks
 log = logging.getLogger(__name__)
 
 ZERO = Decimal(0)
+NO_PLACES = frozenset[str]()
 NOT_TRADED = (OrderState.DENIED, OrderState.REJECTED, OrderState.EXPIRED)
 
 
@@ -199,17 +200,15 @@ def read_facts(
             link=link,
             market=(market := markets.get((link.account.market, link.inst_id))),
             cycles=cycles.get(link.uid, {}),
-            taken=frozenset(
-                key for key, owner in taken.get(link.account.pk, ()) if owner != link.uid
-            ),
+            taken=_taken_by_others(taken, link),
             switchboard=switchboard,
             open_positions=_beside(positions, link),
-            used_today=used.get(link.account.pk, Decimal(0)),
+            used_today=used.get(link.account.pk, ZERO),
             equity=(funds := _funds(means, link, market)) and funds.equity,
             available=funds and funds.available,
             exposure=means.exposures.get(link.account.pk, ZERO),
             used_margin=means.margins.get(link.uid, ZERO),
-            held=tuple(h for h in means.held.get(link.account.pk, ()) if h.inst_id == link.inst_id),
+            held=_held_there(means, link),
             leader=leaders.of(link),
             guards=frame.guards,
             desk_notional=desks.get((link.account.market, link.inst_id), ZERO),
@@ -219,6 +218,21 @@ def read_facts(
         )
         for link in links
     ]
+
+
+def _taken_by_others(
+    taken: Mapping[int, Sequence[tuple[str, UUID | None]]], link: Link
+) -> frozenset[str]:
+    places = taken.get(link.account.pk)
+    if places is None:
+        return NO_PLACES
+    return frozenset(key for key, owner in places if owner != link.uid)
+
+
+def _held_there(means: Means, link: Link) -> tuple[Held, ...]:
+    """What the account holds of the link's instrument."""
+    held = means.held.get(link.account.pk)
+    return tuple(h for h in held if h.inst_id == link.inst_id) if held else ()
 
 
 def _limited(switchboard: Switchboard, links: Sequence[Link]) -> set[LimitKind]:
@@ -358,6 +372,8 @@ def _read_open_positions(accounts: Sequence[int]) -> Counter[tuple[int, str]]:
 
 def _beside(positions: Counter[tuple[int, str]], link: Link) -> int:
     """How many positions the account has in other instruments."""
+    if not positions:
+        return 0
     own = link.account.pk
     return (
         sum(n for (account, inst), n in positions.items() if account == own)
