@@ -65,8 +65,7 @@ class OutgoingSubscription:
     strategy: OutgoingStrategy
 
 
-@dataclass(frozen=True, slots=True)
-class OutgoingCycle:
+class OutgoingCycle(NamedTuple):
     pk: UUID
     follower_base: Decimal
     leader_base: Decimal

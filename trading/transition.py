@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -35,13 +35,12 @@ class IllegalTransitionError(RuntimeError):
     """The table of states does not allow this step."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """A step of one order, with the other columns that change with it."""
 
     order: Any  # an Order, or as much of it as `trading.outgoing` reads
     to: OrderState
-    columns: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, Any] = MappingProxyType({})
     note: str = ""
     proved_not_placed: bool = False
 
@@ -68,10 +67,10 @@ def transition(changes: Iterable[Change], *, source: EventSource, at: datetime) 
 
 
 def _assert_allowed(change: Change) -> None:
+    if not _is_step(change):
+        return
     state = OrderState(change.order.state)
-    if _is_step(change) and not may_become(
-        state, change.to, proved_not_placed=change.proved_not_placed
-    ):
+    if not may_become(state, change.to, proved_not_placed=change.proved_not_placed):
         raise IllegalTransitionError(f"order {change.order.id}: {state} may not become {change.to}")
 
 
@@ -99,7 +98,7 @@ def _write_alike(
         was = (order.id, order.signal_at, order.version, order.state)
         new = (columns[name] for name in names)
         rows.append((*was, change.to, order.version + 1, token, *new))
-    rows.sort()  # everybody locks in one order
+    rows.sort(key=lambda row: row[0].int)  # everybody locks in one order
     written = update_many(
         Order, rows, match=MATCH, columns=("state", "version", "write_token", *names)
     )

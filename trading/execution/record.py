@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -35,8 +34,7 @@ FLAT_CODES = frozenset({"51023", "51169"})
 ATTEMPT_COLUMNS = ("finished_at", "outcome", "http_status", "code", "message", "excerpt")
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
+class _Verdict(NamedTuple):
     to: OrderState
     columns: dict[str, Any]
     note: str = ""
