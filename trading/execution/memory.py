@@ -7,7 +7,7 @@ from typing import Final
 
 # Orders are made and let go by the thousand without a cycle among them. By default every 700 new
 # objects are a reason to look, now and then at everything there is: a fifth of a fan-out's time.
-YOUNG: Final = 20_000
+YOUNG: Final = 50_000
 MIDDLE: Final = 20
 OLD: Final = 50
 
