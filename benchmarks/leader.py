@@ -1,10 +1,11 @@
 """A leader's own trade beside a webhook that says the same: until the last follower's order is
 accepted.
 
-    python benchmarks/leader.py [--json] [--followers 200] [--rounds 20]
+    python benchmarks/leader.py [--json] [--followers 200] [--rounds 20] [--database mariadb]
 
 Everything is the product's own, as `make demo` starts it: one web server, one worker, one streams
-process, SQLite, the simulated exchange. The same subscriptions follow both sources. In each round
+process, SQLite, the simulated exchange; or the same with a MariaDB and a Redis of their own. The
+same subscriptions follow both sources. In each round
 both open and close, in an order by lot. The leader's time begins with its fill, by the exchange's
 clock, which is this machine's; the webhook's with the call. Exit status 1 when an order is missing.
 """
@@ -17,10 +18,10 @@ import os
 import random
 import statistics
 import sys
-import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -31,6 +32,7 @@ if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from benchmarks.fan.machine import machine, refuse_impostors
+from benchmarks.fan.stores import broker, store_of
 
 WAIT_S = 60
 MOVES = ("open", "close")
@@ -41,14 +43,13 @@ CONTRACTS = Decimal(80)  # of 0.01 BTC
 def main() -> int:
     options = read_options()
     refuse_impostors()
-    with tempfile.TemporaryDirectory(prefix="copydesk-bench-") as folder:
+    with served(options.database) as place:
         os.environ |= {
             "COPYDESK_ENV": "demo",
             "DJANGO_SETTINGS_MODULE": "config.settings",
-            "VAR_DIR": folder,
             "LOG_LEVEL": "WARNING",
             "MARK_STALE_AFTER_S": "600",
-        }
+        } | place
         import django
 
         django.setup()
@@ -57,8 +58,21 @@ def main() -> int:
     return 0 if not report["void"] else 1
 
 
+@contextmanager
+def served(database: str) -> Iterator[dict[str, str]]:
+    """Where the product keeps its rows and its messages, as its environment."""
+    with ExitStack() as stack:
+        store = stack.enter_context(store_of(database))
+        place = {"VAR_DIR": str(store.folder)}
+        if database != "sqlite":
+            redis, _ = stack.enter_context(broker())
+            place |= {"DATABASE_URL": store.url(0), "REDIS_URL": redis}
+        yield place
+
+
 def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--database", choices=("sqlite", "mariadb"), default="sqlite")
     parser.add_argument("--followers", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=20, help="after one that is dropped")
     parser.add_argument("--json", action="store_true", help="JSON instead of a table")

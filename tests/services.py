@@ -109,9 +109,12 @@ def mariadb() -> Iterator[Service]:
             )
         if made.returncode:
             raise ServiceError((folder / "install.log").read_text()[-1000:])
+        (folder / "tmp").mkdir()
         options = [
             "--no-defaults",
             f"--datadir={folder}/data",
+            # Where it is shared, a server that starts deletes the temporary tables of the others.
+            f"--tmpdir={folder}/tmp",
             f"--socket={folder}/sock",
             f"--pid-file={folder}/pid",
             f"--init-file={folder}/init.sql",
