@@ -7,8 +7,10 @@ on commit; losing one is harmless, since a sweep finds what is undone.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.signals import user_logged_out
@@ -55,6 +57,9 @@ from trading.marketbook import StoredMarketBook
 NUDGE_EXPIRES_S = 15
 # The diary is written many times a second when signals are copied; one look finds it all.
 TELL_EVERY_S = 1.0
+# What ended is followed up many at a time: each message is a transaction of its own.
+FOLLOW_UP_EVERY_S = 0.2
+MOST_TOGETHER = 200
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +135,7 @@ def copy(signal_id: Any, followed: bool = False, **_: Any) -> None:
 
 def go_on(order_ids: Any, **_: Any) -> None:
     """Finished orders settle their cycles and let their lanes go on."""
-    nudge(tasks.follow_up, [str(order_id) for order_id in order_ids])
+    _finished.add([str(order_id) for order_id in order_ids])
 
 
 def end_following(subscription_id: int, **_: Any) -> None:
@@ -202,6 +207,49 @@ def leave(user: Any, request: Any, **_: Any) -> None:
         collector.send_soon([(user_group(tenant.pk, user.pk), {"type": "live.check"})])
 
 
+class Gathered:
+    """Ids on their way to a task. The first go at once; what comes close behind goes together.
+
+    After a signal hundreds of orders end within a second, each told by a socket of its own.
+    """
+
+    def __init__(self, task: Any, seconds: float) -> None:
+        self._task, self._seconds = task, seconds
+        self.forget()
+
+    def forget(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: list[str] = []
+        self.rests = False
+
+    def add(self, ids: Sequence[str]) -> None:
+        with self._lock:
+            self._waiting += ids
+            if self.rests:
+                return
+            going = self._take()
+        self._send(going)
+
+    def _take(self) -> list[str]:
+        """What waits; whatever comes from here on waits for the rest that begins."""
+        going, self._waiting = self._waiting, []
+        self.rests = bool(going)
+        if self.rests:
+            timer = threading.Timer(self._seconds, self._go_on)
+            timer.daemon = True
+            timer.start()
+        return going
+
+    def _go_on(self) -> None:
+        with self._lock:
+            going = self._take()
+        self._send(going)
+
+    def _send(self, ids: Sequence[str]) -> None:
+        for start in range(0, len(ids), MOST_TOGETHER):
+            nudge(self._task, list(ids[start : start + MOST_TOGETHER]))
+
+
 def nudge(task: Any, *args: Any) -> None:
     """Wake a worker. A broker that is away costs a second or two, never the work."""
     faultpoint("S3.before_poke")
@@ -209,3 +257,9 @@ def nudge(task: Any, *args: Any) -> None:
         task.apply_async(args, retry=False, expires=NUDGE_EXPIRES_S)
     except Exception as error:  # noqa: BLE001 - any broker, any error: the sweep does the work
         log.warning("%s could not be nudged: %s", task.name, error)
+
+
+_finished = Gathered(tasks.follow_up, FOLLOW_UP_EVERY_S)
+if hasattr(os, "register_at_fork"):
+    # A forked child has the lock and the waiting ids, but not the timer.
+    os.register_at_fork(after_in_child=_finished.forget)
