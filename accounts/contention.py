@@ -1,10 +1,12 @@
-"""Transactions that the database rolls back to end a deadlock, run again."""
+"""Transactions that the database rolls back to end a deadlock, run again; and who comes first."""
 
 from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -14,6 +16,25 @@ P = ParamSpec("P")
 R = TypeVar("R")
 _DEADLOCKS = (1205, 1213)  # lock wait timeout, deadlock: the transaction was rolled back whole
 _TRIES = 6
+
+_urgent: ContextVar[bool] = ContextVar("urgent", default=False)
+
+
+@contextmanager
+def urgent() -> Iterator[None]:
+    """What is written in here should not wait behind what may: an order that has to leave.
+
+    It is only a wish, for a database with one writer. A function may be decorated with it as well.
+    """
+    before = _urgent.set(True)
+    try:
+        yield
+    finally:
+        _urgent.reset(before)
+
+
+def is_urgent() -> bool:
+    return _urgent.get()
 
 
 def retried(function: Callable[P, R]) -> Callable[P, R]:

@@ -137,6 +137,7 @@ if "mysql" in _database["ENGINE"]:
     _database["CONN_MAX_AGE"] = env.int("DB_CONN_MAX_AGE", default=0)
     _database["CONN_HEALTH_CHECKS"] = True
 else:
+    _database["ENGINE"] = "config.embedded_sqlite3"
     # IMMEDIATE is what matters: without it half of all concurrent writers fail at once.
     _database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 
+from accounts.contention import urgent
 from accounts.tenancy import all_tenants
 from signals.afterwards import Counts, announce, count, event_of
 from signals.enums import SignalStatus, SourceKind
@@ -77,6 +78,7 @@ class Judged:
         return self.signal.status == SignalStatus.REFUSED
 
 
+@urgent()
 def store(judged: Judged) -> Received:
     """Store it once, or say of which one it is a duplicate.
 

@@ -16,6 +16,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import Count, Q
 
 from accounts.bulk import insert_many
+from accounts.contention import urgent
 from accounts.tenancy import all_tenants
 from signals.afterwards import Counts, announce, count, event_of
 from signals.enums import SignalStatus
@@ -132,6 +133,7 @@ def _is_too_fast(one: Judged, seen: _Seen) -> bool:
     return sum(at > since for at in recent) >= one.call.source.rate_per_second
 
 
+@urgent()
 def _write(seen: _Seen) -> None:
     committing = False
     try:

@@ -14,6 +14,7 @@ from celery import shared_task
 from django.conf import settings
 from django.db import connections
 
+from accounts.contention import urgent
 from accounts.tenancy import all_tenants
 from customers.models import ExchangeAccount
 from signals.models import Signal
@@ -72,6 +73,7 @@ def copy_signal(signal_id: str) -> None:
 
 
 @shared_task
+@urgent()
 def send_shard(order_ids: Sequence[str]) -> None:
     send_orders(uuid.UUID(order_id) for order_id in order_ids)
 
@@ -147,6 +149,7 @@ def _without_stopping(job: Callable[[], object], what: str) -> None:
 
 
 @shared_task
+@urgent()
 def flatten() -> None:
     """Somebody set the switch to flatten: close without waiting for the sweep."""
     flatten_now()
@@ -304,6 +307,7 @@ def worker_heartbeat() -> None:
     beat_heartbeat("worker")
 
 
+@urgent()
 def _copy(source_id: int) -> None:
     """Copy what waits; each chunk of orders leaves while the next one is decided.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from accounts.contention import retried
+from accounts.contention import retried, urgent
 from signals.models import LeaderAccount
 from trading.exchange.types import BalanceReport, PositionReport
 from trading.sync.leaders.books import claimed, fresh, note_trades, read_book, write_book
@@ -51,6 +51,7 @@ class Taken:
     differs: bool = False
 
 
+@urgent()
 @retried
 def take_news(leader_id: int, tenant_id: int, news: News) -> Taken:
     """Make signals of the trades that are new and write down the rest. May be repeated.
