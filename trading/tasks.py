@@ -323,6 +323,9 @@ def _copy(source_id: int) -> None:
             waiting = written.waiting
             if mine := _dispatch(waiting, mine_left=bool(written.marked)):
                 flight.add(mine, waiting)
+                # Nothing is set for these at the exchange before: they need not wait for the rest.
+                if not any(order.opens for order in waiting):
+                    flight.go(())
         except Exception as error:  # noqa: BLE001 - raised below
             failures.append(error)
 

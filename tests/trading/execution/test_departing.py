@@ -484,3 +484,22 @@ def test_answers_are_recorded_while_more_signals_are_copied(
     tasks._copy(bench.desk.source.pk)
 
     assert len(heard) > 3
+
+
+def test_closes_leave_before_their_source_is_given_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready(bench)
+    say(bench)
+    bench.finish()
+    give_back, left = run._release, list[int]()
+
+    def release(*given: Any) -> None:
+        with all_tenants("what was sent by then"):
+            closes = Order.objects.filter(reduce_only=True, signal__intent="close")
+            left.append(closes.filter(state=OrderState.SENDING).count())
+        give_back(*given)
+
+    monkeypatch.setattr(run, "_release", release)
+    say(bench, "close")
+    assert left[0] == 1
