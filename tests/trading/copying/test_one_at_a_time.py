@@ -279,7 +279,7 @@ def test_the_queries_of_a_chunk_do_not_grow_with_its_followers(desk: Desk) -> No
     adding = [queries(few, "add"), queries(many, "add")]
 
     assert opening[0] == opening[1] <= 45
-    assert adding[0] == adding[1] <= 48
+    assert adding[0] == adding[1] <= 49  # the time is asked before the claim and when it is held
 
 
 def test_desks_never_mix(desk: Desk) -> None:
