@@ -36,17 +36,17 @@ class Around:
 
 
 class Attempt(NamedTuple):
-    """One request to place an order, as it is on record before it is sent."""
+    """One request to place an order, as its order has it on record before it is sent."""
 
-    id: UUID
     signal_at: datetime
     order_id: UUID
     number: int
     exp_at_ms: int
+    started_at: datetime
 
 
 class Marked(NamedTuple):
-    """An order that may be sent now, once, until its deadline, with its attempt on record."""
+    """An order that may be sent now, once, until its deadline, with its attempt."""
 
     order: Outgoing
     attempt: Attempt
@@ -64,7 +64,7 @@ class Mark(Protocol):
     """Marks what may leave at once; everything else waits to be looked at again, as ever.
 
     Runs inside the transaction that writes the orders: it sets `MARKED_COLUMNS` on those that
-    leave when this commits, and writes their attempts. Raises MarkFailedError, and what the
+    leave when this commits. Raises MarkFailedError, and what the
     database raises; the transaction must be rolled back then.
     """
 

@@ -20,6 +20,7 @@ from accounts.bulk_rows import Rows, Template
 from accounts.bulk_update import update_many
 from accounts.contention import retried
 from accounts.fields import new_hex
+from trading.attempts import leave_unheard
 from trading.enums import FINAL_STATES, EventSource, OrderState
 from trading.events import orders_changed, orders_finished
 from trading.models import Order, OrderEvent
@@ -45,13 +46,16 @@ class Change(NamedTuple):
     proved_not_placed: bool = False
 
 
-def transition(changes: Iterable[Change], *, source: EventSource, at: datetime) -> list[Change]:
+def transition(
+    changes: Iterable[Change], *, source: EventSource, at: datetime, answered: bool = False
+) -> list[Change]:
     """Write the changes whose order still has the version that was read, and say which.
 
     Must run inside a transaction. One statement for all changes of the same columns. Writes a
     diary line for each change of state, and announces on commit the orders that changed and
-    those that became final. May be repeated: a change that was written already no longer
-    matches its version. Of several changes of one order only the first is written.
+    those that became final. What was being sent leaves its attempt behind, unless these are
+    `answered`: then the caller writes it. May be repeated: a change that was written already no
+    longer matches its version. Of several changes of one order only the first is written.
 
     Raises IllegalTransitionError when the table of states forbids a step.
     """
@@ -60,6 +64,8 @@ def transition(changes: Iterable[Change], *, source: EventSource, at: datetime) 
         _assert_allowed(change)
     written = _write(listed, at)
     _write_events([change for change in written if _is_step(change)], source, at)
+    if not answered:
+        leave_unheard([c.order.id for c in written if _is_step(c) and _is_being_sent(c)])
     _announce(written)
     for change in written:
         _refresh(change)
@@ -110,6 +116,10 @@ def _write_alike(
 
 def _is_step(change: Change) -> bool:
     return bool(change.order.state != change.to)
+
+
+def _is_being_sent(change: Change) -> bool:
+    return bool(change.order.state == OrderState.SENDING)
 
 
 def _write_events(changes: Sequence[Change], source: EventSource, at: datetime) -> None:

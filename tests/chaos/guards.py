@@ -59,9 +59,16 @@ GUARDS = (
     Guard(
         "attempt on record before sending",
         "trading.execution.mark",
-        "    rows.write()\n",
+        '        "attempt": attempt.number,\n',
         "",
-        (f"{EXECUTION}/test_recovery.py", f"{EXECUTION}/test_sending.py"),
+        (f"{EXECUTION}/test_attempts.py",),
+    ),
+    Guard(
+        "attempt kept when something else is faster than its answer",
+        "trading.transition",
+        "    if not answered:\n",
+        "    if False:\n",
+        (f"{EXECUTION}/test_attempts.py",),
     ),
     Guard(
         "grace after the deadline",

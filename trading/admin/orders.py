@@ -190,7 +190,6 @@ class OrderAdmin(RecordAdmin):
 def order_story(order: Order) -> dict[str, Any]:
     """What the page of an order tells: states in order, attempts, fills, and who waits."""
     events = order.diary
-    attempts = list(OrderAttempt.objects.filter(order=order).order_by("number"))
     behind = Order.objects.filter(lane_key=order.lane_key, lane_at__gte=order.lane_at)
     waiting = behind.exclude(pk=order.pk).exclude(state__in=FINAL_STATES)
     return {
@@ -204,7 +203,7 @@ def order_story(order: Order) -> dict[str, Any]:
         "to_settle": order.state in {OrderState.UNKNOWN, OrderState.MANUAL},
         "sent_for": (order.acked_at - order.signal.received_at) if order.acked_at else None,
         "events": [(e, order_kind(e.to_state), order_icon(e.to_state)) for e in events],
-        "attempts": [(a, datetime.fromtimestamp(a.exp_at_ms / 1000, tz=UTC)) for a in attempts],
+        "attempts": [(a, datetime.fromtimestamp(a.exp_at_ms / 1000, tz=UTC)) for a in order.sends],
         "fills": list(Fill.objects.filter(order=order).order_by("filled_at", "id")),
         "actions": actions_of(order=order),
         "protections": list(Protection.objects.filter(Q(order=order) | Q(closing_order=order))),

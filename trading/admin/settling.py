@@ -35,7 +35,6 @@ from trading.models import (
     ExternalOrder,
     Fill,
     Order,
-    OrderAttempt,
     Position,
     ReconcileRun,
     Settlement,
@@ -129,7 +128,7 @@ def evidence(order: Order) -> dict[str, Any]:
         "badge": order_badge(order.state),
         "side": side_mark(order.side, order.position_side),
         "deadline": _at(order.exp_at_ms),
-        "attempts": [(a, _at(a.exp_at_ms)) for a in OrderAttempt.objects.filter(order=order)],
+        "attempts": [(a, _at(a.exp_at_ms)) for a in order.sends],
         "events": order.diary[:-21:-1],
         "behind": [
             (other, order_badge(other.state))

@@ -27,8 +27,8 @@ _ORDER_COLUMNS: Final = (
     "id", "tenant_id", "account_id", "signal_id", "link_uid", "cycle_id", "leg", "leg_number",
     "slice_number", "client_order_id", "exchange_order_id", "lane_key", "lane_at", "inst_id",
     "order_type", "state", "reason", "filled_quantity", "attempt", "created_at", "sent_at",
-    "lease_until", "finished_at", "flattens", "signal__tenant_id", "account__customer_id",
-    "subscription__strategy_id",
+    "lease_until", "finished_at", "flattens", "exp_at_ms", "signal__tenant_id",
+    "account__customer_id", "subscription__strategy_id",
 )  # fmt: skip
 
 
@@ -125,6 +125,9 @@ def _deadlines(which: Q) -> dict[UUID, int]:
 
 def _order(row: Mapping[str, Any], deadline: int | None) -> OurOrder:
     values = dict(row)
+    marked = values.pop("exp_at_ms")
+    if values["state"] == OrderState.SENDING and marked is not None:
+        deadline = max(marked, deadline or 0)  # that attempt has no row yet
     return OurOrder(
         signal_tenant_id=values.pop("signal__tenant_id"),
         customer_id=values.pop("account__customer_id"),

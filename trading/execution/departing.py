@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from trading.departing import Around, Made, Marked, MarkFailedError
+from trading.departing import Around, Attempt, Made, Marked, MarkFailedError
 from trading.endpoints import client_of
 from trading.enums import LimitKind, OrderState
 from trading.execution import starting
@@ -25,11 +25,9 @@ from trading.execution.lanes import unfinished_lanes
 from trading.execution.leverage import needs_leverage
 from trading.execution.mark import (
     Seen,
-    attempt_of,
     deadline_of,
     lease_of,
     refusal,
-    write_attempts,
 )
 from trading.execution.poison import NOT_ITS_FAULT
 from trading.execution.using import usage_of
@@ -83,9 +81,8 @@ class MarkNew:
             order.state, order.attempt = OrderState.SENDING, order.attempt + 1
             order.exp_at_ms, order.lease_until = until
             order.claim_token, order.sent_at = token, at
-            attempt = attempt_of(order, order.attempt, until[0], at)
+            attempt = Attempt(order.signal_at, order.id, order.attempt, until[0], at)
             marked.append(Marked(order, attempt))
-        write_attempts(marked, at)
         faultpoint("S5.before_commit")
         return marked
 

@@ -1,7 +1,7 @@
 """The last look before an order leaves: one transaction that checks and marks.
 
-What is marked carries the deadline that the exchange will be told, and the attempt that
-is about to be made. After a crash anywhere later, the row says that it may have been sent.
+What is marked carries the number of the attempt that is about to be made, and the deadline that
+the exchange will be told. After a crash anywhere later, the row says that it may have been sent.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from accounts.bulk_rows import Rows, Template
-from accounts.fields import uuid7_of
 from customers.enums import AccountStatus, CustomerStatus, KeyStatus
 from strategies.enums import StrategyStatus, SubscriptionStatus
 from trading.departing import Attempt, Marked
@@ -42,7 +40,7 @@ from trading.execution.using import hold_usage, usage_of
 from trading.faults import faultpoint
 from trading.guards import Guards, read_guards
 from trading.leases import db_now
-from trading.models import Instrument, MarketPrice, Order, OrderAttempt
+from trading.models import Instrument, MarketPrice, Order
 from trading.orders import why_canceled
 from trading.outgoing import Outgoing, may_be_handed, renew
 from trading.positions_held import NOTHING, Holding, base_of, read_holdings, rules_of
@@ -124,7 +122,6 @@ def mark(
     tell_dropped(written)
     taken = {one.order.id: one.order for one in written if one.to == OrderState.SENDING}
     marked = [Marked(taken[a.order_id], a) for a in attempts if a.order_id in taken]
-    write_attempts(marked, seen.now)
     seen.usage.pace.add(len(marked))
     faultpoint("S5.before_commit")
     return marked
@@ -182,7 +179,8 @@ def _judge(
         if _may_still_fill(order, seen):
             return Change(order, OrderState.READY, {"not_before": seen.now + RETRY_HALTED}), None
         return _end(order, OrderState.DENIED, _why_nothing(order, seen)), None
-    attempt = attempt_of(order, order.attempt + 1, deadline_of(order), seen.now)
+    number, exp_at_ms = order.attempt + 1, deadline_of(order)
+    attempt = Attempt(order.signal_at, order.id, number, exp_at_ms, seen.now)
     columns = {
         "quantity": quantity,
         "attempt": attempt.number,
@@ -359,27 +357,6 @@ def _may_still_fill(order: Outgoing, seen: Seen) -> bool:
 def _why_nothing(order: Outgoing, seen: Seen) -> Reason:
     held = seen.holdings.get(order.cycle_id, NOTHING) if order.cycle_id else NOTHING
     return Reason.ALREADY_AT_TARGET if held.filled > 0 else Reason.ALREADY_FLAT
-
-
-def attempt_of(order: Outgoing, number: int, exp_at_ms: int, at: datetime) -> Attempt:
-    """Its key tells when it was started: by that, those of the last minute are found."""
-    return Attempt(uuid7_of(at), order.signal_at, order.id, number, exp_at_ms)
-
-
-def write_attempts(marked: Sequence[Marked], at: datetime) -> None:
-    """Put what is about to be sent on record."""
-    rows = Rows(OrderAttempt, ("id", "order_id", "number", "exp_at_ms"))
-    templates: dict[tuple[int, datetime], Template] = {}
-    for order, attempt in marked:
-        key = (order.tenant_id, attempt.signal_at)
-        template = templates.get(key)
-        if template is None:
-            template = templates[key] = rows.template(
-                tenant_id=order.tenant_id, signal_at=attempt.signal_at, started_at=at
-            )
-        row = (attempt.id.hex, attempt.order_id.hex, attempt.number, attempt.exp_at_ms)
-        template.rows.append(row)
-    rows.write()
 
 
 def deadline_of(order: Outgoing) -> int:

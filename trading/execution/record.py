@@ -10,10 +10,10 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts import audit
-from accounts.bulk_update import update_many
 from accounts.enums import AuditLevel
 from customers.models import ExchangeAccount
 from customers.services import pause_account
+from trading.attempts import Tried, answer_late, write_tried
 from trading.enums import AttemptOutcome, EventSource, OrderState, Reason
 from trading.exchange.types import Outcome, SendOutcome
 from trading.execution import keys, leverage
@@ -21,7 +21,7 @@ from trading.execution.send import Answered
 from trading.execution.watching import watch_answers
 from trading.faults import faultpoint
 from trading.leases import db_now
-from trading.models import Order, OrderAttempt
+from trading.models import Order
 from trading.outgoing import Outgoing
 from trading.transition import Change, retried, transition
 
@@ -31,7 +31,6 @@ LONGEST_BACKOFF = timedelta(seconds=5)
 MARGIN_CODES = frozenset({"51008", "51131", "59108"})
 IP_CODES = frozenset({"50110"})
 FLAT_CODES = frozenset({"51023", "51169"})
-ATTEMPT_COLUMNS = ("finished_at", "outcome", "http_status", "code", "message", "excerpt")
 
 
 class _Verdict(NamedTuple):
@@ -67,26 +66,34 @@ def write_down(answered: Sequence[Answered]) -> list[Answered]:
 @transaction.atomic
 def _write(answered: Sequence[Answered], now: datetime) -> set[UUID]:
     """The ids of the orders that still were as they were marked."""
-    _finish_attempts(answered)
+    tried = [_tried(one) for one in answered]
     changes = [_change(one, now) for one in answered]
-    return {c.order.id for c in transition(changes, source=EventSource.ENGINE, at=now)}
+    written = transition(changes, source=EventSource.ENGINE, at=now, answered=True)
+    done = {(change.order.id, change.order.attempt) for change in written}
+    write_tried(one for one in tried if (one.order_id, one.number) in done)
+    late = [one for one in tried if (one.order_id, one.number) not in done]
+    if late:
+        answer_late(late)
+    return {order_id for order_id, _ in done}
 
 
-def _finish_attempts(answered: Sequence[Answered]) -> None:
-    rows = [
-        (
-            one.marked.attempt.id,
-            one.marked.attempt.signal_at,
-            one.at,
-            AttemptOutcome(one.outcome.kind.value),
-            one.outcome.http_status,
-            one.outcome.reason_code[:16],
-            _text(one.outcome.message, 300),
-            _text(one.outcome.excerpt, 500),
-        )
-        for one in answered
-    ]
-    update_many(OrderAttempt, rows, match=("id", "signal_at"), columns=ATTEMPT_COLUMNS)
+def _tried(one: Answered) -> Tried:
+    """The attempt with its answer. The order is as it was marked."""
+    order, attempt, outcome = one.marked.order, one.marked.attempt, one.outcome
+    return Tried(
+        attempt.order_id,
+        attempt.exp_at_ms,
+        one.at,
+        order.tenant_id,
+        attempt.signal_at,
+        attempt.number,
+        attempt.started_at,
+        AttemptOutcome(outcome.kind.value),
+        outcome.http_status,
+        outcome.reason_code[:16],
+        _text(outcome.message, 300),
+        _text(outcome.excerpt, 500),
+    )
 
 
 def _text(said: str, length: int) -> str:

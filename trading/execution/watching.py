@@ -164,6 +164,8 @@ def judge_markets(now: datetime) -> int:
     )
     recent = _lately(now - MINUTE)
     unknown = list(recent.filter(silent).values_list("order__market", "started_at"))
+    lost_on_the_way = _being_sent(now - MINUTE).filter(sent_at__lt=now - UNHEARD)
+    unknown += lost_on_the_way.values_list("market", "sent_at")
     part, whole = UNKNOWN_SHARE
     if len(unknown) * whole < settings.BREAKER_FEWEST_SENDS * part:
         return 0
@@ -173,6 +175,7 @@ def judge_markets(now: datetime) -> int:
     for market, count in lost.items():
         after = max(since.get(market, now - MINUTE), now - MINUTE)
         sends = _lately(after).filter(order__market=market).count()
+        sends += _being_sent(after).filter(market=market).count()
         if is_too_silent(count, sends):
             reason = f"{count} of {sends} sends within a minute have no answer"
             opened += open_breaker(Place(market), BreakerCause.UNKNOWN_SENDS, reason)
@@ -223,6 +226,13 @@ def _attempts(since: datetime) -> Any:
 def _lately(since: datetime) -> Any:
     """Those of everybody. Their keys begin with the time at which they were started."""
     return _attempts(since).filter(pk__gte=first_uuid7(since))
+
+
+def _being_sent(since: datetime) -> Any:
+    """What was marked since then and not heard of: its attempt has no row yet."""
+    return Order.objects.filter(
+        state=OrderState.SENDING, exp_at_ms__isnull=False, sent_at__gte=since
+    ).order_by()
 
 
 def _closed_at(cause: BreakerCause, **match: Any) -> dict[Any, datetime]:

@@ -205,6 +205,26 @@ class Order(PartitionedTenantModel):
         return self.leg in (Leg.OPEN, Leg.ADD)
 
     @property
+    def sends(self) -> list[OrderAttempt]:
+        """Every request to place it, the first one first; the last may still be on its way."""
+        rows = list(self.attempts.order_by("number"))
+        if (
+            self.state == OrderState.SENDING
+            and self.exp_at_ms is not None
+            and self.attempt not in {row.number for row in rows}
+        ):
+            on_its_way = OrderAttempt(
+                tenant_id=self.tenant_id,
+                signal_at=self.signal_at,
+                order_id=self.pk,
+                number=self.attempt,
+                exp_at_ms=self.exp_at_ms,
+                started_at=self.sent_at or self.created_at,
+            )
+            rows.append(on_its_way)
+        return rows
+
+    @property
     def diary(self) -> list[OrderEvent]:
         """What happened to it, the oldest first.
 
@@ -226,7 +246,11 @@ class Order(PartitionedTenantModel):
 
 
 class OrderAttempt(PartitionedTenantModel):
-    """One request to place the order: written before it is sent, finished by its answer."""
+    """One request to place the order.
+
+    While it is being sent, the order's mark is its record (`Order.sends`). The row is written when
+    the order leaves that state, with the answer or without.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     signal_at = models.DateTimeField(editable=False)

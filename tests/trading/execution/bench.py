@@ -104,12 +104,13 @@ class Bench:
             return Order.objects.select_related("account").get(pk=order.pk)
 
     def attempts(self, order: Order) -> list[OrderAttempt]:
+        """Also the one that it is being sent by."""
         with all_tenants("read attempts"):
-            return list(OrderAttempt.objects.filter(order=order))
+            return self.now(order).sends
 
     def attempts_of_all(self) -> list[OrderAttempt]:
         with all_tenants("read attempts"):
-            return list(OrderAttempt.objects.all())
+            return [attempt for order in Order.objects.all() for attempt in order.sends]
 
     def attempt_words(self, order: Order) -> list[str]:
         return [str(attempt.outcome) for attempt in self.attempts(order)]

@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.database]
 # The last is asked once by a process, for each table.
 FRAME = ("BEGIN", "SAVEPOINT", "RELEASE", "COMMIT", "SELECT NOW", "SELECT @@", "SELECT column_name")
 MOST = 12
-OF_A_CHUNK = 19
+OF_A_CHUNK = 18
 RECORDING = 3  # attempts, orders, events
 
 
@@ -76,8 +76,8 @@ def test_marking_and_recording_ask_the_same_for_few_and_for_many(desk: Desk) -> 
         states = list(Order.objects.filter(tenant=desk.tenant).values_list("state", flat=True))
 
     # held switches 2, lanes 1, orders that are not known 1, boards 2, instruments and prices 2,
-    # breakers 1, protections 1, sends 1; marks 1, attempts 1, events 1
-    assert marking <= 14
+    # breakers 1, protections 1, sends 1; marks 1, events 1
+    assert marking <= 13
     assert recording == RECORDING
     assert (len(states), set(states)) == (60, {"live"})
 
@@ -103,7 +103,7 @@ def test_two_hundred_orders_take_twelve_statements_from_signal_to_answer(
     chunk = (four - two) / 2
     # held switches 2, followers 1, strategies 1, prices and instruments 2, boards 2, breakers 1,
     # running cycles 1, places 1, positions 1, lanes 1, protections 1, sends 1; decisions, cycles,
-    # orders, attempts 4
+    # orders 3
     assert chunk == OF_A_CHUNK
     assert together * MOST >= OF_A_CHUNK + RECORDING
 
