@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,18 +13,29 @@ from accounts.enums import Role
 from accounts.models import Approval, User
 from accounts.tenancy import all_tenants, tenant_scope
 from tests import factories as make
+from tests.kept import kept
 from tests.world import World, make_world
 from trading.models import Order, Settlement, TradingState
 
 pytestmark = [pytest.mark.database_long, pytest.mark.django_db]
 
 
-@pytest.fixture
-def world() -> World:
+def _make() -> World:
     world = make_world("North desk", 1)
     with tenant_scope(world.tenant):
         Settlement.objects.update(open_key=None, state="refused")
     return world
+
+
+@pytest.fixture(scope="module")
+def _worlds(django_db_setup: None, django_db_blocker: Any) -> Iterator[Callable[[], World]]:
+    with kept(django_db_blocker, _make) as worlds:
+        yield worlds
+
+
+@pytest.fixture
+def world(_worlds: Callable[[], World], db: None) -> World:
+    return _worlds()
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from django.apps import apps
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -148,23 +149,35 @@ def staff_client(desks: Desks, who: str) -> Client:
 
 def digest(tenant: Tenant) -> dict[str, str]:
     """A fingerprint of every table's rows of this desk, its people and its sockets included."""
-    prints = {m._meta.label: _fingerprint(rows_of(m, tenant)) for m in tenant_models()}
-    people = unscoped(Membership).filter(tenant_id=tenant.pk)
-    accounts = rows_of(apps.get_model("customers.ExchangeAccount"), tenant).values("pk")
-    return prints | {
-        "desk": _fingerprint(unscoped(Tenant).filter(pk=tenant.pk)),
-        "members": _fingerprint(people),
-        "people": _fingerprint(unscoped(User).filter(pk__in=people.values("user"))),
-        "sockets": _fingerprint(unscoped(StreamLease).filter(account_id__in=accounts)),
-        "instruments": _fingerprint(unscoped(Instrument)),
-        "prices": _fingerprint(unscoped(MarketPrice)),
-        "schedules": _fingerprint(unscoped(apps.get_model("django_celery_beat.PeriodicTask"))),
-    }
+    with connection.cursor() as cursor:
+        return {name: _fingerprint(cursor, *asked) for name, asked in _asked(tenant.pk).items()}
 
 
-def _fingerprint(rows: models.QuerySet[Any]) -> str:
-    found = list(rows.order_by("pk").values_list())
+def _fingerprint(cursor: Any, sql: str, values: tuple[Any, ...]) -> str:
+    cursor.execute(sql, values)
+    found = list(cursor.fetchall())
     return f"{len(found)} {hashlib.sha256(repr(found).encode()).hexdigest()}"
+
+
+@cache
+def _asked(tenant_id: int) -> dict[str, tuple[str, tuple[Any, ...]]]:
+    """The statements of a digest; hundreds of tests ask them, so they are written once."""
+    rows = {m._meta.label: unscoped(m).filter(tenant_id=tenant_id) for m in tenant_models()}
+    people = unscoped(Membership).filter(tenant_id=tenant_id)
+    accounts = unscoped(ExchangeAccount).filter(tenant_id=tenant_id).values("pk")
+    rows |= {
+        "desk": unscoped(Tenant).filter(pk=tenant_id),
+        "members": people,
+        "people": unscoped(User).filter(pk__in=people.values("user")),
+        "sockets": unscoped(StreamLease).filter(account_id__in=accounts),
+        "instruments": unscoped(Instrument),
+        "prices": unscoped(MarketPrice),
+        "schedules": unscoped(apps.get_model("django_celery_beat.PeriodicTask")),
+    }
+    return {
+        name: found.order_by("pk").values_list().query.sql_with_params()
+        for name, found in rows.items()
+    }
 
 
 def _fill(world: World) -> None:
