@@ -10,6 +10,7 @@ import pytest
 from django.contrib import admin
 from django.contrib.admin import ModelAdmin
 from django.db import connection
+from django.http import HttpRequest
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -123,6 +124,27 @@ def test_dashboard_costs_a_fixed_number_of_queries(world: World, owner: Client) 
         owner.get(reverse("admin:index"))
 
     assert len(queries) <= 50
+
+
+def test_pages_with_the_sidebar_do_not_work_out_a_list_of_all_tables(
+    world: World, owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    work_out = admin.site._build_app_dict
+
+    def noted(request: HttpRequest, label: str | None = None) -> Any:
+        asked.append(label)
+        return work_out(request, label)
+
+    monkeypatch.setattr(admin.site, "_build_app_dict", noted)
+
+    for page in ("index", "switch", "trading_order_changelist"):
+        assert owner.get(reverse(f"admin:{page}")).status_code == 200
+
+    assert asked == []
+    shown = owner.get(reverse("admin:app_list", args=("trading",))).content.decode()
+    assert asked == ["trading"]
+    assert reverse("admin:trading_order_changelist") in shown
 
 
 def test_dashboard_says_what_needs_a_person(owner: Client) -> None:
