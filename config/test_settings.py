@@ -9,6 +9,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from urllib.parse import urlsplit
 
 os.environ["COPYDESK_ENV"] = "test"
 if os.environ.get("TEST_DATABASE_URL"):
@@ -17,6 +18,10 @@ if "VAR_DIR" not in os.environ:
     # A folder of its own, so that several runs may share one checkout; children inherit it.
     os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="copydesk-test-")
     atexit.register(shutil.rmtree, os.environ["VAR_DIR"], ignore_errors=True)
+if (worker := os.environ.get("PYTEST_XDIST_WORKER", "")) and os.environ.get("REDIS_URL"):
+    # Workers share one Redis, and a test may empty the cache: each has a database of its own.
+    server = urlsplit(os.environ["REDIS_URL"])
+    os.environ["REDIS_URL"] = server._replace(path=f"/{int(worker[2:]) % 15 + 1}").geturl()
 
 from config.settings import *  # noqa: F403
 from config.settings import DATABASES, REDIS_URL, STORAGES, VAR_DIR
