@@ -16,7 +16,7 @@ from config.demo.http import call
 from signals.enums import SignalStatus
 from signals.models import Signal
 from tests.chaos.desk import Desk
-from trading.enums import RESTING_TYPES
+from trading.enums import RESTING_TYPES, OrderCause
 from trading.models import Decision, Fill, Order, Position
 from trading.models.orders import OPEN_STATES
 
@@ -55,7 +55,8 @@ def judge(desks: Sequence[Desk], control: str, disturbed_at: Sequence[float]) ->
     # Accounts that are excused may go on meanwhile: both sides are read at the same time.
     orders, entries = _orders(desks), _of(keys, ledger(control))
     excused = {account for desk in desks for account in desk.excused}
-    _count_orders(verdict, orders, _without(entries, foreign), excused)
+    mine = _without(entries, foreign)
+    _count_orders(verdict, orders, mine, excused, _ids(entries) - _ids(mine))
     verdict.add("fills", _differing_fills(orders, entries, foreign))
     if not foreign:
         verdict.add("positions", _eventually(lambda: _differing_positions(desks, control)))
@@ -99,9 +100,20 @@ def _without(entries: Entries, foreign: tuple[str, ...]) -> Entries:
     return [e for e in entries if not (foreign and e.get("cl_ord_id", "").startswith(foreign))]
 
 
+def _ids(entries: Entries) -> set[str]:
+    """The exchange's own names of the orders among these."""
+    return {entry["ord_id"] for entry in entries if entry["kind"] == "order"}
+
+
 def _count_orders(
-    verdict: Verdict, orders: Sequence[Order], entries: Entries, excused: set[int]
+    verdict: Verdict,
+    orders: Sequence[Order],
+    entries: Entries,
+    excused: set[int],
+    others: set[str],
 ) -> None:
+    """`others` are orders of another deployment: what they took off one of our positions is
+    written down here as a trade by hand, under their name."""
     accepted = [e for e in entries if e["kind"] == "order" and e.get("cl_ord_id")]
     times = Counter((e["account"], e["cl_ord_id"]) for e in accepted)
     there = {e["ord_id"] for e in accepted}
@@ -113,7 +125,7 @@ def _count_orders(
     lost = [
         (name, order.state, order.reason)
         for name, order in ours.items()
-        if (order.exchange_order_id and order.exchange_order_id not in there)
+        if (order.exchange_order_id and order.exchange_order_id not in _known(order, there, others))
         or (name in named and not order.exchange_order_id)
     ]
     unfinished = [
@@ -125,6 +137,10 @@ def _count_orders(
     verdict.lost += verdict.add("nobody's", [name for name in named if name not in ours])
     verdict.out_of_order = verdict.add("out of order", _overtaken(orders, accepted))
     verdict.add("after its deadline", _late(accepted, entries))
+
+
+def _known(order: Order, ours: set[str], others: set[str]) -> set[str]:
+    return others if order.cause == OrderCause.EXTERNAL else ours
 
 
 def _overtaken(orders: Sequence[Order], accepted: Entries) -> list[str]:
@@ -161,8 +177,8 @@ def _late(accepted: Entries, entries: Entries) -> list[str]:
 def _differing_fills(
     orders: Sequence[Order], entries: Entries, foreign: tuple[str, ...]
 ) -> list[Any]:
-    ids = {entry["ord_id"] for entry in _without(entries, foreign) if entry["kind"] == "order"}
-    others = {entry["ord_id"] for entry in entries if entry["kind"] == "order"} - ids
+    ids = _ids(_without(entries, foreign))
+    others = _ids(entries) - ids
     theirs = Counter(
         (entry["ord_id"], entry["trade_id"], Decimal(entry["sz"]), Decimal(entry["px"]))
         for entry in entries
@@ -184,7 +200,9 @@ def _differing_fills(
     for (ord_id, _, quantity, _), count in theirs.items():
         summed[ord_id] += quantity * count
     wrong = [
-        (ord_id, held[ord_id], summed[ord_id]) for ord_id in held if held[ord_id] != summed[ord_id]
+        (ord_id, held[ord_id], summed[ord_id])
+        for ord_id in held.keys() - others
+        if held[ord_id] != summed[ord_id]
     ]
     return [*(theirs - known).elements(), *(known - theirs).elements(), *wrong]
 
