@@ -17,6 +17,7 @@ from django.db.models import Count, Q
 
 from customers.models import ExchangeAccount
 from trading.enums import Leg, LimitKind, OrderState, PositionSide, Side
+from trading.just_filled import read_just_filled
 from trading.models import Instrument, Order, Position
 from trading.outgoing import Outgoing
 from trading.pace import Pace, pace, sends_of_accounts
@@ -119,21 +120,24 @@ def read_usage(
     accounts = {order.account_id for order in orders if order.opens}
     if not accounts:
         return Usage()
+    tenants = {order.tenant_id for order in orders}
     usage = Usage(sends_of_all=pace.of_all())
     if LimitKind.ACCOUNT_SENDS in kinds:
         usage.sends.update(sends_of_accounts(accounts, now))
     if LimitKind.DAILY_NOTIONAL in kinds:
         usage.today = _today(accounts, day_starts)
     if LimitKind.OPEN_POSITIONS in kinds:
-        usage.positions = _positions(accounts)
+        usage.positions = _positions(accounts, tenants, now)
     if LimitKind.POSITION_NOTIONAL in kinds:
-        usage.held = _held(accounts, {order.inst_id for order in orders})
+        usage.held = _held(accounts, {order.inst_id for order in orders}, tenants, now)
     if LimitKind.DESK_NOTIONAL in kinds:
-        usage.desks = read_desks({_place(order) for order in orders if order.opens})
+        usage.desks = read_desks({_place(order) for order in orders if order.opens}, now)
     return usage
 
 
-def read_desks(places: Iterable[Place], *, unsent: bool = False) -> dict[Place, Decimal]:
+def read_desks(
+    places: Iterable[Place], now: datetime, *, unsent: bool = False
+) -> dict[Place, Decimal]:
     """Notional per desk, market and instrument: positions, and openings on the way to them.
 
     `unsent` counts what is decided but did not leave, too. Shadows are in no total.
@@ -147,6 +151,12 @@ def read_desks(places: Iterable[Place], *, unsent: bool = False) -> dict[Place, 
     states = (*ON_THE_WAY, *UNSENT) if unsent else ON_THE_WAY
     openings = Order.objects.filter(where, state__in=states, leg__in=OPENINGS)
     rows += openings.values_list("tenant_id", "market", "inst_id", "notional")
+    # Of an order that still fills everything was counted just now.
+    rows += [
+        (one.tenant_id, one.market, one.inst_id, one.notional)
+        for one in read_just_filled(where, now)
+        if one.is_final
+    ]
     for tenant, market, inst_id, notional in rows:
         place = (tenant, market, inst_id)
         if place in wanted:
@@ -165,7 +175,7 @@ def _today(accounts: set[int], day_starts: Mapping[int, datetime]) -> dict[int, 
     return used
 
 
-def _positions(accounts: set[int]) -> dict[int, dict[str, int]]:
+def _positions(accounts: set[int], tenants: set[int], now: datetime) -> dict[int, dict[str, int]]:
     rows = Position.objects.filter(account_id__in=accounts).open().order_by()
     found: dict[int, dict[str, int]] = {}
     for account, inst_id, count in rows.values_list("account_id", "inst_id").annotate(
@@ -175,10 +185,14 @@ def _positions(accounts: set[int]) -> dict[int, dict[str, int]]:
     coming = Order.objects.filter(account_id__in=accounts, state__in=ON_THE_WAY, leg__in=OPENINGS)
     for account, inst_id in coming.order_by().values_list("account_id", "inst_id").distinct():
         found.setdefault(account, {}).setdefault(inst_id, 1)
+    for one in read_just_filled(Q(tenant_id__in=tenants, account_id__in=accounts), now):
+        found.setdefault(one.account_id, {}).setdefault(one.inst_id, 1)
     return found
 
 
-def _held(accounts: set[int], inst_ids: set[str]) -> dict[tuple[int, str, str], Decimal]:
+def _held(
+    accounts: set[int], inst_ids: set[str], tenants: set[int], now: datetime
+) -> dict[tuple[int, str, str], Decimal]:
     rows = Position.objects.filter(account_id__in=accounts, inst_id__in=inst_ids).open()
     found: dict[tuple[int, str, str], Decimal] = {}
     for row in rows:
@@ -193,6 +207,10 @@ def _held(accounts: set[int], inst_ids: set[str]) -> dict[tuple[int, str, str], 
         left = 1 - order.filled_quantity / order.quantity if order.quantity else ZERO
         key = _position(order)
         found[key] = found.get(key, ZERO) + left * (order.notional or ZERO)
+    where = Q(tenant_id__in=tenants, account_id__in=accounts, inst_id__in=inst_ids)
+    for one in read_just_filled(where, now):
+        key = (one.account_id, one.inst_id, _direction(one.position_side, one.side))
+        found[key] = found.get(key, ZERO) + one.notional
     return found
 
 

@@ -9,12 +9,15 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
+from django.db.models import Q
+
 from accounts.questions import Given, Question
 from accounts.rows import fetch
 from signals.enums import Unit
 from strategies.enums import SizingMode
 from trading.copying.links import Link
 from trading.enums import FINAL_STATES, Leg
+from trading.just_filled import read_just_filled
 from trading.models import Balance, Order, Position
 
 ZERO = Decimal(0)
@@ -74,7 +77,7 @@ def read_means(
     return Means(
         held=_read_held(accounts, inst_ids),
         funds=_read_funds(asking, currencies, now),
-        exposures=_read_exposures(exposed),
+        exposures=_read_exposures(exposed, now),
         margins=_read_margins(allocated),
     )
 
@@ -115,7 +118,7 @@ def _read_funds(
     }
 
 
-def _read_exposures(accounts: Collection[int]) -> dict[int, Decimal]:
+def _read_exposures(accounts: Collection[int], now: datetime) -> dict[int, Decimal]:
     """The value of all that an account holds, and of what is on its way."""
     if not accounts:
         return {}
@@ -127,6 +130,10 @@ def _read_exposures(accounts: Collection[int]) -> dict[int, Decimal]:
     coming = coming.exclude(state__in=FINAL_STATES).order_by()
     for account, notional in coming.values_list("account_id", "notional"):
         found[account] += notional or ZERO
+    # Of an order that still fills everything was counted just now.
+    for one in read_just_filled(Q(account_id__in=accounts), now):
+        if one.is_final:
+            found[one.account_id] += one.notional
     return found
 
 

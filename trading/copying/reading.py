@@ -187,7 +187,7 @@ def read_facts(
     if LimitKind.DAILY_NOTIONAL in kinds:
         used = _read_used_today(accounts, signal.tenant.day_start(now))
     means = read_means(links, inst_ids, _currencies(markets), signal.unit, now)
-    desks = _read_desks(signal, set(markets), switchboard)
+    desks = _read_desks(signal, set(markets), switchboard, now)
     watched = [link.account.pk for link in links if link.refuses_repeats]
     repeats = read_repeats(watched, inst_ids, but_signal=signal.pk, now=now)
     waiting = _read_waiting(signal, links)
@@ -261,13 +261,17 @@ def _read_markets(
 
 
 def _read_desks(
-    signal: Signal, markets: Collection[tuple[str, str]], switchboard: Switchboard
+    signal: Signal,
+    markets: Collection[tuple[str, str]],
+    switchboard: Switchboard,
+    now: datetime,
 ) -> dict[tuple[str, str], Decimal]:
     """What the desk holds of the instrument in each market; read only where a limit asks for it."""
     if LimitKind.DESK_NOTIONAL not in switchboard.kinds:
         return {}
     places = [(signal.tenant_id, *key) for key in markets]
-    return {(place[1], place[2]): sum_ for place, sum_ in read_desks(places, unsent=True).items()}
+    sums = read_desks(places, now, unsent=True)
+    return {(market, inst_id): value for (_, market, inst_id), value in sums.items()}
 
 
 class Known(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import Installation
 from accounts.tenancy import tenant_scope
@@ -70,4 +71,4 @@ def test_what_a_desk_may_hold_is_not_used_up_by_a_shadow(db: None) -> None:
     assert d("0.5") == again.quantity
     with tenant_scope(desk.tenant):
         place = (desk.tenant.pk, "simulator", again.inst_id)
-        assert read_desks([place], unsent=True) == {place: d(900)}
+        assert read_desks([place], timezone.now(), unsent=True) == {place: d(900)}

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db.models import Q
 
 from accounts.tenancy import all_tenants, tenant_scope
 from tests.trading.copying.desk import BTC, d
 from tests.trading.execution.bench import Bench
-from tests.trading.execution.resting import resting
+from tests.trading.execution.resting import fills_there, resting
+from trading.enums import EventSource
+from trading.just_filled import WINDOW, read_just_filled
 from trading.leases import db_now
-from trading.models import MarketPrice, Order, OrderEvent, Position
+from trading.models import Balance, Fill, MarketPrice, Order, OrderEvent, Position
 from trading.switch import set_limit
+from trading.sync.apply.fills import apply_fills
 from trading.usage import Usage
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database_long, pytest.mark.simulator]
@@ -152,6 +157,88 @@ def test_what_waits_at_the_exchange_counts_as_held(
     assert bench.send([order]) == 0
     assert (bench.now(order).state, bench.now(order).reason) == ("denied", reason)
     assert bench.accepted(order) == [0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "inst_id", "reason"),
+    [
+        ("position_notional", "1199", BTC, "POSITION_NOTIONAL_ABOVE_LIMIT"),
+        ("desk_notional", "1199", BTC, "DESK_NOTIONAL_ABOVE_LIMIT"),
+        ("open_positions", "1", "ETH-USDT-SWAP", "OPEN_POSITIONS_ABOVE_LIMIT"),
+    ],
+)
+def test_what_filled_a_moment_ago_counts_before_its_position_is_heard_of(
+    bench: Bench, kind: str, value: str, inst_id: str, reason: str
+) -> None:
+    link = bench.follower()
+    first = just_filled(bench, link, inst_id)
+    (order,) = bench.open()
+    with all_tenants("two openings of one account"):
+        assert not Position.objects.filter(account=link.account).exists()
+        Order.objects.filter(pk=order.pk).update(leg="open")
+        limit(kind, value)(bench, order)
+
+    assert bench.send([order]) == 0
+    assert (bench.now(order).state, bench.now(order).reason) == ("denied", reason)
+    assert bench.accepted(first, order) == [1, 0]
+
+
+@pytest.mark.parametrize("kind", ["position_notional", "desk_notional"])
+@pytest.mark.parametrize(("later", "fits"), [(0, True), (-1, False)])
+def test_a_fill_counts_once_when_its_position_was_heard_of(
+    bench: Bench, kind: str, later: int, fits: bool
+) -> None:
+    link = bench.follower()
+    first = just_filled(bench, link, BTC)
+    (order,) = bench.open()
+    with all_tenants("the position arrives"):
+        (filled,) = Fill.objects.filter(order=first)
+        at = filled.filled_at + timedelta(milliseconds=later)
+        holding(bench, order)
+        Position.objects.filter(account=link.account).update(exchange_updated_at=at)
+        limit(kind, 1200)(bench, order)
+
+    assert bench.send([order]) == int(fits)
+
+
+def test_what_filled_on_spot_is_no_position(bench: Bench) -> None:
+    link = bench.follower()
+    first = just_filled(bench, link, BTC)
+    where = Q(account=link.account)
+    with all_tenants("look at what filled"):
+        assert [one.notional for one in read_just_filled(where, db_now())] == [600]
+        assert read_just_filled(where, db_now() + WINDOW) == []
+        Order.objects.filter(pk=first.pk).update(margin_mode="cash")
+        assert read_just_filled(where, db_now()) == []
+
+
+def test_what_filled_a_moment_ago_is_part_of_the_exposure(bench: Bench) -> None:
+    link = bench.follower(max_account_leverage=d(1))
+    with tenant_scope(bench.desk.tenant):
+        Balance.objects.create(
+            account=link.account, currency="USDT", equity=d(900), available=d(900),
+            updated_at=db_now(),
+        )  # fmt: skip
+    assert just_filled(bench, link, BTC).notional == 600
+
+    (second,) = bench.open()
+
+    assert second.notional == 300
+
+
+def just_filled(bench: Bench, link: Any, inst_id: str) -> Order:
+    """An opening of which the exchange told that it filled, and not what is held since."""
+    (order,) = bench.open()
+    bench.send([order])
+    bench.finish()
+    with all_tenants("hear of the fills"):
+        apply_fills(link.account, fills_there(link.account), source=EventSource.STREAM)
+        Order.objects.filter(pk=order.pk).update(inst_id=inst_id)
+        Fill.objects.filter(order=order).update(inst_id=inst_id)
+        Position.objects.filter(account=link.account).delete()
+    after = bench.now(order)
+    assert after.state == "filled"
+    return after
 
 
 def test_orders_of_one_batch_count_for_each_other(bench: Bench) -> None:
