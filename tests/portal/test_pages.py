@@ -84,8 +84,12 @@ def test_the_curve_is_there_without_a_script(portal: Portal) -> None:
 
 
 def test_today_is_what_the_desks_day_added(portal: Portal) -> None:
-    with tenant_scope(portal.world.tenant):
-        day = Tenant.day_start(portal.world.tenant, _now())
+    """At a desk whose day began half a day ago, so that none begins between two lines."""
+    tenant = Tenant.objects.get(pk=portal.world.tenant.pk)
+    tenant.day_starts_at = (_now().astimezone(tenant.zone).hour + 12) % 24
+    tenant.save()
+    with tenant_scope(tenant):
+        day = Tenant.day_start(tenant, _now())
         before = EquitySnapshot.objects.filter(account=portal.real, at__lt=day).latest("at")
         EquitySnapshot(account=portal.real, at=_now(), equity=before.equity + 250).save()
     equity = portal.client().get(reverse("portal:overview")).context_data["equity"]
