@@ -12,6 +12,7 @@ import pytest
 
 from customers.models import ExchangeAccount
 from tests.factories import make_account, make_instrument
+from tests.trading.execution.bench import forget_everything
 from tests.trading.sync.rows import BTC, ETH
 from tests.trading.sync.venue import Venue
 from trading.exchange.runner import stop_exchange_loop
@@ -37,7 +38,12 @@ def simulator() -> Iterator[Venue]:
 
 @pytest.fixture
 def venue(simulator: Venue, settings: Any) -> Iterator[Venue]:
-    """The simulator, as the product's settings know it, with BTC at 60,000."""
+    """The simulator, as the product's settings know it, with BTC at 60,000.
+
+    Accounts of rolled back tests had the same numbers: what the process kept of them, such as
+    their keys, is forgotten.
+    """
+    forget_everything()
     settings.MARKETS = {"simulator": {"rest": simulator.rest, "ws": simulator.ws}}
     settings.DEFAULT_MARKET = "simulator"
     simulator.price(60_000)
