@@ -191,7 +191,7 @@ def order(**terms: Any) -> dict[str, Any]:
 
 def send(base: str, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
     address = urlparse(base)
-    connection = HTTPConnection(str(address.hostname), address.port, timeout=10)
+    connection = HTTPConnection(str(address.hostname), address.port, timeout=30)
     try:
         connection.request(method, path, body=body, headers=headers)
         response = connection.getresponse()

@@ -169,7 +169,7 @@ def test_what_nobody_can_tell_goes_to_a_person(
     (order,) = bench.open()
     bench.send([order])
     monkeypatch.setattr(resolve, "ALERT_AFTER", timedelta(0))
-    bench.sweep_for(0.3)
+    bench.sweep_until(lambda: bool(diary("order.unknown")))
     warned = diary("order.unknown")
     monkeypatch.setattr(resolve, "MANUAL_AFTER", timedelta(0))
     with all_tenants("due"):
