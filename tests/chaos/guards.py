@@ -339,6 +339,20 @@ GUARDS = (
         (f"{EXECUTION}/test_breakers.py",),
     ),
     Guard(
+        "a pause that a crash prevented",
+        "trading.execution.sweep",
+        '    ("paused", pause_forgotten),\n',
+        "",
+        (f"{EXECUTION}/test_refused.py",),
+    ),
+    Guard(
+        "nothing leaves with a refused key",
+        "trading.execution.run",
+        "    refused = [order for order in orders if is_refused(order.account)]\n",
+        "    refused = list[Outgoing]()\n",
+        (f"{EXECUTION}/test_refused.py",),
+    ),
+    Guard(
         "the second person is another one",
         "accounts.approvals",
         "    if approval.requested_by_id == by.pk:\n",

@@ -33,7 +33,7 @@ from trading.execution.asking import NOTHING_HEARD, Asked, Heard, Lookup, ask_ac
 from trading.execution.clock import clock_of
 from trading.execution.judging import LATER, SOON, Seen, Step, judge
 from trading.execution.keys import keys_of
-from trading.execution.record import pause_for_key
+from trading.execution.refused import Refusal, pause_refused
 from trading.faults import InjectedFaultError, faultpoint
 from trading.leases import db_now
 from trading.models import Action, ActionAttempt, Position, Protection
@@ -297,15 +297,18 @@ def _record(heard: Iterable[Heard]) -> None:
 
 def _pause_refused(heard: Iterable[Heard]) -> None:
     """A key that was refused is told of once, and pauses its account, as with an order."""
-    paused = set[int]()
-    for one in heard:
-        action, answer = one.asked.action, one.answer
-        if answer is None or answer.kind != Outcome.AUTH or action.account_id in paused:
-            continue
-        if action.account.status == AccountStatus.ACTIVE:
-            with tenant_scope(action.tenant_id):
-                pause_for_key(action.account_id, answer, {"action": str(action.pk)})
-        paused.add(action.account_id)
+    pause_refused(
+        Refusal(
+            one.asked.action.account_id,
+            one.answer.reason_code,
+            one.answer.message,
+            {"action": str(one.asked.action.pk)},
+        )
+        for one in heard
+        if one.answer is not None
+        and one.answer.kind == Outcome.AUTH
+        and one.asked.action.account.status == AccountStatus.ACTIVE
+    )
 
 
 def _was_sent(heard: Heard) -> bool:

@@ -15,6 +15,7 @@ KEY_COLUMNS = ("tenant_id", "uid", "key_version", "api_key", "api_secret", "pass
 
 log = logging.getLogger(__name__)
 _cache: dict[int, tuple[int, Credentials]] = {}
+_refused: dict[int, int] = {}
 
 
 class Keyed(Protocol):
@@ -49,12 +50,24 @@ def keys_of_all(accounts: Iterable[Keyed | ExchangeAccount]) -> dict[int, Creden
 
 
 def is_known(account: Keyed) -> bool:
-    """Is the account's present key decrypted already?"""
-    return _cache.get(account.pk, (None,))[0] == account.key_version
+    """Is the account's present key decrypted already, and not known to be refused?"""
+    known = _cache.get(account.pk, (None,))[0] == account.key_version
+    return known and not is_refused(account)
+
+
+def refuse(account: Keyed) -> None:
+    """The exchange refused this key: no new order leaves with it until `forget`."""
+    _refused[account.pk] = account.key_version
+
+
+def is_refused(account: Keyed) -> bool:
+    """Was the key refused just now, and is its account not paused yet?"""
+    return _refused.get(account.pk) == account.key_version
 
 
 def forget(account_id: int) -> None:
-    """The exchange refused the key: read it again next time."""
+    """The account is paused for its key: read it again next time."""
+    _refused.pop(account_id, None)
     _cache.pop(account_id, None)
 
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
 
-from accounts import audit
-from accounts.enums import AuditLevel
-from customers.models import ExchangeAccount
-from customers.services import pause_account
 from trading.attempts import Tried, answer_late, write_tried
 from trading.enums import AttemptOutcome, EventSource, OrderState, Reason
 from trading.exchange.types import Outcome, SendOutcome
-from trading.execution import keys, leverage
+from trading.execution import keys
+from trading.execution.refused import follow_refusals
 from trading.execution.send import Answered
 from trading.execution.watching import watch_answers
 from trading.faults import faultpoint
@@ -42,12 +39,11 @@ class _Verdict(NamedTuple):
 
 def record(answered: Sequence[Answered]) -> None:
     """Write the answers down, and pause the accounts whose keys were refused."""
-    for refused in write_down(answered):
-        pause(refused)
+    follow_refusals(write_down(answered))
 
 
 def write_down(answered: Sequence[Answered]) -> list[Answered]:
-    """Write the answers down and name those that refuse a key: their accounts are to be paused.
+    """Write the answers down and return the refusals: `follow_refusals` is to be told of them.
 
     News of the same order may have come by another way meanwhile.
     """
@@ -58,8 +54,11 @@ def write_down(answered: Sequence[Answered]) -> list[Answered]:
         if one.marked.order.id not in done:
             _record_late(one)
     faultpoint("S7.recorded")
-    watch_answers(answered)
-    return [one for one in answered if one.outcome.kind == Outcome.AUTH]
+    watch_answers([one for one in answered if one.outcome.kind == Outcome.UNKNOWN])
+    for one in answered:
+        if one.outcome.kind == Outcome.AUTH:
+            keys.refuse(one.marked.order.account)
+    return [one for one in answered if one.outcome.kind in (Outcome.REJECTED, Outcome.AUTH)]
 
 
 @retried
@@ -160,28 +159,3 @@ def _record_late(one: Answered) -> None:
     order = Order.objects.filter(id=one.marked.order.id, signal_at=one.marked.order.signal_at)
     order.filter(acked_at__isnull=True).update(acked_at=one.at)
     order.filter(exchange_order_id="").update(exchange_order_id=one.outcome.exchange_order_id)
-
-
-def pause(one: Answered) -> None:
-    """A key that the exchange refuses pauses its account, and nobody else's."""
-    order = one.marked.order
-    pause_for_key(order.account_id, one.outcome, {"order": str(order.id)})
-
-
-@retried
-@transaction.atomic
-def pause_for_key(account_id: int, said: SendOutcome, about: Mapping[str, str]) -> None:
-    """Pause the account whose key was refused; `about` names what was asked with it."""
-    account = ExchangeAccount.objects.select_related("customer").get(pk=account_id)
-    leverage.forget(account.pk)
-    keys.forget(account.pk)
-    words = f"{said.reason_code} {said.message}".strip()
-    pause_account(account=account, reason=f"OKX refused the key: {words}"[:300], actor=None)
-    audit.record(
-        action="key.refused_by_exchange",
-        obj=account,
-        level=AuditLevel.CRITICAL,
-        after={"code": said.reason_code, **about},
-        reason=words,
-        tenant=account.tenant_id,
-    )

@@ -18,13 +18,14 @@ from trading.endpoints import client_of
 from trading.enums import EventSource, OrderState, Reason
 from trading.exchange.runner import exchange_loop
 from trading.exchange.types import Credentials
-from trading.execution.keys import keys_of_all
+from trading.execution.keys import is_refused, keys_of_all
 from trading.execution.lanes import ready_heads
 from trading.execution.leverage import needs_leverage, set_leverage
 from trading.execution.mark import mark, not_refused
 from trading.execution.poison import isolated
 from trading.execution.punctual import on_time
-from trading.execution.record import pause, write_down
+from trading.execution.record import write_down
+from trading.execution.refused import follow_refusals
 from trading.execution.send import Answered, Sending
 from trading.execution.starting import started
 from trading.faults import faultpoint
@@ -41,6 +42,9 @@ LATER = timedelta(seconds=2)
 LEVERAGE_S = 3
 # Far less than the lease that covers a marked order until its answer is on record.
 HEAR_EVERY_S = 0.5
+# Refusals are followed when no answer came for a while, or at the latest after another.
+QUIET_S = 0.2
+REFUSED_WAIT_S = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +71,7 @@ class Flight:
         self._handed: dict[UUID, Outgoing] = {}
         self._sending = Sending()
         self._refused: list[Answered] = []
+        self._refused_at = 0.0
         self._heard_at = time.monotonic()
 
     def add(self, order_ids: Iterable[UUID], handed: Iterable[Outgoing] = ()) -> None:
@@ -104,11 +109,13 @@ class Flight:
 
     def _hear(self) -> None:
         with all_tenants("execution: answers of several desks are recorded together"):
-            for answered in self._sending.answers():
-                self._record(answered)
-                if self._sending.is_quiet:
-                    self._pause_refused()
-            self._pause_refused()
+            try:
+                for answered in self._sending.answers(QUIET_S):
+                    self._record(answered)
+                    if not answered or self._refused_long:
+                        self._follow_refusals()
+            finally:
+                self._follow_refusals()
 
     def _leave(self) -> None:
         with all_tenants("execution: orders of several desks are sent together"):
@@ -147,6 +154,8 @@ class Flight:
             return
         with all_tenants("execution: answers of several desks are recorded together"):
             self._record(self._sending.come())
+            if self._refused_long:
+                self._follow_refusals()
         self._heard_at = time.monotonic()
 
     def _launch(self, marked: Sequence[Marked], keys: Mapping[int, Credentials]) -> None:
@@ -156,18 +165,38 @@ class Flight:
         self._sending.launch(ready)
 
     def _record(self, answered: Sequence[Answered]) -> None:
-        if answered:
-            self._refused += write_down(answered)
+        if not answered:
+            return
+        refused = write_down(answered)
+        if refused and not self._refused:
+            self._refused_at = time.monotonic()
+        self._refused += refused
 
-    def _pause_refused(self) -> None:
-        """Only when nobody else's answer waits: each takes a transaction of its own."""
+    @property
+    def _refused_long(self) -> bool:
+        return bool(self._refused) and time.monotonic() - self._refused_at > REFUSED_WAIT_S
+
+    def _follow_refusals(self) -> None:
+        """Not while somebody's answer waits: nothing leaves with a refused key meanwhile.
+
+        What fails here is found by the sweep, and keeps nobody's answer from being recorded.
+        """
         refused, self._refused = self._refused, []
-        for one in refused:
-            pause(one)
+        try:
+            follow_refusals(refused)
+        except Exception:
+            log.exception("%d refusals are left to the sweep", len(refused))
 
 
 def _with_keys(orders: Sequence[Outgoing]) -> tuple[list[Outgoing], dict[int, Credentials]]:
-    """Each account's key. An order without a key waits for one, or expires."""
+    """Each account's key. An order without a key waits for one, or expires.
+
+    One whose key was refused a moment ago waits until its account is paused.
+    """
+    refused = [order for order in orders if is_refused(order.account)]
+    if refused:
+        _put_off(refused)
+        orders = [order for order in orders if order not in refused]
     keys = keys_of_all(order.account for order in orders)
     keyless = [order for order in orders if order.account_id not in keys]
     if keyless:

@@ -108,23 +108,23 @@ class Sending:
         for client, batch in clients:
             exchange_loop().submit(_send_all(client, batch, self._inbox.put))
 
-    @property
-    def is_quiet(self) -> bool:
-        """No answer waits to be taken."""
-        return not self._inbox
-
     def come(self) -> list[Answered]:
         """What has been answered by now."""
         return self._take()
 
-    def answers(self) -> Iterator[list[Answered]]:
-        """All answers that are still to come, in batches. Raises TimeoutError when none comes."""
+    def answers(self, quiet_s: float = PATIENCE_S) -> Iterator[list[Answered]]:
+        """All answers that are still to come, in batches. Raises TimeoutError when none comes.
+
+        After so many seconds without one there is an empty batch: the time for something else.
+        """
         while self._left:
-            self._inbox.wait(1, PATIENCE_S)
-            if self._inbox:
-                self._inbox.wait(min(self._left, ANSWERS_AT_ONCE), GATHER_S)
-            else:
+            self._inbox.wait(1, quiet_s)
+            if not self._inbox and quiet_s < PATIENCE_S:
+                yield []
+                self._inbox.wait(1, PATIENCE_S - quiet_s)
+            if not self._inbox:
                 raise TimeoutError("orders that were handed over have no answer")
+            self._inbox.wait(min(self._left, ANSWERS_AT_ONCE), GATHER_S)
             yield self._take()
 
     def _take(self) -> list[Answered]:

@@ -20,6 +20,7 @@ from trading.execution.lanes import LANE_ORDER, are_rungs, lane_heads
 from trading.execution.probing import probe_due
 from trading.execution.protecting import keep_protections
 from trading.execution.punctual import note_clocks
+from trading.execution.refused import pause_forgotten
 from trading.execution.resolve import resolve_again, resolve_due
 from trading.execution.run import send_orders
 from trading.execution.watching import watch_lately
@@ -117,6 +118,7 @@ class _Due(NamedTuple):
 
 STEPS: tuple[tuple[str, Callable[[], int]], ...] = (
     ("asked", resolve_due),
+    ("paused", pause_forgotten),
     ("protected", keep_protections),
     ("wished", ask_wished),
     ("acted", act_due),

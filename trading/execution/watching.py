@@ -83,7 +83,7 @@ def watch_lately() -> int:
         return 0
     now = db_now()
     refused = (
-        _lately(now - MINUTE)
+        lately(now - MINUTE)
         .filter(outcome=AttemptOutcome.REJECTED)
         .exclude(code__in=HARMLESS)
         .values_list("order__account_id", flat=True)
@@ -162,7 +162,7 @@ def judge_markets(now: datetime) -> int:
     silent = Q(outcome=AttemptOutcome.UNKNOWN) | Q(
         outcome=AttemptOutcome.PENDING, started_at__lt=now - UNHEARD
     )
-    recent = _lately(now - MINUTE)
+    recent = lately(now - MINUTE)
     unknown = list(recent.filter(silent).values_list("order__market", "started_at"))
     lost_on_the_way = _being_sent(now - MINUTE).filter(sent_at__lt=now - UNHEARD)
     unknown += lost_on_the_way.values_list("market", "sent_at")
@@ -174,7 +174,7 @@ def judge_markets(now: datetime) -> int:
     opened = 0
     for market, count in lost.items():
         after = max(since.get(market, now - MINUTE), now - MINUTE)
-        sends = _lately(after).filter(order__market=market).count()
+        sends = lately(after).filter(order__market=market).count()
         sends += _being_sent(after).filter(market=market).count()
         if is_too_silent(count, sends):
             reason = f"{count} of {sends} sends within a minute have no answer"
@@ -223,7 +223,7 @@ def _attempts(since: datetime) -> Any:
     return OrderAttempt.objects.filter(started_at__gte=since).order_by()
 
 
-def _lately(since: datetime) -> Any:
+def lately(since: datetime) -> Any:
     """Those of everybody. Their keys begin with the time at which they were started."""
     return _attempts(since).filter(pk__gte=first_uuid7(since))
 

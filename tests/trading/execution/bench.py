@@ -185,6 +185,7 @@ def make_bench(control: str) -> Bench:
 def forget_everything() -> None:
     """A process that has just started."""
     keys._cache.clear()
+    keys._refused.clear()
     leverage._known.clear()
     clock.forget_clocks()
     punctual.forget_noted()
