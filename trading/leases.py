@@ -83,7 +83,7 @@ def give_back_job(name: str, owner: uuid.UUID) -> None:
 
 def beat_heartbeat(kind: str, note: str = "") -> None:
     """Say that this process is alive; one that is leaving says it no more."""
-    if os.getpid() in _leaving:
+    if is_leaving():
         return
     key = (os.getpid(), kind)
     now = db_now()
@@ -118,6 +118,11 @@ def leave() -> None:
     for pid, kind in list(_heartbeats):
         if pid == os.getpid():
             end_heartbeat(kind)
+
+
+def is_leaving() -> bool:
+    """Was this process asked to end?"""
+    return os.getpid() in _leaving
 
 
 def alive_count(kind: str, within_s: float = ALIVE_S) -> int:

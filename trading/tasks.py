@@ -120,6 +120,7 @@ def sweep_orders() -> None:
     _sweep_unfinished()
     with all_tenants("flatten: accounts of several desks are closed together"):
         _without_stopping(flatten_some, "flatten")
+    _finish_proofs()
 
 
 @single_flight("sweep_signals", SWEEP_S)
@@ -136,8 +137,13 @@ def _sweep_unfinished() -> None:
     _without_stopping(sweep, "unfinished orders")
     _without_stopping(settle_left_over, "cycles")
     _without_stopping(end_these, "followings that are being stopped")
-    _without_stopping(finish_proofs, "proofs")
     _without_stopping(repair, "repairs")
+
+
+@single_flight("finish_proofs", SWEEP_S)
+def _finish_proofs() -> None:
+    """Waits for looks that are due soon, so that it must hold up nothing else."""
+    _without_stopping(finish_proofs, "proofs")
 
 
 def _without_stopping(job: Callable[[], object], what: str) -> None:

@@ -80,9 +80,8 @@ GUARDS = (
     Guard(
         "deadline before not-found counts",
         "trading.execution.looking",
-        "    return bool(clock_of(endpoint_of(order.account)).now_ms()"
-        " > order.exp_at_ms + patience_ms)\n",
-        "    return bool(patience_ms)\n",
+        "    return _ms_too_early(order, order.exp_at_ms) < 0\n",
+        "    return True\n",
         (f"{NET}::test_a_not_found_counts_only_after_the_deadline", MODEL),
     ),
     Guard(

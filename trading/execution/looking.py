@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -49,9 +50,10 @@ class Asked:
 
 
 def ask(orders: Sequence[Order]) -> Iterator[list[Asked]]:
-    """Ask about all at once and yield what is known of each account, as it comes.
+    """Ask about all at once and yield what is known of whole accounts, as it comes.
 
-    An account that has no key or does not answer in time has told nothing.
+    What came while the last was dealt with comes together. An account that has no key or does
+    not answer in time has told nothing.
     """
     by_account: dict[int, list[Order]] = {}
     for order in orders:
@@ -64,14 +66,15 @@ def ask(orders: Sequence[Order]) -> Iterator[list[Asked]]:
             asking[loop.submit(_ask_account(theirs, keys_of(theirs[0].account)))] = theirs
         except NoKey:
             silent += theirs
-    try:
-        for future in as_completed(asking, timeout=PATIENCE_S):
-            theirs = asking.pop(future)
-            yield _heard(future, theirs)
-    except TimeoutError:
-        for future, theirs in asking.items():
-            future.cancel()
-            silent += theirs
+    until = time.monotonic() + PATIENCE_S
+    while asking:
+        come, _ = wait(asking, max(until - time.monotonic(), 0), FIRST_COMPLETED)
+        if not come:
+            break
+        yield [one for future in come for one in _heard(future, asking.pop(future))]
+    for future, theirs in asking.items():
+        future.cancel()
+        silent += theirs
     if silent:
         yield [Asked(order, NOTHING_HEARD) for order in silent]
 
@@ -86,8 +89,19 @@ def counts(one: Asked) -> bool:
         return False
     if order.account.key_status != KeyStatus.VERIFIED:
         return False
+    return _ms_too_early(order, order.exp_at_ms) < 0
+
+
+def too_early_by(order: Order) -> timedelta:
+    """For so long a "does not exist" says nothing yet; nothing when it does, or never will."""
+    if order.exp_at_ms is None:
+        return timedelta(0)
+    return timedelta(milliseconds=max(_ms_too_early(order, order.exp_at_ms) + 1, 0))
+
+
+def _ms_too_early(order: Order, exp_at_ms: int) -> int:
     patience_ms = (settings.SKEW_S + settings.GRACE_S) * 1000
-    return bool(clock_of(endpoint_of(order.account)).now_ms() > order.exp_at_ms + patience_ms)
+    return int(exp_at_ms + patience_ms - clock_of(endpoint_of(order.account)).now_ms())
 
 
 def _heard(future: Future[list[Asked]], orders: Sequence[Order]) -> list[Asked]:

@@ -6,21 +6,24 @@ import logging
 import threading
 import time
 import uuid
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
 from accounts import audit
+from accounts.bulk_update import update_many
 from accounts.enums import AuditLevel
 from accounts.tenancy import tenant_scope
 from trading.enums import EventSource, Leg, OrderState, OrderType, Reason
 from trading.exchange.types import LookupKind
-from trading.execution.looking import NOT_FOUND_NEEDED, Asked, ask, counts
+from trading.execution.looking import NOT_FOUND_NEEDED, Asked, ask, counts, too_early_by
 from trading.execution.poison import count_failure
 from trading.faults import InjectedFaultError, faultpoint
-from trading.leases import db_now
+from trading.leases import db_now, is_leaving
 from trading.models import Order
 from trading.models.orders import OPEN_STATES
 from trading.sync.apply import apply_orders
@@ -29,10 +32,15 @@ from trading.transition import Change, retried, transition
 ROUND = 200
 CLAIM = timedelta(seconds=15)
 NOT_FOUND_APART = timedelta(seconds=1)
-AGAIN_S = 2.2
+# Whose look is due before the next sweep would come is waited for, but not for ever.
+AHEAD = timedelta(seconds=2.2)
+AGAIN_S = 6
 PAUSE_S = 0.2
+FIRST_WAIT = timedelta(milliseconds=500)
+SLOWEST_AT_FIRST = timedelta(seconds=2)
 SLOWEST = timedelta(seconds=15)
 UNSEEN_FILL = timedelta(seconds=3)
+UNSURE = (OrderState.UNKNOWN, OrderState.SENDING)
 NEVER_RESTS = (OrderType.MARKET, OrderType.IOC, OrderType.FOK)
 ALERT_AFTER = timedelta(seconds=60)
 MANUAL_AFTER = timedelta(minutes=10)
@@ -44,40 +52,95 @@ FORGETS_FILLS = timedelta(days=3) - timedelta(minutes=10)
 log = logging.getLogger(__name__)
 
 
-def resolve_due(limit: int = ROUND, *, market: str = "") -> int:
+def resolve_due(limit: int = ROUND) -> int:
     """One round: ask about every order whose outcome is open and due. Repeat until none is.
 
     Runs in the scope of all tenants.
     """
-    now = db_now()
-    claimed = [order for order in _due(now, limit, market) if _claim(order, now)]
-    if not claimed:
-        return 0
-    for asked in ask(claimed):
-        faultpoint("R.asked")
-        for one in asked:
-            _settle_safely(one)
-    return len(claimed)
+    return len(_round(Q(), limit))
 
 
-def resolve_again(seconds: float = AGAIN_S) -> int:
-    """Who was not found a moment ago is asked again without waiting for the next sweep.
+def resolve_unsure(market: str) -> int:
+    """The same for what may or may not be at this market: nothing else is sent in their lanes."""
+    return len(_round(Q(market=market, state__in=UNSURE), ROUND))
 
-    Three such answers, a second apart, are the proof that lets an order go on. Nothing is
-    waited for when nobody is on the way there. Runs in the scope of all tenants.
+
+def resolve_again(seconds: float = AGAIN_S) -> Iterator[list[uuid.UUID]]:
+    """Look, the moment it is due, at whatever can be proved before the next sweep would come.
+
+    Yields, look by look, the orders that were proved not to be placed and may go on. Nothing
+    is waited for when no such look is due soon. Runs in the scope of all tenants.
     """
     until = time.monotonic() + seconds
-    done = 0
-    while time.monotonic() < until and _is_being_proved():
-        threading.Event().wait(PAUSE_S)
-        done += resolve_due()
-    return done
+    while time.monotonic() < until and not is_leaving():
+        now = db_now()
+        due_at = _next_look(now)
+        if due_at is None:
+            return
+        pause = (due_at - now).total_seconds()
+        if pause > 0:
+            # Others that are due about then are asked about together.
+            threading.Event().wait(min(max(pause, PAUSE_S), until - time.monotonic()))
+            continue
+        asked = _round(_provable(now), ROUND)
+        yield [order.id for order in asked if order.state == OrderState.READY]
+        if not asked:  # somebody else is at them
+            threading.Event().wait(PAUSE_S)
 
 
-def _is_being_proved() -> bool:
-    lately = db_now() - 2 * NOT_FOUND_APART
-    asked = Order.objects.filter(state=OrderState.UNKNOWN, not_found_count__gt=0)
-    return bool(asked.filter(last_not_found_at__gt=lately).exists())
+def _next_look(now: datetime) -> datetime | None:
+    """When somebody is to be looked for next; None when that is not before the next sweep."""
+    provable, soon = Order.objects.filter(_provable(now)), now + AHEAD
+    free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
+    asked = provable.filter(free, state=OrderState.UNKNOWN, not_before__lte=soon)
+    left = provable.filter(state=OrderState.SENDING, lease_until__lte=soon)
+    moments = (
+        asked.order_by("not_before").values_list("not_before", flat=True).first(),
+        left.order_by("lease_until").values_list("lease_until", flat=True).first(),
+    )
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _provable(now: datetime) -> Q:
+    """Those whose absence says something, or will before the next sweep comes."""
+    patience = timedelta(seconds=settings.SKEW_S + settings.GRACE_S)
+    over = round((now + AHEAD - patience).timestamp() * 1000)
+    return Q(state__in=UNSURE, exp_at_ms__lt=over)
+
+
+def _round(which: Q, limit: int) -> list[Order]:
+    """Ask about those of them that are due, settle what is heard; they are as they are then."""
+    now = db_now()
+    due = _due(now, which, limit)
+    claimed = _claim(due, now) if due else []
+    for asked in ask(claimed) if claimed else ():
+        faultpoint("R.asked")
+        _settle_all(asked)
+    return claimed
+
+
+def _settle_all(asked: Sequence[Asked]) -> None:
+    """Those of a desk that were not found are written down together, then each that was found.
+
+    The next look at an absent one is due in a second, and is not to wait for all the others.
+    """
+    absent: dict[int, list[Asked]] = {}
+    alone = []
+    for one in asked:
+        if _is_found(one) or _was_placed(one.order):
+            alone.append(one)
+        else:
+            absent.setdefault(one.order.tenant_id, []).append(one)
+    for tenant_id, theirs in absent.items():
+        try:
+            with tenant_scope(tenant_id):
+                now = db_now()
+                _write([_next_step(one, now) for one in theirs], now)
+        except Exception:
+            log.exception("%s orders could not be settled together: each on its own", len(theirs))
+            alone += theirs
+    for one in alone:
+        _settle_safely(one)
 
 
 def _settle_safely(one: Asked) -> None:
@@ -92,15 +155,15 @@ def _settle_safely(one: Asked) -> None:
         count_failure(one.order)
 
 
-def _due(now: datetime, limit: int, market: str) -> list[Order]:
+def _due(now: datetime, which: Q, limit: int) -> list[Order]:
     """Unknown ones, sent ones whose sender is gone, and those that never rest but were not seen
     to fill.
     """
     placed = (OrderState.LIVE, OrderState.PARTIALLY_FILLED)
-    rows = Order.objects.filter(market=market) if market else Order.objects.all()
     return list(
-        rows.filter(
-            Q(state__in=(OrderState.UNKNOWN, OrderState.SENDING))
+        Order.objects.filter(which)
+        .filter(
+            Q(state__in=UNSURE)
             | Q(
                 state__in=placed,
                 order_type__in=NEVER_RESTS,
@@ -114,15 +177,36 @@ def _due(now: datetime, limit: int, market: str) -> list[Order]:
     )
 
 
-@retried
-def _claim(order: Order, now: datetime) -> bool:
-    """One process asks at a time."""
-    taken: int = Order.objects.filter(
-        id=order.id, signal_at=order.signal_at, version=order.version
-    ).update(claim_token=uuid.uuid4(), lease_until=now + CLAIM, version=order.version + 1)
-    if taken:
+def _claim(orders: Sequence[Order], now: datetime) -> list[Order]:
+    """Those of them that are ours to ask about: one process asks at a time."""
+    claimed = _write_claims(orders, now, uuid.uuid4())
+    mine = [order for order in orders if order.id in claimed]
+    for order in mine:
         order.version += 1
-    return taken == 1
+    return mine
+
+
+@retried
+@transaction.atomic
+def _write_claims(orders: Sequence[Order], now: datetime, token: uuid.UUID) -> set[uuid.UUID]:
+    """One statement for all; the ids of the orders that still were as they were read."""
+    claim = (token, now + CLAIM)
+    rows = [(one.id, one.signal_at, one.version, *claim, one.version + 1) for one in orders]
+    rows.sort(key=lambda row: row[0].int)  # everybody locks in one order
+    columns = ("claim_token", "lease_until", "version")
+    taken = update_many(Order, rows, match=("id", "signal_at", "version"), columns=columns)
+    ids = {order.id for order in orders}
+    if taken == len(ids):
+        return ids
+    return set(Order.objects.filter(id__in=ids, claim_token=token).values_list("id", flat=True))
+
+
+def _is_found(one: Asked) -> bool:
+    return one.lookup.kind == LookupKind.FOUND and one.lookup.report is not None
+
+
+def _was_placed(order: Order) -> bool:
+    return order.state in (OrderState.LIVE, OrderState.PARTIALLY_FILLED)
 
 
 def _settle(one: Asked, now: datetime) -> None:
@@ -130,11 +214,10 @@ def _settle(one: Asked, now: datetime) -> None:
         faultpoint("R.before_adopt")
         apply_orders(one.order.account, [one.lookup.report], source=EventSource.REST)
         _let_go(one.order, now)
-        return
-    if one.order.state in (OrderState.LIVE, OrderState.PARTIALLY_FILLED):
+    elif _was_placed(one.order):
         _look_again(one, now)
-        return
-    _write(_next_step(one, now), now)
+    else:
+        _write([_next_step(one, now)], now)
 
 
 def _look_again(one: Asked, now: datetime) -> None:
@@ -143,9 +226,8 @@ def _look_again(one: Asked, now: datetime) -> None:
     gone = one.lookup.kind == LookupKind.NOT_FOUND
     if gone and now - (order.sent_at or now) > MANUAL_AFTER:
         free = {"claim_token": None, "lease_until": None}
-        _write(
-            Change(order, OrderState.MANUAL, free, "the exchange does not show it any more"), now
-        )
+        gone_away = "the exchange does not show it any more"
+        _write([Change(order, OrderState.MANUAL, free, gone_away)], now)
         return
     _let_go(order, now)
 
@@ -161,11 +243,9 @@ def _let_go(order: Order, now: datetime) -> None:
 
 @retried
 @transaction.atomic
-def _write(change: Change, now: datetime) -> None:
-    if not transition([change], source=EventSource.REST, at=now):
-        return
-    order = change.order
-    _alert(order, now)
+def _write(changes: Sequence[Change], now: datetime) -> None:
+    for change in transition(changes, source=EventSource.REST, at=now):
+        _alert(change.order, now)
 
 
 def _next_step(one: Asked, now: datetime) -> Change:
@@ -233,9 +313,13 @@ def _apart(order: Order, now: datetime) -> bool:
 
 
 def _wait(order: Order, now: datetime) -> timedelta:
-    """Ask soon at first, then ever less often."""
+    """Ask soon at first, then ever less often; and just when an absence begins to say something."""
     age = now - (order.sent_at or now)
-    return min(max(age / 8, timedelta(milliseconds=500)), SLOWEST)
+    early = too_early_by(order)
+    if early:
+        wait = min(max(age / 2, FIRST_WAIT), SLOWEST_AT_FIRST)
+        return early if early < 2 * wait else wait
+    return min(max(age / 8, FIRST_WAIT), SLOWEST)
 
 
 def _alert(order: Order, now: datetime) -> None:

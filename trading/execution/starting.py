@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from accounts.tenancy import all_tenants
 from trading.enums import OrderState
-from trading.execution.resolve import resolve_due
+from trading.execution.resolve import resolve_unsure
 from trading.faults import InjectedFaultError
 from trading.models import Order
 from trading.outgoing import Outgoing
@@ -107,8 +107,9 @@ def _learn(market: str) -> str:
 
 
 def _resolve(market: str) -> int:
+    """What was placed for sure, and is only to be seen filled, is left to the sweeps."""
     try:
-        return resolve_due(market=market)
+        return resolve_unsure(market)
     except InjectedFaultError:
         raise
     except Exception:

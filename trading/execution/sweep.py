@@ -22,7 +22,7 @@ from trading.execution.protecting import keep_protections
 from trading.execution.punctual import note_clocks
 from trading.execution.refused import pause_forgotten
 from trading.execution.resolve import resolve_again, resolve_due
-from trading.execution.run import send_orders
+from trading.execution.run import Flight, send_orders
 from trading.execution.watching import watch_lately
 from trading.faults import InjectedFaultError
 from trading.leases import db_now
@@ -49,10 +49,19 @@ def sweep() -> dict[str, int]:
 
 
 def finish_proofs() -> int:
-    """Ask again about what is almost proved not to be placed; so many that may go on are sent."""
-    with all_tenants("orders that are almost proved not to be placed"):
-        ready = due_orders() if resolve_again() else []
-    return send_orders(ready)
+    """Look again, the moment it is due, at what is unknown; so many as may go on are sent.
+
+    They leave look by look: nobody waits until the others are proved as well.
+    """
+    flight = Flight()
+    try:
+        with all_tenants("orders that are almost proved not to be placed"):
+            for proved in resolve_again():
+                flight.go(proved)
+                flight.hear_some()
+    finally:
+        sent = flight.land()
+    return sent
 
 
 def _safely(name: str, step: Callable[[], int]) -> int:

@@ -202,13 +202,20 @@ def half_placed(stage: Stage) -> None:
         stage.wait(lambda: not stage.desk.is_busy(), 10)
     stage.clear_faults()
     stage.settle()
-    p95 = _unknown_p95(stage)
-    stage.notes["unknown p95 s"] = p95
+    took = _unknown_s(stage)
+    shares = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+    stage.notes["unknown s"] = {name: _share(took, share) for name, share in shares.items()}
+    p95 = _share(took, 0.95)
     if p95 > UNKNOWN_P95_S:
         stage.breaks("unknown for long", f"p95 {p95} s, at most {UNKNOWN_P95_S} s")
 
 
-def _unknown_p95(stage: Stage) -> float:
+def _share(took: list[float], share: float) -> float:
+    return round(took[int(len(took) * share)], 1) if took else 0
+
+
+def _unknown_s(stage: Stage) -> list[float]:
+    """How long each order was unknown, every time that it was, the shortest first."""
     from accounts.tenancy import tenant_scope
     from trading.models import OrderEvent
 
@@ -221,8 +228,7 @@ def _unknown_p95(stage: Stage) -> float:
                 since.setdefault(order, at)
             elif order in since:
                 took.append((at - since.pop(order)).total_seconds())
-    took.sort()
-    return round(took[int(len(took) * 0.95)], 1) if took else 0
+    return sorted(took)
 
 
 def sick_accounts(stage: Stage) -> None:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.db.models import Q
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.fields import uuid7
 from accounts.tenancy import all_tenants
 from tests.trading.execution.bench import Bench, diary
+from trading import leases
+from trading.exchange.types import LookupKind, OrderLookup
 from trading.execution import resolve, sweep
 from trading.execution import run as sending
-from trading.execution.looking import MAX_LOOKUPS
+from trading.execution.looking import MAX_LOOKUPS, Asked
 from trading.execution.poison import MAX_FAILURES
 from trading.execution.sweep import finish_proofs
+from trading.leases import leave
 from trading.models import Order
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database, pytest.mark.simulator]
@@ -64,6 +69,112 @@ def test_a_proof_that_began_is_finished_without_another_sweep(
 
     assert finish_proofs() == 1
     assert bench.accepted(order) == [1]
+
+
+def test_an_absence_is_looked_at_the_moment_it_begins_to_say_something(
+    bench: Bench, settings: Any
+) -> None:
+    settings.GRACE_S = 1
+    order = lost(bench)
+    soon_ms = round(time.time() * 1000) + 800 - 1100  # patience: a skew of 0.1 s and the grace
+    with all_tenants("its deadline is over, its grace is not"):
+        Order.objects.filter(pk=order.pk).update(exp_at_ms=soon_ms)
+
+    assert resolve_once() == 1
+    asked = bench.now(order)
+    assert (asked.state, asked.not_found_count) == ("unknown", 0)
+    counts_at = datetime.fromtimestamp((soon_ms + 1100) / 1000, tz=UTC)
+    assert asked.not_before is not None
+    assert abs(asked.not_before - counts_at) < timedelta(milliseconds=200)
+
+    assert finish_proofs() == 1  # three looks of one call, each when it is due
+    assert bench.accepted(order) == [1]
+
+
+def test_a_proof_waits_for_nobody_else(bench: Bench) -> None:
+    """Its order leaves while others are still being proved."""
+    first, second = bench.follower(), bench.follower()
+    for link in (first, second):
+        bench.fault("drop_before", link)
+    orders = {order.account_id: order for order in bench.open()}
+    bench.send(orders.values())
+    early, late = orders[first.account_id], orders[second.account_id]
+    for order in orders.values():
+        back_date(order)
+    sweep()
+    with all_tenants("it has two looks left, the other only one"):
+        Order.objects.filter(pk=early.pk).update(not_found_count=2)
+    proofs = resolve.resolve_again()
+
+    with all_tenants("look by look"):
+        proved = [ids for ids in proofs if ids]
+
+    assert proved == [[early.pk], [late.pk]]
+
+
+def test_many_absent_ones_are_claimed_and_written_together(bench: Bench) -> None:
+    links = [bench.follower() for _ in range(6)]
+    for link in links:
+        bench.fault("drop_before", link)
+    orders = bench.open()
+    bench.send(orders)
+    for order in orders:
+        back_date(order)
+
+    with all_tenants("what a round does between asking"), CaptureQueriesContext(connection) as seen:
+        claimed = resolve._claim(resolve._due(timezone.now(), Q(), 10), timezone.now())
+        absent = OrderLookup(kind=LookupKind.NOT_FOUND)
+        resolve._settle_all([Asked(order, absent) for order in claimed])
+
+    written = [one["sql"] for one in seen.captured_queries if one["sql"].startswith("UPDATE")]
+    assert len(written) == 2
+    assert {bench.now(order).not_found_count for order in orders} == {1}
+
+
+def test_one_that_cannot_be_written_holds_up_no_other(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    links = [bench.follower() for _ in range(3)]
+    for link in links:
+        bench.fault("drop_before", link)
+    orders = bench.open()
+    bench.send(orders)
+    for order in orders:
+        back_date(order)
+    bad, next_step = orders[0], resolve._next_step
+
+    def stumbling(one: Any, now: Any) -> Any:
+        if one.order.pk == bad.pk:
+            raise ValueError("numbers that cannot be")
+        return next_step(one, now)
+
+    monkeypatch.setattr(resolve, "_next_step", stumbling)
+
+    assert resolve_once() == len(orders)
+    assert [bench.now(order).not_found_count for order in orders] == [0, 1, 1]
+
+
+def test_of_two_that_claim_one_asks(bench: Bench) -> None:
+    order = lost(bench)
+    with all_tenants("two processes that read it at the same time"):
+        now = timezone.now()
+        read = [Order.objects.get(pk=order.pk) for _ in range(2)]
+        claimed = [resolve._claim([one], now) for one in read]
+
+    assert [len(mine) for mine in claimed] == [1, 0]
+
+
+def test_a_process_that_leaves_waits_for_no_look(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "_leaving", set())
+    order = lost(bench)
+    sweep()
+
+    leave()
+
+    assert finish_proofs() == 0
+    assert (bench.now(order).state, bench.now(order).not_found_count) == ("unknown", 1)
 
 
 def test_a_reduction_of_hours_ago_is_never_sent_again(bench: Bench) -> None:

@@ -114,15 +114,26 @@ def test_while_another_thread_learns_nothing_is_sent_there(bench: Bench) -> None
 def test_a_failure_of_ours_at_the_start_does_not_stop_trading(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stumbling(**_: Any) -> int:
+    def stumbling(market: str) -> int:
         raise ValueError("poison")
 
-    monkeypatch.setattr(starting, "resolve_due", stumbling)
+    monkeypatch.setattr(starting, "resolve_unsure", stumbling)
     bench.follower()
     orders = bench.open()
     starting.forget()
 
     assert bench.send(orders) == 1
+
+
+def test_what_was_placed_for_sure_holds_up_no_worker_that_starts(bench: Bench) -> None:
+    order = left_behind(bench)
+    with all_tenants("acknowledged, and not seen to fill"):
+        Order.objects.filter(pk=order.pk).update(state="live", lease_until=None)
+    forget_everything()
+
+    starting.take_up("simulator")
+
+    assert starting.note().startswith("simulator: 0 orders asked about, 1 of 1 accounts read")
 
 
 def test_who_leaves_is_no_longer_counted_and_does_not_come_back(
