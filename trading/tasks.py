@@ -274,7 +274,8 @@ def audit_ledger() -> None:
 def warm_up() -> None:
     """Load what the first order would otherwise wait for, and learn what is open at each market.
 
-    Markets at the same time: one whose exchange does not answer holds up no other.
+    From then on this process is counted. Markets at the same time: one whose exchange does not
+    answer holds up no other.
     """
     with all_tenants("the markets in use"):
         markets = set(ExchangeAccount.objects.order_by().values_list("market", flat=True))
@@ -285,6 +286,7 @@ def warm_up() -> None:
             for market in markets:
                 threads.submit(_warm_up_alone, market)
     settle_memory()
+    executor_heartbeat()
 
 
 def _warm_up_alone(market: str) -> None:

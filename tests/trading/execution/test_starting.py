@@ -15,6 +15,7 @@ from trading import leases
 from trading.execution import starting
 from trading.leases import alive_count, beat_heartbeat, leave
 from trading.models import Heartbeat, Order, ReconcileRun
+from trading.tasks import warm_up
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database_long, pytest.mark.simulator]
 
@@ -134,6 +135,26 @@ def test_what_was_placed_for_sure_holds_up_no_worker_that_starts(bench: Bench) -
     starting.take_up("simulator")
 
     assert starting.note().startswith("simulator: 0 orders asked about, 1 of 1 accounts read")
+
+
+def test_a_worker_is_counted_when_it_has_learned(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.follower()
+    forget_everything()
+    counted: list[int] = []
+    take_up = starting.take_up
+
+    def learning(market: str) -> None:
+        counted.append(alive_count("executor"))
+        take_up(market)
+
+    monkeypatch.setattr(starting, "take_up", learning)
+
+    warm_up()
+
+    assert (counted, alive_count("executor")) == ([0], 1)
+    assert "0 of 0 accounts read" in Heartbeat.objects.get(kind="executor").note
 
 
 def test_who_leaves_is_no_longer_counted_and_does_not_come_back(
