@@ -33,6 +33,7 @@ POINTS = (
 ACTING = ("A.claimed", "A.marked", "A.answered", "A.recorded", "P.asked")
 PASSED_S = 12
 CALM_S = 12
+BACK_S = 60
 # These are passed once for every order, the others once for every batch.
 OFTEN = {"S6.before_send": 0.0005, "S6.after_send": 0.0005}
 OFTEN |= {"R.asked": 0.002, "R.before_adopt": 0.002}
@@ -124,15 +125,31 @@ def asleep(stage: Stage) -> None:
 
 
 def rolling_restart(stage: Stage) -> None:
-    """Every process is asked to go, one after the other, while signals come."""
+    """Every process is asked to go, one after the other, while signals come.
+
+    The next one goes when the worker before it takes orders again, as in any deployment;
+    deaths of those that have just started are the business of C2.
+    """
     for number in stage.times(12):
         stage.desk.tell()
         time.sleep(stage.chance.uniform(0.05, 0.5))
         workers = stage.house.workers()
-        for name in (workers[number % len(workers)], stage.chance.choice(("streams", "beat"))):
+        leaver = workers[number % len(workers)]
+        pid = stage.house.child(leaver).process.pid
+        for name in (leaver, stage.chance.choice(("streams", "beat"))):
             stage.house.signal(name, signal.SIGTERM)
         time.sleep(2)
+        if not stage.wait(lambda: _is_back(stage, leaver, pid), BACK_S):  # noqa: B023
+            stage.breaks("a worker did not come back", leaver)
         stage.wait(lambda: not stage.desk.is_busy(), 4)
+
+
+def _is_back(stage: Stage, name: str, before: int) -> bool:
+    """Another process of this name says that it takes orders."""
+    from trading.models import Heartbeat
+
+    pid = stage.house.child(name).process.pid
+    return pid != before and Heartbeat.objects.filter(kind="executor", pid=pid).exists()
 
 
 SCENARIOS = [
@@ -175,5 +192,7 @@ SCENARIOS = [
         environ=CALM,
     ),
     Scenario("C3", "workers asleep between marking and sending", asleep, "mariadb", (120,), 3),
-    Scenario("C23", "rolling restart under load", rolling_restart, "mariadb", (160,), 2),
+    Scenario(
+        "C23", "rolling restart under load", rolling_restart, "mariadb", (160,), 2, seconds=420
+    ),
 ]
