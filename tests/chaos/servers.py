@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import socket
@@ -69,6 +70,7 @@ def mariadb(folder: Path, template: Path | None) -> tuple[Server, str]:
     installer = services.find_program("mariadb-install-db")
     if not program or not installer:
         raise services.ServiceError("MariaDB is not installed")
+    (folder / "tmp").mkdir()
     first = not (template and template.is_dir())
     if template and not first:
         shutil.copytree(template, folder / "data")
@@ -79,6 +81,8 @@ def mariadb(folder: Path, template: Path | None) -> tuple[Server, str]:
         "--no-defaults",
         "--user=root",
         f"--datadir={folder}/data",
+        # Where it is shared, a server that starts deletes the temporary tables of the others.
+        f"--tmpdir={folder}/tmp",
         f"--socket={folder}/sock",
         f"--port={port}",
         "--bind-address=127.0.0.1",
@@ -143,6 +147,7 @@ def _install(installer: str, folder: Path) -> None:
         ],
         capture_output=True,
         check=False,
+        env={**os.environ, "TMPDIR": f"{folder}/tmp"},
     )
     if made.returncode:
         raise services.ServiceError(made.stderr.decode(errors="replace")[-1000:])
