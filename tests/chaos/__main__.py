@@ -123,12 +123,15 @@ class _Play:
 def _play_all(
     chosen: Sequence[Scenario], asked: argparse.Namespace, seed: int, templates: Path
 ) -> Iterator[dict[str, Any]]:
-    """The longest first; they wait far more than they work, so that some fit beside each other."""
-    waiting = sorted(chosen, key=lambda scenario: -scenario.seconds)
+    """The longest first; they wait far more than they work, so that some fit beside each other.
+
+    Those that fit beside nobody come last, one at a time.
+    """
+    waiting = sorted(chosen, key=lambda scenario: (scenario.alone, -scenario.seconds))
     running: list[_Play] = []
     try:
         while waiting or running:
-            while waiting and len(running) < asked.together:
+            while waiting and _fits(waiting[0], running, asked.together):
                 running.append(_begin(waiting.pop(0), seed, asked.scale, templates))
             for play in [each for each in running if each.is_over]:
                 running.remove(play)
@@ -139,6 +142,12 @@ def _play_all(
             play.process.terminate()
         for play in running:
             play.stop()
+
+
+def _fits(scenario: Scenario, running: Sequence[_Play], together: int) -> bool:
+    if scenario.alone or any(play.scenario.alone for play in running):
+        return not running
+    return len(running) < together
 
 
 def _begin(scenario: Scenario, seed: int, scale: float, templates: Path) -> _Play:

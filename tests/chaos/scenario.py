@@ -36,6 +36,9 @@ class Scenario:
     limits: Mapping[str, Any] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict)
     doubles: bool = False  # a second beat and a second streams process
+    # It starts processes all the time, each for seconds of a whole processor: beside another
+    # scenario on two processors its clock would measure that one.
+    alone: bool = False
 
 
 def every() -> list[Scenario]:

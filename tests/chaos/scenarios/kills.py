@@ -193,6 +193,13 @@ SCENARIOS = [
     ),
     Scenario("C3", "workers asleep between marking and sending", asleep, "mariadb", (120,), 3),
     Scenario(
-        "C23", "rolling restart under load", rolling_restart, "mariadb", (160,), 2, seconds=420
+        "C23",
+        "rolling restart under load",
+        rolling_restart,
+        "mariadb",
+        (160,),
+        2,
+        seconds=420,
+        alone=True,
     ),
 ]
