@@ -7,6 +7,12 @@ from pathlib import Path
 from typing import Any
 
 
+def bare() -> dict[str, str]:
+    """What a process needs that is told nothing: programs, and bytecode that is there already."""
+    needed = ("PATH", "PYTHONPYCACHEPREFIX")
+    return {name: os.environ[name] for name in needed if name in os.environ}
+
+
 def environ(folder: Path, database: str, redis_url: str = "") -> dict[str, str]:
     """What a process of the product is told; the layer lies in `folder` unless there is Redis."""
     dropped = {"DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "TEST_DATABASE_URL"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from config.celery import app
+from tests.live_environ import bare
 from tests.services import die_with_parent
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def wait_for(text: str, log: Path, process: subprocess.Popen[bytes]) -> None:
 @pytest.mark.slow
 def test_a_task_reaches_a_worker_through_the_filesystem_broker(tmp_path: Path) -> None:
     environment = {
-        "PATH": os.environ["PATH"],
+        **bare(),
         "COPYDESK_ENV": "demo",
         "VAR_DIR": str(tmp_path / "var"),
     }

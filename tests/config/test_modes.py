@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 import subprocess
 import sys
@@ -10,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
+from tests.live_environ import bare
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION = {
@@ -29,7 +30,7 @@ def read_settings(
     return subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "VAR_DIR": str(folder), **environment},
+        env={**bare(), "VAR_DIR": str(folder), **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -155,7 +156,7 @@ def test_the_deployment_check_has_nothing_to_say(tmp_path: Path) -> None:
     answer = subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path), **PRODUCTION},
+        env={**bare(), "VAR_DIR": str(tmp_path), **PRODUCTION},
         capture_output=True,
         text=True,
         check=False,
