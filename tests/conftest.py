@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import json
 import os
+import re
 import sqlite3
 from collections import Counter
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 import pytest
@@ -22,20 +24,39 @@ SLOW = ("browser", "services", "simulator", "slow")
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 
+# Marks by which `tests.run` chooses what a session runs: it reads only files that name one.
+CHOSEN_BY = ("database", "database_long", "long", "services")
+_NAMING = os.environ.get("TEST_FILES_NAMING", "").split()
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out files that do not name what this session runs: reading all takes 20 seconds."""
+    is_tests = collection_path.match("test_*.py")
+    return (is_tests and not _names(collection_path, _NAMING)) or None if _NAMING else None
+
+
 def pytest_report_header() -> str:
     session = os.environ.get("TEST_SESSION", "SQLite")
     return f"copydesk: {session} (SQLite library {sqlite3.sqlite_version})"
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None]:
+    """Look at the marks of all that was read, and put what is left into order."""
+    _check_marks(items)
+    yield
+    if hasattr(config, "workerinput"):
+        _put_in_order(items)
+
+
+def _put_in_order(items: list[pytest.Item]) -> None:
     """Files in the order in which two workers take them: what waits longest begins first.
 
     A journey begun last would leave the other worker without work. Files of one folder stay
     together, since they share what the folder starts; the last ones are many and short.
     """
-    if not hasattr(config, "workerinput"):
-        return  # a run in one process
     files = Counter(item.path for item in items)
     folders = Counter(item.path.parent for item in items)
     waits = {item.path for item in items if item.get_closest_marker("journey")}
@@ -90,6 +111,22 @@ def chromium_path() -> str:
     path = find_program("chromium", "chromium-browser", "google-chrome")
     assert path is not None, "a test that uses chromium_path carries the browser marker"
     return path
+
+
+def _names(path: Path, marks: Iterable[str]) -> bool:
+    return re.search(rf"\bmark\.({'|'.join(marks)})\b", path.read_text()) is not None
+
+
+def _check_marks(items: list[pytest.Item]) -> None:
+    """A test whose file does not name its mark itself would be left out of the mark's session."""
+    needed: dict[Path, set[str]] = {}
+    for item in items:
+        marks = {mark.name for mark in item.iter_markers()}
+        needed.setdefault(item.path, set()).update(marks.intersection(CHOSEN_BY))
+    for path, marks in needed.items():
+        for mark in marks:
+            if not _names(path, [mark]):
+                raise pytest.UsageError(f"{path} must name mark.{mark} itself: tests/conftest.py")
 
 
 def _missing_for(item: pytest.Item) -> str | None:

@@ -29,14 +29,28 @@ from tests import services
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 SLOW = "services or journey or browser or simulator or slow or long or crowd"
-# What runs on SQLite, and what on MariaDB with Redis: in `make test`, and in `make test-long`.
-USUAL = (
-    "not services and not long and not crowd",
-    "(database or services) and not long and not crowd",
-)
-LONG = ("not services and long", "(database or services) and long or database_long")
 NO_TESTS_COLLECTED = 5
 WORDS = ("failed", "error", "passed", "skipped", "xfailed", "xpassed")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one session runs: an expression of marks, and which of them its files must name."""
+
+    expression: str
+    marks: tuple[str, ...] = ()
+
+
+# What runs on SQLite, and what on MariaDB with Redis: in `make test`, and in `make test-long`.
+USUAL = (
+    Part("not services and not long and not crowd"),
+    Part("(database or services) and not long and not crowd", ("database", "services")),
+)
+LONG = (
+    Part("not services and long", ("long",)),
+    Part("(database or services) and long or database_long", ("long", "database_long")),
+)
+FAST = Part(f"not ({SLOW})")
 
 
 @dataclass
@@ -60,7 +74,7 @@ def main() -> int:
     started, outcome = time.monotonic(), Outcome()
     on_sqlite, on_services = LONG if options.long else USUAL
     if options.fast:
-        run_session(outcome, "SQLite", f"not ({SLOW})", arguments, {})
+        run_session(outcome, "SQLite", FAST, arguments, {})
     else:
         services.install_packages(services.missing_programs())
         if options.only != "services":
@@ -70,7 +84,7 @@ def main() -> int:
     return close(outcome, time.monotonic() - started)
 
 
-def run_with_services(outcome: Outcome, expression: str, arguments: list[str]) -> None:
+def run_with_services(outcome: Outcome, part: Part, arguments: list[str]) -> None:
     if not driver_installed():
         outcome.not_run.append("MySQL and Redis tests: the MySQL driver could not be built")
         return
@@ -88,7 +102,7 @@ def run_with_services(outcome: Outcome, expression: str, arguments: list[str]) -
             return
         environment = {"DATABASE_URL": database.url, "REDIS_URL": redis.url}
         label = f"{database.version}, {redis.version}"
-        run_session(outcome, label, expression, arguments, environment)
+        run_session(outcome, label, part, arguments, environment)
 
 
 def driver_installed() -> bool:
@@ -101,17 +115,19 @@ def driver_installed() -> bool:
 
 
 def run_session(
-    outcome: Outcome, label: str, expression: str, arguments: list[str], environment: dict[str, str]
+    outcome: Outcome, label: str, part: Part, arguments: list[str], environment: dict[str, str]
 ) -> None:
     own_settings = {"TEST_DATABASE_URL", "DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL"}
     inherited = {name: text for name, text in os.environ.items() if name not in own_settings}
     with tempfile.NamedTemporaryFile(prefix="copydesk-counts-", suffix=".json") as report:
         told = {"TEST_SESSION": label, "TEST_REPORT": report.name}
-        print(f"\n=== {label}: pytest -m {expression!r}", flush=True)
+        if not any(Path(word.partition("::")[0]).exists() for word in arguments):
+            told["TEST_FILES_NAMING"] = " ".join(part.marks)
+        print(f"\n=== {label}: pytest -m {part.expression!r}", flush=True)
         pytest = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile"]
         pytest += ["--no-loadscope-reorder"]  # tests/conftest.py orders the files
         process = subprocess.Popen(
-            [*pytest, "-m", expression, *arguments],
+            [*pytest, "-m", part.expression, *arguments],
             env=inherited | environment | told,
             stdin=subprocess.DEVNULL,
             preexec_fn=services.die_with_parent,  # noqa: PLW1509 - one thread here
