@@ -7,12 +7,13 @@ which costs more than the database's answer.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import orjson
 from django.db import connections
 from django.db.models import Expression, Field, ForeignKey, Lookup, Model
 
@@ -47,7 +48,8 @@ class Among(_Lookup):
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         column, values = self.process_lhs(compiler, connection)
-        among = "%s" if connection.vendor == "mysql" else "(SELECT value FROM json_each(%s))"
+        mysql = connection.vendor == "mysql"
+        among = _place_of(self.rhs) if mysql else "(SELECT value FROM json_each(%s))"
         return f"{column} IN {among}", [*values, self.rhs]
 
 
@@ -88,9 +90,10 @@ class Question:
         if compiled is None:
             compiled = self._compile(connection, is_all=scope.is_all)
         told = {name: _told(value, connection) for name, value in values.items()}
-        parameters = [_fill(one, told, scope.tenant_id) for one in compiled.parameters]
+        sql, given = _with_lists(compiled, told)
+        parameters = [_fill(one, told, scope.tenant_id) for one in given]
         with connection.cursor() as cursor:
-            cursor.execute(compiled.sql, parameters)
+            cursor.execute(sql, parameters)
             return converted(cursor.fetchall(), compiled.converters)
 
     def objects(self, **values: Any) -> list[Any]:
@@ -110,6 +113,41 @@ class Question:
         compiled = _Compiled(sql, tuple(parameters), converters)
         self._compiled[connection.vendor, is_all] = compiled
         return compiled
+
+
+def _place_of(given: Given) -> str:
+    """Where MySQL's list of these values stands in a statement until they are known."""
+    return f"%({given.name})s"
+
+
+def _with_lists(compiled: _Compiled, told: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
+    """The statement with its lists in it, and the parameters that are left.
+
+    The driver for MySQL escapes one value after the other, which costs more than anything else
+    about the question. Where there is nothing to escape, a list is written into the statement.
+    """
+    sql, left = compiled.sql, list[Any]()
+    for one in compiled.parameters:
+        values = told[one.name] if isinstance(one, Given) else None
+        if not isinstance(values, tuple):
+            left.append(one)
+            continue
+        text = _listed(values)
+        if text is None:
+            left.append(one)
+        sql = sql.replace(_place_of(one), text or "%s", 1)
+    return sql, left
+
+
+def _listed(values: Collection[Any]) -> str | None:
+    """The values between brackets; None where one of them has to be escaped."""
+    text = orjson.dumps(values).decode()
+    # Whatever could end or change a text between quotes, JSON tells with one of these; the last
+    # is what the driver looks for.
+    if "\\" in text or "'" in text or "%" in text:
+        return None
+    quoted = text[1:-1].replace('"', "'")
+    return f"({quoted})"
 
 
 def _fill(parameter: Any, told: Mapping[str, Any], tenant_id: int | None) -> Any:

@@ -78,6 +78,33 @@ def test_values_come_back_as_the_queryset_gives_them(world: World) -> None:
         assert BY_UID.ask(uids=uids, title="'a2'") == []
 
 
+@pytest.mark.parametrize(
+    "title", ["a'b", 'a"b', "a\\b", "50 %", "%s", "%(titles)s", "a),(b", "é 漢 \U0001f4d6", "a\nb"]
+)
+def test_a_text_is_told_as_it_is_whatever_is_in_it(world: World, title: str) -> None:
+    with tenant_scope(world.a.tenant):
+        Book.objects.create(shelf=world.a.shelf, title=title, price=1)
+        assert TITLES.ask(titles=[title]) == [(title,)]
+        assert set(TITLES.ask(titles=["a1", title, "none"])) == {("a1",), (title,)}
+
+
+def test_lists_and_single_values_are_told_apart(world: World) -> None:
+    """Also where one list has to be escaped and the other not, before or behind a single value."""
+    both = Question(
+        lambda: Book.objects.filter(
+            title__among=Given("titles"),
+            shelf__name=Given("shelf"),
+            shelf_id__among=Given("shelves"),
+        ).values_list("title")
+    )
+    with tenant_scope(world.a.tenant):
+        shelves = [world.a.shelf.pk, world.b.shelf.pk]
+        for odd in ("'%s", "%(shelves)s", "plain"):
+            titles = ["a2", odd]
+            assert both.ask(titles=titles, shelf="a-shelf", shelves=shelves) == [("a2",)]
+            assert both.ask(titles=titles, shelf="b-shelf", shelves=shelves) == []
+
+
 def test_rows_of_the_installation_are_everybodys(world: World) -> None:
     with all_tenants("make rules"):
         for tenant in (None, world.a.tenant, world.b.tenant):
