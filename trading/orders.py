@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,9 +14,10 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 from trading.enums import FINAL_STATES, WISHES, OrderState, PositionSide, Reason
+from trading.keyed import Keyed
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: no i, l, o, u
-_PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+_LETTERS = _ALPHABET.encode().ljust(256, b"\0")
 _DIGEST_LETTERS = 26  # 130 bits
 _DEPLOYMENT_CODE = re.compile(r"[A-Za-z][A-Za-z0-9]{1,3}", re.ASCII)
 
@@ -40,15 +41,12 @@ class ClientOrderIds:
         if not _DEPLOYMENT_CODE.fullmatch(deployment_code):
             raise ValueError("A deployment code is a letter and 1 to 3 letters or digits")
         self._code, self._signal = deployment_code, signal_id.hex
-        # Copied for each order: `hmac.digest` lets go of the interpreter every time.
-        self._hash = hmac.new(key, digestmod="sha256")
+        self._keyed = Keyed(key)
 
     def of(self, link_hex: str, leg: int, slice_: int) -> str:
         """`link_hex`: the link's uid as 32 hex digits."""
         identity = f"{link_hex}|{self._signal}|{leg}|{slice_}".encode("ascii")
-        keyed = self._hash.copy()
-        keyed.update(identity)
-        return self._code + _base32(keyed.digest())
+        return self._code + _base32(self._keyed.digest(identity))
 
 
 def client_algo_id(*, deployment_code: str, key: bytes, identity: str) -> str:
@@ -220,6 +218,19 @@ def word_for(state: OrderState) -> OrderWord:
 
 
 def _base32(digest: bytes) -> str:
-    """The first 130 bits, five to a letter, two letters at a time."""
+    """The first 130 bits, five to a letter."""
     bits = int.from_bytes(digest[:17], "big") >> 6
-    return "".join([_PAIRS[bits >> shift & 1023] for shift in range(120, -1, -10)])
+    for lower, upper, away in _SPREAD:
+        bits = bits & lower | (bits & upper) << away
+    return bits.to_bytes(_DIGEST_LETTERS, "big").translate(_LETTERS).decode()
+
+
+def _spread() -> Iterator[tuple[int, int, int]]:
+    """How 32 letters of five bits become 32 bytes: all groups of letters are halved at once, and
+    their upper halves moved away from the lower ones, until each letter is alone in its byte."""
+    for half in (16, 8, 4, 2, 1):
+        lower = sum(((1 << 5 * half) - 1) << at for at in range(0, 256, 16 * half))
+        yield lower, lower << 5 * half, 3 * half
+
+
+_SPREAD = tuple(_spread())

@@ -71,7 +71,7 @@ class OutgoingCycle(NamedTuple):
     leader_base: Decimal
 
 
-@dataclass(slots=True)
+@dataclass
 class Outgoing:
     """The row as it was read; `transition` keeps it up to date with what it writes."""
 
@@ -196,7 +196,6 @@ OF_EACH = (
     "lane_key",
     "waits_for",
 )
-_OF_EACH_AT = tuple(_OWN.index(name) for name in OF_EACH)
 _BLANK: dict[str, Any] = {
     "keeps_leverage": False,
     "cause": OrderCause.SIGNAL,
@@ -207,6 +206,10 @@ _BLANK: dict[str, Any] = {
 }
 
 
+# What nobody has written on a new order.
+_UNMARKED = {f.name: f.default for f in fields(Outgoing) if f.name not in (*_OWN, *_NESTED)}
+
+
 class Alike:
     """New orders that have everything in common but for whom they are.
 
@@ -215,7 +218,7 @@ class Alike:
 
     def __init__(self, terms: Mapping[str, Any]) -> None:
         values = {**_BLANK, **terms}
-        self._values: list[Any] = [values.get(name) for name in _OWN]
+        self._same = {name: values.get(name) for name in _OWN} | _UNMARKED
 
     def make(
         self,
@@ -225,11 +228,12 @@ class Alike:
         cycle: OutgoingCycle | None,
     ) -> Outgoing:
         """`of_each`: the values of `OF_EACH`, in that order."""
-        values: list[Any] = self._values.copy()
-        for place, value in zip(_OF_EACH_AT, of_each, strict=True):
-            values[place] = value
-        values += (account, subscription, cycle)
-        return Outgoing(*values)
+        order = Outgoing.__new__(Outgoing)
+        own = order.__dict__
+        own.update(self._same)
+        own.update(zip(OF_EACH, of_each, strict=True))
+        order.account, order.subscription, order.cycle = account, subscription, cycle
+        return order
 
 
 def may_be_handed(order: Order | Outgoing) -> bool:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hmac
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -53,6 +54,15 @@ def id_of(
 def test_the_client_order_id_never_changes() -> None:
     # Ids already at the exchange must be found again by every later version.
     assert id_of() == "cd19ta3nkjw2p1gva64ypafk655as"
+
+
+@given(st.binary(max_size=80))
+def test_the_client_order_id_is_the_beginning_of_a_keyed_digest(key: bytes) -> None:
+    digest = hmac.digest(key, f"{LINK.hex}|{SIGNAL.hex}|0|0".encode(), "sha256")
+    bits = f"{int.from_bytes(digest, 'big'):0256b}"
+    letters = [int(bits[start : start + 5], 2) for start in range(0, 130, 5)]
+
+    assert id_of(key=key) == "cd1" + "".join("0123456789abcdefghjkmnpqrstvwxyz"[n] for n in letters)
 
 
 @pytest.mark.parametrize("code", ["cd", "cd1", "Cd1x"])
