@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import F
 from django.dispatch import Signal as Event
 
@@ -105,6 +106,19 @@ def count(source_id: int, counts: Counts) -> None:
         counts.write(source_id)
     else:
         gathering.counts.setdefault(source_id, Counts()).add(counts)
+
+
+def count_when_stored(source_id: int, counts: Counts) -> None:
+    """Count once all is stored: what fails then does not fail the call any more.
+
+    Not in the same transaction: the inserts hold the source's row as their parent, and two
+    callers that both want to change it would wait for each other for ever.
+    """
+
+    def note() -> None:  # it has a name, which Django says when it fails
+        count(source_id, counts)
+
+    transaction.on_commit(note, robust=True)
 
 
 def announce(event: Event, signal_id: UUID, source_id: int) -> None:

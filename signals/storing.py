@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.contention import urgent
 from accounts.tenancy import all_tenants
-from signals.afterwards import Counts, announce, count, event_of
+from signals.afterwards import Counts, announce, count_when_stored, event_of
 from signals.enums import SignalStatus, SourceKind
 from signals.holding import overtake
 from signals.models import Signal, SignalNonce, SignalSource
@@ -146,7 +146,7 @@ def _insert(call: Call, signal: Signal | None, held: Signal | None = None) -> No
             used_at=call.received_at,
         ).save(force_insert=True)
     if signal is None:
-        _count(call, Counts(duplicates=1))
+        count_when_stored(call.source.pk, Counts(duplicates=1))
         return
     stored = [signal] if held is None else [signal, held]
     for one in stored:
@@ -154,16 +154,7 @@ def _insert(call: Call, signal: Signal | None, held: Signal | None = None) -> No
         transaction.on_commit(partial(announce, event_of(one), one.pk, call.source.pk))
     overtake(stored)
     note(stored)
-    _count(call, Counts(heard_at=call.received_at))
-
-
-def _count(call: Call, counts: Counts) -> None:
-    """Note it on the source once all is stored.
-
-    Not in the same transaction: the inserts hold the source's row as their parent, and two
-    callers that both want to change it would wait for each other for ever.
-    """
-    transaction.on_commit(partial(count, call.source.pk, counts), robust=True)
+    count_when_stored(call.source.pk, Counts(heard_at=call.received_at))
 
 
 def _unless_deadlocked(write: Callable[[], T]) -> T:

@@ -18,7 +18,7 @@ from django.db.models import Count, Q
 from accounts.bulk import insert_many
 from accounts.contention import urgent
 from accounts.tenancy import all_tenants
-from signals.afterwards import Counts, announce, count, event_of
+from signals.afterwards import Counts, announce, count_when_stored, event_of
 from signals.enums import SignalStatus
 from signals.holding import overtake
 from signals.models import Signal, SignalNonce
@@ -155,4 +155,4 @@ def _insert(seen: _Seen) -> None:
         event = event_of(signal)
         transaction.on_commit(partial(announce, event, signal.pk, signal.source_id))
     for source, counts in seen.counts:
-        transaction.on_commit(partial(count, source, counts), robust=True)
+        count_when_stored(source, counts)

@@ -6,14 +6,15 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
 from accounts.tenancy import all_tenants
-from signals.models import Signal, SignalNonce
+from signals.models import Signal, SignalNonce, SignalSource
 from signals.webhooks import sign
 from tests.factories import SECRET, make_instrument, make_source
 
@@ -100,3 +101,21 @@ def test_different_signals_do_not_wait_for_each_other_for_ever() -> None:
 
     assert answers == {5: CALLERS}
     assert stored() == (5 * CALLERS, 5 * CALLERS)
+
+
+def test_a_source_that_cannot_count_a_call_does_not_refuse_what_is_stored() -> None:
+    source = make_source()
+    make_instrument()
+
+    def stumble(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith("UPDATE") and "last_signal_at" in sql:
+            raise OperationalError("the server has gone away")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(stumble):
+        assert post(source.uid, "nonce-00000001") == 202
+        assert post(source.uid, "nonce-00000002") == 200
+
+    with all_tenants("count"):
+        assert Signal.objects.count() == 1
+        assert SignalSource.objects.get(pk=source.pk).last_signal_at is None
