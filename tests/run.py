@@ -148,6 +148,9 @@ def run_session(
 
 def close(outcome: Outcome, seconds: float) -> int:
     """Say what was not run, then end with one line like pytest's own."""
+    if not any(outcome.counts.values()) and not outcome.not_run:
+        outcome.failed = True
+        print("\n!!! No test ran: are the files and expressions right?", flush=True)
     failed = outcome.failed or (IN_CI and bool(outcome.not_run))
     for reason in dict.fromkeys(outcome.not_run):
         print(f"\n!!! NOT RUN: {reason}", flush=True)
