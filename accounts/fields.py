@@ -31,19 +31,14 @@ __all__ = [
     "first_uuid7",
     "hash_identity",
     "new_hex",
+    "new_hex_of",
     "register_decimal_collation",
     "uid_field",
     "uuid7",
-    "uuid7_of",
     "uuid7_pk",
 ]
 
 _WIDE = DecimalContext(prec=120, rounding=ROUND_HALF_EVEN)
-
-
-def uuid7_of(at: datetime) -> uuid.UUID:
-    """A `uuid7` as if made at this moment, to the millisecond."""
-    return uuid7(nanoseconds=int(at.timestamp() * 1000) * 1_000_000)
 
 
 def first_uuid7(at: datetime) -> uuid.UUID:
@@ -55,6 +50,11 @@ def first_uuid7(at: datetime) -> uuid.UUID:
 def new_hex() -> str:
     """A new key for a row, as databases take it: a `uuid7` as 32 hex digits."""
     return str(uuid_utils.uuid7().hex)
+
+
+def new_hex_of(at: datetime) -> str:
+    """The same as if made at this moment, to the millisecond."""
+    return str(uuid_utils.uuid7(nanoseconds=int(at.timestamp() * 1000) * 1_000_000).hex)
 
 
 def hash_identity(text: str) -> str:

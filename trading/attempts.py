@@ -17,7 +17,7 @@ from django.db import IntegrityError, connections, router, transaction
 
 from accounts.bulk_rows import Rows, Template
 from accounts.bulk_update import update_many
-from accounts.fields import uuid7_of
+from accounts.fields import new_hex_of
 from accounts.prepared import prepare_for
 from trading.enums import AttemptOutcome
 from trading.models import Order, OrderAttempt
@@ -60,7 +60,7 @@ def write_tried(tried: Iterable[Tried]) -> None:
         if template is None:
             same = dict(zip(Tried._fields[len(_OWN) :], alike, strict=True))
             template = templates[alike] = rows.template(**same)
-        key = uuid7_of(one.started_at).hex
+        key = new_hex_of(one.started_at)
         template.rows.append((key, one.order_id.hex, one.exp_at_ms, moment(one.finished_at)))
     rows.write()
 
