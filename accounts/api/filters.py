@@ -30,7 +30,13 @@ _MOMENT: Final = re.compile(
 
 
 class DayOrMomentField(forms.CharField):
-    """A desk's day ("2026-01-31") or a moment with an offset ("2026-01-31T08:00:00Z")."""
+    """A desk's day ("2026-01-31") or a moment with an offset ("2026-01-31T08:00:00Z").
+
+    What consists of spaces only is no time: it is refused, and does not count as not given.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "strip": False})
 
     def to_python(self, value: Any) -> Any:
         text = super().to_python(value)

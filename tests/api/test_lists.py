@@ -91,6 +91,8 @@ def test_every_row_is_found_by_its_id(programs: Programs, name: str) -> None:
         ({"status": "gone"}, "status"),
         ({"start_date": "yesterday"}, "start_date"),
         ({"start_date": "2026-02-30"}, "start_date"),
+        ({"start_date": " "}, "start_date"),
+        ({"end_date": "\x1e"}, "end_date"),
         ({"end_date": "2026-01-31T08:00:00"}, "end_date"),
         ({"end_date": "0001-01-01"}, "end_date"),
         ({"end_date": "9999-12-31T23:59:59-23:00"}, "end_date"),
