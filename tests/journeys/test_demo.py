@@ -21,7 +21,7 @@ from tests.journeys.screens import Look, watch
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 170
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,6 @@ def test_the_demo_copies_one_signal_to_everybody(running: Any) -> None:
     assert _status_with(running["token"], running) == 200
 
 
-@pytest.mark.long
 def test_the_demo_may_be_run_again_and_ends_the_token_of_the_run_before(tmp_path: Path) -> None:
     first = _once(tmp_path)
     with _running(tmp_path) as second:
@@ -81,9 +80,7 @@ def test_a_running_demo_is_healthy_and_counts_what_it_did(running: Any) -> None:
     ("look", "copied", "skipped"),
     [
         (Look("en", "light"), "XRP-USDT-SWAP", "SOL-USDT-SWAP"),
-        pytest.param(
-            Look("zh-hans", "dark"), "DOGE-USDT-SWAP", "ADA-USDT-SWAP", marks=pytest.mark.long
-        ),
+        (Look("zh-hans", "dark"), "DOGE-USDT-SWAP", "ADA-USDT-SWAP"),
     ],
     ids=lambda each: each.name if isinstance(each, Look) else each,
 )
