@@ -17,7 +17,7 @@ from django.db.models import Count, Q
 
 from customers.models import ExchangeAccount
 from trading.enums import Leg, LimitKind, OrderState, PositionSide, Side
-from trading.just_filled import read_just_filled
+from trading.just_filled import JustFilled, read_just_filled
 from trading.models import Instrument, Order, Position
 from trading.outgoing import Outgoing
 from trading.pace import Pace, pace, sends_of_accounts
@@ -38,6 +38,7 @@ ON_THE_WAY = (
 ADD_UP = frozenset(
     {LimitKind.DAILY_NOTIONAL, LimitKind.OPEN_POSITIONS, LimitKind.POSITION_NOTIONAL}
 )
+_HELD = frozenset({LimitKind.OPEN_POSITIONS, LimitKind.POSITION_NOTIONAL})
 Place = tuple[int, str, str]  # desk, market, instrument
 
 
@@ -126,10 +127,13 @@ def read_usage(
         usage.sends.update(sends_of_accounts(accounts, now))
     if LimitKind.DAILY_NOTIONAL in kinds:
         usage.today = _today(accounts, day_starts)
+    filled: Sequence[JustFilled] = ()
+    if _HELD.intersection(kinds):
+        filled = read_just_filled(Q(tenant_id__in=tenants, account_id__in=accounts), now)
     if LimitKind.OPEN_POSITIONS in kinds:
-        usage.positions = _positions(accounts, tenants, now)
+        usage.positions = _positions(accounts, filled)
     if LimitKind.POSITION_NOTIONAL in kinds:
-        usage.held = _held(accounts, {order.inst_id for order in orders}, tenants, now)
+        usage.held = _held(accounts, {order.inst_id for order in orders}, filled)
     if LimitKind.DESK_NOTIONAL in kinds:
         usage.desks = read_desks({_place(order) for order in orders if order.opens}, now)
     return usage
@@ -175,7 +179,7 @@ def _today(accounts: set[int], day_starts: Mapping[int, datetime]) -> dict[int, 
     return used
 
 
-def _positions(accounts: set[int], tenants: set[int], now: datetime) -> dict[int, dict[str, int]]:
+def _positions(accounts: set[int], filled: Iterable[JustFilled]) -> dict[int, dict[str, int]]:
     rows = Position.objects.filter(account_id__in=accounts).open().order_by()
     found: dict[int, dict[str, int]] = {}
     for account, inst_id, count in rows.values_list("account_id", "inst_id").annotate(
@@ -185,13 +189,13 @@ def _positions(accounts: set[int], tenants: set[int], now: datetime) -> dict[int
     coming = Order.objects.filter(account_id__in=accounts, state__in=ON_THE_WAY, leg__in=OPENINGS)
     for account, inst_id in coming.order_by().values_list("account_id", "inst_id").distinct():
         found.setdefault(account, {}).setdefault(inst_id, 1)
-    for one in read_just_filled(Q(tenant_id__in=tenants, account_id__in=accounts), now):
+    for one in filled:
         found.setdefault(one.account_id, {}).setdefault(one.inst_id, 1)
     return found
 
 
 def _held(
-    accounts: set[int], inst_ids: set[str], tenants: set[int], now: datetime
+    accounts: set[int], inst_ids: set[str], filled: Iterable[JustFilled]
 ) -> dict[tuple[int, str, str], Decimal]:
     rows = Position.objects.filter(account_id__in=accounts, inst_id__in=inst_ids).open()
     found: dict[tuple[int, str, str], Decimal] = {}
@@ -207,8 +211,7 @@ def _held(
         left = 1 - order.filled_quantity / order.quantity if order.quantity else ZERO
         key = _position(order)
         found[key] = found.get(key, ZERO) + left * (order.notional or ZERO)
-    where = Q(tenant_id__in=tenants, account_id__in=accounts, inst_id__in=inst_ids)
-    for one in read_just_filled(where, now):
+    for one in filled:
         key = (one.account_id, one.inst_id, _direction(one.position_side, one.side))
         found[key] = found.get(key, ZERO) + one.notional
     return found

@@ -298,12 +298,7 @@ def _record(heard: Iterable[Heard]) -> None:
 def _pause_refused(heard: Iterable[Heard]) -> None:
     """A key that was refused is told of once, and pauses its account, as with an order."""
     pause_refused(
-        Refusal(
-            one.asked.action.account_id,
-            one.answer.reason_code,
-            one.answer.message,
-            {"action": str(one.asked.action.pk)},
-        )
+        Refusal.of(one.asked.action.account_id, one.answer, action=str(one.asked.action.pk))
         for one in heard
         if one.answer is not None
         and one.answer.kind == Outcome.AUTH

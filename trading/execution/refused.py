@@ -19,7 +19,7 @@ from customers.enums import AccountStatus
 from customers.models import ExchangeAccount
 from customers.services import pause_accounts
 from trading.enums import AttemptOutcome
-from trading.exchange.types import Outcome
+from trading.exchange.types import Outcome, SendOutcome
 from trading.execution import keys, leverage
 from trading.execution.send import Answered
 from trading.execution.watching import HOUR, LOOK_EVERY_S, UNHEARD, lately, rounds, watch_answers
@@ -39,6 +39,10 @@ class Refusal(NamedTuple):
     message: str
     about: Mapping[str, str]
 
+    @classmethod
+    def of(cls, account_id: int, said: SendOutcome, **about: str) -> Refusal:
+        return cls(account_id, said.reason_code, said.message, about)
+
     @property
     def words(self) -> str:
         return f"{self.code} {self.message}".strip()
@@ -47,12 +51,7 @@ class Refusal(NamedTuple):
 def follow_refusals(answered: Sequence[Answered]) -> None:
     """Pause the accounts whose keys were refused, and judge those whose orders were."""
     pause_refused(
-        Refusal(
-            one.marked.order.account_id,
-            one.outcome.reason_code,
-            one.outcome.message,
-            {"order": str(one.marked.order.id)},
-        )
+        Refusal.of(one.marked.order.account_id, one.outcome, order=str(one.marked.order.id))
         for one in answered
         if one.outcome.kind == Outcome.AUTH
     )

@@ -196,7 +196,8 @@ def _with_keys(orders: Sequence[Outgoing]) -> tuple[list[Outgoing], dict[int, Cr
     refused = [order for order in orders if is_refused(order.account)]
     if refused:
         _put_off(refused)
-        orders = [order for order in orders if order not in refused]
+        waiting = {order.id for order in refused}
+        orders = [order for order in orders if order.id not in waiting]
     keys = keys_of_all(order.account for order in orders)
     keyless = [order for order in orders if order.account_id not in keys]
     if keyless:

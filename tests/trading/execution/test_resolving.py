@@ -112,19 +112,24 @@ def test_a_proof_waits_for_nobody_else(bench: Bench) -> None:
     assert proved == [[early.pk], [late.pk]]
 
 
-def test_many_absent_ones_are_claimed_and_written_together(bench: Bench) -> None:
-    links = [bench.follower() for _ in range(6)]
-    for link in links:
-        bench.fault("drop_before", link)
+def absent(bench: Bench, followers: int) -> list[Order]:
+    """As many orders that never arrived, old enough for that to count."""
+    for _ in range(followers):
+        bench.fault("drop_before", bench.follower())
     orders = bench.open()
     bench.send(orders)
     for order in orders:
         back_date(order)
+    return orders
+
+
+def test_many_absent_ones_are_claimed_and_written_together(bench: Bench) -> None:
+    orders = absent(bench, 6)
 
     with all_tenants("what a round does between asking"), CaptureQueriesContext(connection) as seen:
         claimed = resolve._claim(resolve._due(timezone.now(), Q(), 10), timezone.now())
-        absent = OrderLookup(kind=LookupKind.NOT_FOUND)
-        resolve._settle_all([Asked(order, absent) for order in claimed])
+        nowhere = OrderLookup(kind=LookupKind.NOT_FOUND)
+        resolve._settle_all([Asked(order, nowhere) for order in claimed])
 
     written = [one["sql"] for one in seen.captured_queries if one["sql"].startswith("UPDATE")]
     assert len(written) == 2
@@ -134,13 +139,7 @@ def test_many_absent_ones_are_claimed_and_written_together(bench: Bench) -> None
 def test_one_that_cannot_be_written_holds_up_no_other(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    links = [bench.follower() for _ in range(3)]
-    for link in links:
-        bench.fault("drop_before", link)
-    orders = bench.open()
-    bench.send(orders)
-    for order in orders:
-        back_date(order)
+    orders = absent(bench, 3)
     bad, next_step = orders[0], resolve._next_step
 
     def stumbling(one: Any, now: Any) -> Any:
